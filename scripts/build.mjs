@@ -1,0 +1,29 @@
+/**
+ * Bundles the two kinds of executables to one file each: the CLI (dist/cli.cjs) and what runs inside
+ * the walls (dist/guest/*.cjs). One file starts in half the time of many and is one file to mount.
+ */
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { build } from "esbuild";
+
+rmSync("dist", { recursive: true, force: true });
+mkdirSync("dist/guest", { recursive: true });
+const common = {
+  bundle: true,
+  platform: "node",
+  target: "node26",
+  format: "cjs",
+  legalComments: "none",
+  logLevel: "warning",
+};
+const guests = readdirSync("guest").filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+await Promise.all([
+  build({ ...common, entryPoints: ["src/cli/main.ts"], outfile: "dist/cli.cjs" }),
+  ...guests.map((name) =>
+    build({
+      ...common,
+      minify: true,
+      entryPoints: [`guest/${name}`],
+      outfile: `dist/guest/${name.replace(/\.ts$/, ".cjs")}`,
+    }),
+  ),
+]);

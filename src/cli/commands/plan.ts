@@ -1,0 +1,55 @@
+import { prepareRun, refuseUnenforceable, type SiteJudgement, selectionOf } from "../../runtime/index.ts";
+import { type Command, parseCommand, usageError } from "../command.ts";
+import { planInputs } from "../inputs.ts";
+import { type Marks, marksFor } from "../render.ts";
+
+/** `ccos plan FILE`: what a plan may do, decided by the same function that will decide at run time. */
+export const plan: Command = {
+  name: "plan",
+  usage: "plan FILE [--production] [--json]",
+  summary: "Before anything runs: each step with its calls, targets, verdicts, and the chosen wall",
+
+  async run(args, io) {
+    const parsed = parseCommand(plan, args, { production: { type: "boolean" } });
+    const [file, ...rest] = parsed.positionals;
+    if (file === undefined || rest.length > 0) throw usageError(plan, "name one config file");
+    const prepared = prepareRun(await planInputs(io.cwd, file, parsed.flag("production")));
+    const { admission } = prepared;
+    if (admission === null) throw usageError(plan, `${file} names no :plan`);
+    refuseUnenforceable(prepared.config, file);
+    const wall = await selectionOf(io.world, prepared);
+    if (io.json) {
+      const { sites, admitted, steps } = admission;
+      io.out(JSON.stringify({ file, agent: prepared.config.agentId, admitted, steps, sites, wall, egress: prepared.policy.egress, files: prepared.policy.files, digests: prepared.digests }));
+      return admitted ? 0 : 77;
+    }
+    const marks = marksFor(io.terminal);
+    io.say(`agent  ${prepared.config.agentId}   wall ${wall.name} (minimum asked: ${prepared.config.orchestrator.isolation.mode})`);
+    for (const step of [null, ...admission.steps.map(({ name }) => name)]) {
+      const sites = admission.sites.filter((site) => site.step === step);
+      if (sites.length === 0) continue;
+      io.say(`step   ${step === null ? "(outside any step)" : step}`);
+      for (const site of sites) io.say(siteLine(site, marks));
+    }
+    io.say(`reach  ${reachText(prepared.policy)}`);
+    io.say(admission.admitted ? "admitted" : "refused: the calls marked DENIED are not granted");
+    return admission.admitted ? 0 : 77;
+  },
+};
+
+function siteLine(site: SiteJudgement, marks: Marks): string {
+  const what = `${site.capability ?? "(computed id)"}  ${site.target ?? (site.effects.length === 0 ? "" : "target known at run time")}`;
+  const { verdict } = site;
+  if (verdict.kind === "allow") return `  ${marks.done} ${what}  ${marks.dim(`allowed by ${verdict.rule}`)}`;
+  const code = verdict.kind === "deny" ? verdict.code : "ASK";
+  const reason = verdict.kind === "deny" ? verdict.reason : verdict.question;
+  const fix = verdict.kind === "deny" ? `\n       fix  ${verdict.fix}` : "";
+  return `  ${marks.denied} ${what}  ${marks.red(`DENIED  ${code}`)}  ${reason}  line ${site.span.line}${fix}`;
+}
+
+function reachText(policy: ReturnType<typeof prepareRun>["policy"]): string {
+  const hosts = policy.egress.map((rule) => `${rule.methods.join(",")} ${rule.host}:${rule.ports.join(",")}${rule.paths.length > 0 ? ` ${rule.paths.join(" ")}` : ""}`);
+  const files = policy.files.map((rule) => `${rule.mode} ${rule.path}`);
+  const all = [...hosts, ...files];
+  return all.length === 0 ? "no network, no files" : all.join(" · ");
+}

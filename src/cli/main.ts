@@ -1,0 +1,129 @@
+/**
+ * The `ccos` command line: find the command, give it the world, render its errors.
+ *
+ * Own flags come before `--`; everything behind it is the program's. The exit code is decided by the table of
+ * codes (docs/ERRORS.md) and pinned by test/pins/exit-codes.test.ts.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { CcosError } from "../foundation/errors.ts";
+import type { World } from "../runtime/index.ts";
+import type { Command, Io } from "./command.ts";
+import { COMMANDS } from "./commands/index.ts";
+import { renderError } from "./render.ts";
+import { VERSION } from "./version.ts";
+
+/** Build output lies in `dist/`; examples and this package's files one above. */
+const distDir = import.meta.dirname ?? dirname(process.argv[1] ?? ".");
+
+async function main(argv: readonly string[]): Promise<number> {
+  const separator = argv.indexOf("--");
+  const own = separator < 0 ? argv : argv.slice(0, separator);
+  const json = own.includes("--json");
+  const io = createIo(json, own.includes("--no-color"));
+  if (own.includes("--version")) {
+    io.out(json ? JSON.stringify({ version: VERSION, node: process.versions.node }) : VERSION);
+    return 0;
+  }
+  const found = findCommand(own);
+  if (found === null) return help(own, io);
+  if (own.includes("--help") || own.includes("-h")) {
+    io.say(`Usage: ccos ${found.command.usage}\n\n${found.command.summary}`);
+    return 0;
+  }
+  return await found.command.run(argv.slice(found.words), io);
+}
+
+function findCommand(own: readonly string[]): { command: Command; words: number } | null {
+  for (const words of [2, 1]) {
+    const name = own.slice(0, words).join(" ");
+    const command = COMMANDS.find((each) => each.name === name);
+    if (command !== undefined) return { command, words };
+  }
+  return null;
+}
+
+function help(own: readonly string[], io: Io): number {
+  const width = Math.max(...COMMANDS.map((command) => command.name.length));
+  const lines = COMMANDS.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
+  const text = `ccos ${VERSION}: run agents you do not trust, and prove what they did\n\n${lines.join("\n")}\n\nccos COMMAND --help says more; --json works on each.`;
+  const wanted = own[0] === undefined || own[0] === "help" || own[0] === "--help" || own[0] === "-h";
+  if (wanted) {
+    io.say(text);
+    return own[0] === undefined ? 64 : 0;
+  }
+  const near = COMMANDS.find((command) => command.name.startsWith(own[0]!.slice(0, 2)));
+  throw new CcosError("USAGE", {
+    what: `Cannot run \`ccos ${own[0]!.slice(0, 60)}\``,
+    why: "there is no such command",
+    fix: near === undefined ? "Run `ccos help`" : `Did you mean \`ccos ${near.name}\`? \`ccos help\` lists all`,
+  });
+}
+
+function createIo(json: boolean, plain: boolean): Io {
+  const abort = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => abort.abort(signal));
+  const terminal = !plain && process.stderr.isTTY === true && process.env["NO_COLOR"] === undefined;
+  return {
+    json,
+    terminal,
+    cwd: process.cwd(),
+    world: createWorld(),
+    signal: abort.signal,
+    packageDir: join(distDir, ".."),
+    out: (text) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`),
+    say: (text) => void process.stderr.write(`${text}\n`),
+  };
+}
+
+function createWorld(): World {
+  const walls = process.env["CCOS_WALLS"];
+  return {
+    stateDir: stateDirectory(),
+    nodePath: process.execPath,
+    guestDir: join(distDir, "guest"),
+    version: VERSION,
+    environment: process.env,
+    nowMs: Date.now,
+    randomBytes,
+    ...(walls === undefined ? {} : { onlyWalls: walls.split(",") }),
+  };
+}
+
+/** `CCOS_HOME`, else the XDG state directory. */
+function stateDirectory(): string {
+  const own = process.env["CCOS_HOME"];
+  if (own !== undefined && own !== "") return own;
+  const xdg = process.env["XDG_STATE_HOME"];
+  return join(xdg !== undefined && xdg.startsWith("/") ? xdg : join(homedir(), ".local", "state"), "ccos");
+}
+
+/** Flush what was written before the process ends: pipes are asynchronous. */
+function finish(status: number): void {
+  process.exitCode = status;
+  process.stdout.write("", () => process.stderr.write("", () => process.exit(status)));
+}
+
+process.stdout.on("error", () => process.exit(0));
+main(process.argv.slice(2)).then(finish, (cause: unknown) => {
+  const error = cause instanceof CcosError ? cause : internalError(cause);
+  if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ ok: false, error: error.toJson() })}\n`);
+  process.stderr.write(`${renderError(error)}\n`);
+  finish(error.exitCode);
+});
+
+/** A defect: the message stays general, the trace is shown only when asked for. */
+function internalError(cause: unknown): CcosError {
+  const correlation = randomBytes(4).toString("hex");
+  if (process.env["CCOS_DEBUG"] !== undefined) process.stderr.write(`${cause instanceof Error ? cause.stack : String(cause)}\n`);
+  return new CcosError("INTERNAL", {
+    what: "CCOS failed",
+    why: cause instanceof Error ? `${cause.name}: ${cause.message}` : "an unknown reason",
+    fix: "Run again with CCOS_DEBUG=1 and report the trace",
+    details: { correlation },
+    cause,
+  });
+}

@@ -1,0 +1,79 @@
+/**
+ * The table of codes: hosts' errors, denials and limits here, config findings in finding-codes.ts.
+ *
+ * `exitCode` is the CLI's status when the code ends a command (docs/ERRORS.md). `retryable` says
+ * whether the same request may succeed later without a change.
+ *
+ * @module
+ */
+import { FINDING_CODES } from "./finding-codes.ts";
+
+export interface CodeEntry {
+  readonly exitCode: number;
+  readonly retryable: boolean;
+  readonly meaning: string;
+  readonly fix: string;
+}
+
+const entry = (exitCode: number, meaning: string, fix: string, retryable = false): CodeEntry => ({
+  exitCode,
+  retryable,
+  meaning,
+  fix,
+});
+
+const HOST_CODES = {
+  USAGE: entry(64, "The command line is not understood", "Read `ccos help`"),
+  INPUT_NOT_FOUND: entry(65, "A named input file does not exist", "Check the path"),
+  INPUT_UNREADABLE: entry(65, "A named input cannot be read", "Check permissions and file type"),
+  INPUT_TOO_LARGE: entry(65, "An input is over its size limit", "Split it; sources end at 1 MiB"),
+  INPUT_NOT_UTF8: entry(65, "A source text is not valid UTF-8", "Save the file as UTF-8"),
+  PARSE_ERROR: entry(65, "A source text is not RTFS", "Read the place and the hint"),
+  CONFIG_INVALID: entry(65, "The agent config has errors", "Run `ccos check FILE`"),
+  PROGRAM_ERROR: entry(1, "The program ended with an error of its own", "Read the kind and place"),
+  PROTOCOL_VIOLATION: entry(1, "The guest sent what the protocol forbids", "The run was ended"),
+  ADMISSION_REFUSED: entry(77, "The plan asks for what the config does not grant", "See `ccos plan`"),
+  CAPABILITY_ID_COMPUTED: entry(77, "A plan computes a capability id", "Write the id literally"),
+  STEP_NOT_ADMITTED: entry(77, "The guest claims a step or call that its plan does not have", "The run was ended"),
+  UNKNOWN_CAPABILITY: entry(77, "No such capability is registered", "See `ccos plan` for the ids"),
+  CAPABILITY_DENIED: entry(77, "No rule grants this capability", "Grant it in the config"),
+  EGRESS_DENIED: entry(77, "No rule grants this network target", "Add an egress rule"),
+  FILE_DENIED: entry(77, "No rule grants this path", "Add it to capabilities.fs.paths"),
+  ENVIRONMENT_DENIED: entry(77, "The variable is not declared", "Declare it under :env"),
+  DLP_BLOCKED: entry(77, "Data that must not leave was found", "Remove it; see the named rule"),
+  DNS_BLOCKED: entry(77, "The name resolves to an address range that is refused", "Name it in the rule's :addresses"),
+  REDIRECT_DENIED: entry(77, "A redirect leads where no rule allows", "Grant the target or stop at the redirect"),
+  SECRET_UNAVAILABLE: entry(69, "A declared secret cannot be read", "Provide the source the config names"),
+  SCHEMA_INPUT: entry(65, "Arguments do not fit the capability's contract", "See the path in the message"),
+  SCHEMA_OUTPUT: entry(70, "A result does not fit the capability's contract", "The result was withheld"),
+  NETWORK_ERROR: entry(69, "The network failed", "Retry later", true),
+  IO_ERROR: entry(69, "A file operation failed", "See the cause"),
+  LIMIT_TIME: entry(124, "The wall-clock limit was reached", "Raise :limits :wall-ms"),
+  LIMIT_CPU: entry(1, "The CPU limit was reached", "Raise :limits :cpu-ms"),
+  LIMIT_MEMORY: entry(1, "The memory limit was reached", "Raise :limits :memory-mb"),
+  LIMIT_PIDS: entry(1, "The process limit was reached", "Raise :limits :pids"),
+  LIMIT_OUTPUT: entry(1, "The output limit was reached", "Raise :limits :output-bytes"),
+  LIMIT_CALLS: entry(1, "The limit on capability calls was reached", "Raise :limits :calls"),
+  LIMIT_FUEL: entry(1, "The program used up its evaluation steps", "Raise :limits :fuel"),
+  LIMIT_DEPTH: entry(1, "The program nested too deep", "Use tail calls"),
+  LIMIT_RESPONSE: entry(1, "A response is over its size limit", "Raise the rule's :max-response-bytes"),
+  CANCELLED: entry(130, "The run was cancelled", "Start it again", true),
+  ISOLATION_UNAVAILABLE: entry(69, "No wall on this host holds what the config asks", "Run `ccos doctor`"),
+  UNENFORCEABLE: entry(69, "A rule of the config cannot be enforced by this version or host", "See the named field"),
+  PROVIDER_CRASHED: entry(70, "An isolation provider failed to start or keep the guest", "Run `ccos doctor`"),
+  CHAIN_UNWRITABLE: entry(69, "The chain cannot be written, so nothing may happen", "Free space or fix permissions, then run again"),
+  CHAIN_INTEGRITY: entry(65, "A record was changed, dropped, moved or added", "Restore the chain from a copy"),
+  CHAIN_TRUNCATED: entry(65, "The chain ends before its signed head", "Restore the chain from a copy"),
+  CHAIN_TORN: entry(65, "The last write was cut by a crash", "Run `ccos chain verify RUN --repair`"),
+  CHAIN_UNSEALED: entry(65, "The run never signed its head, so a cut tail cannot be excluded", "The supervisor was killed; records shown verified"),
+  CHAIN_SIGNATURE: entry(65, "The head's signature does not verify", "Do not trust this chain"),
+  REPLAY_DIVERGED: entry(65, "Replay reached another record than the one recorded", "See the first divergent record"),
+  REPLAY_UNAVAILABLE: entry(65, "This run cannot be replayed", "See the reason"),
+  RUN_NOT_FOUND: entry(65, "No such run", "See `ccos chain list`"),
+  BOOKS_UNBALANCED: entry(70, "Declared, gate and egress counts differ", "Treat the run as suspect"),
+  INTERNAL: entry(70, "A defect of CCOS", "Report it with the correlation id"),
+} as const;
+
+/** Every code, with its exit status; held equal to docs/ERRORS.md by a test. */
+export const ERROR_CODES = { ...HOST_CODES, ...FINDING_CODES } as const;
+export type ErrorCode = keyof typeof ERROR_CODES;

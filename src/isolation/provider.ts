@@ -1,0 +1,125 @@
+/**
+ * The contract of a wall: probe, measure, open a session, run one program in it, close it.
+ *
+ * Closed unions, units in names, fail closed: a provider that cannot give what a spec asks throws
+ * `ISOLATION_UNAVAILABLE` before anything runs. The same contract suite runs over every provider
+ * (test/contract/isolation.test.ts), the same escapes in `ccos doctor` and in tests (measure.ts).
+ *
+ * @module
+ */
+import type { Readable, Writable } from "node:stream";
+
+/** One property a wall may hold. Each has an attempted escape and an allowed twin in measure.ts. */
+export const GUARANTEES = [
+  "network",
+  "loopback",
+  "dns",
+  "unix-sockets",
+  "files-read",
+  "files-write",
+  "environment",
+  "descriptors",
+  "processes",
+  "kernel-surface",
+  "memory",
+  "cpu",
+  "pids",
+  "disk",
+  "wall-clock",
+  "output",
+  "tree-gone",
+  "tree-gone-after-supervisor-kill",
+] as const;
+export type Guarantee = (typeof GUARANTEES)[number];
+
+/** The result of one escape attempt next to its allowed twin. */
+export interface Measurement {
+  readonly guarantee: Guarantee;
+  /** `held`: the escape failed and the twin worked. `not-measured`: the twin failed or nothing ran. */
+  readonly verdict: "held" | "not-held" | "not-measured";
+  /** What was tried and what was seen, one line. */
+  readonly evidence: string;
+}
+
+export type Probe =
+  | { readonly kind: "ready"; readonly version: string }
+  | { readonly kind: "missing"; readonly what: readonly string[]; readonly hint: string };
+
+export interface SandboxLimits {
+  /** Wall clock of one execution, milliseconds. */
+  readonly wallMs: number;
+  /** CPU time of the whole program, milliseconds (rounded up to seconds where the kernel counts so). */
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+  readonly pidsMax: number;
+  /** stdout and stderr together, bytes. */
+  readonly outputBytes: number;
+  /** Size of the writable tmpfs, bytes. */
+  readonly diskBytes: number;
+}
+
+/** A read-only file that exists inside the wall with exactly this content. */
+export interface SandboxFile {
+  /** Absolute inside the wall, below /work or /ccos. */
+  readonly path: string;
+  readonly content: Uint8Array;
+  readonly executable: boolean;
+}
+
+/** A host directory or Unix socket made visible inside. Sockets are reachable, not listable. */
+export interface SandboxBind {
+  readonly source: string;
+  readonly target: string;
+  readonly kind: "directory" | "socket";
+}
+
+export interface SandboxSpec {
+  readonly limits: SandboxLimits;
+  readonly files: readonly SandboxFile[];
+  readonly binds: readonly SandboxBind[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Whether the guest may create Unix and loopback sockets (needed for the proxy and capability socket). */
+  readonly sockets: boolean;
+}
+
+export type SandboxProgram =
+  /** The bundled RTFS guest, on the Node that runs us; control channel on fd 3. */
+  | { readonly kind: "rtfs"; readonly guest: SandboxFile; readonly stackKiB: number }
+  /** Any program. argv[0] is looked up inside the wall. Control channel on fd 3 when asked. */
+  | { readonly kind: "external"; readonly argv: readonly string[]; readonly channel: boolean };
+
+/** How a program ended. A timeout is an ending, not an exception. */
+export type Ending =
+  | { readonly kind: "exited"; readonly status: number }
+  | { readonly kind: "signaled"; readonly signal: string }
+  | { readonly kind: "killed"; readonly by: "timeout" | "memory" | "cpu" | "output" | "cancelled" };
+
+export interface Execution {
+  /** Duplex control channel (fd 3 of the guest), or null. */
+  readonly channel: { readonly readable: Readable; readonly writable: Writable } | null;
+  readonly stdin: Writable;
+  /** Capped at `outputBytes` together with stderr; going over kills the program. */
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly ending: Promise<Ending>;
+}
+
+/** Single-tenant, single-use: one program, then closed. */
+export interface Session {
+  /** @throws {CcosError} `PROVIDER_CRASHED` when the wall cannot be raised; nothing of the program ran. */
+  execute(program: SandboxProgram, signal: AbortSignal): Promise<Execution>;
+  /** The whole process tree is gone when this resolves. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface IsolationProvider {
+  /** `process/bubblewrap`, `process/unshare`, `process/landlock`, `process/node-permission`. */
+  readonly name: string;
+  /** Rank in selection: the higher, the stronger. */
+  readonly strength: number;
+  readonly runs: ReadonlySet<SandboxProgram["kind"]>;
+  /** Look without leaving a trace: under 500 ms, no file written, no process left. */
+  probe(): Promise<Probe>;
+  /** @throws {CcosError} `ISOLATION_UNAVAILABLE` when the spec asks what this wall cannot hold. */
+  open(spec: SandboxSpec): Promise<Session>;
+}

@@ -1,0 +1,42 @@
+/** The front door of policy: everything pure that answers "may this happen?". */
+export { isAddressLiteral } from "./address.ts";
+export { bindingAllows } from "./binding.ts";
+export {
+  canonicalCapability,
+  matchCapability,
+  parseCapabilityPattern,
+} from "./capability-pattern.ts";
+export type { CapabilityName, CapabilityPattern } from "./capability-pattern.ts";
+export { decide } from "./decide.ts";
+export { decideContent } from "./dlp/decide-content.ts";
+export type { ContentRequest } from "./dlp/decide-content.ts";
+export type { ContentPart } from "./dlp/byte-text.ts";
+export { DETECTORS } from "./dlp/detectors.ts";
+export type { Detector } from "./dlp/detector.ts";
+export { findKnownSecrets } from "./dlp/known-secrets.ts";
+export type { KnownSecret, SecretFinding } from "./dlp/known-secrets.ts";
+export { scanContent } from "./dlp/scan.ts";
+export type { DlpFinding } from "./dlp/scan.ts";
+export { selectEgressRule } from "./egress-match.ts";
+export { explainVerdict } from "./explain.ts";
+export { matchHost, parseHostPattern, parseRuleHost } from "./host.ts";
+export type { HostPattern } from "./host.ts";
+export { levelDefaults, NAMED_POLICIES } from "./levels.ts";
+export type { PolicyLimits, PolicyPreset } from "./levels.ts";
+export { meetPolicies } from "./meet.ts";
+export { matchPath, matchPaths, parsePathPattern } from "./path-pattern.ts";
+export type { PathPattern } from "./path-pattern.ts";
+export { parseAuthority, parseTarget } from "./target.ts";
+export type { Authority } from "./target.ts";
+export type {
+  AccessRequest,
+  CapabilityRule,
+  DlpPolicy,
+  EgressRule,
+  FileRule,
+  HttpTarget,
+  Policy,
+  ResourceRequest,
+  SecretBinding,
+  Verdict,
+} from "./types.ts";

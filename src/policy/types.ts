@@ -1,0 +1,111 @@
+/**
+ * The nouns of a decision: what is asked, what is granted, what was answered.
+ *
+ * Pure data. A `Policy` is compiled from an agent config (src/config); `decide` (decide.ts) is the
+ * one function that reads it. Rule ids are config paths, so every verdict names its line.
+ *
+ * @module
+ */
+import type { ErrorCode } from "../foundation/error-codes.ts";
+
+/** A network target after the one and only parse; what is checked is what is dialled. */
+export interface HttpTarget {
+  readonly scheme: "http" | "https";
+  /** Lower-case ASCII (punycode) name without trailing dot, or an IP literal without brackets. */
+  readonly host: string;
+  /** 1..65535, defaulted from the scheme. */
+  readonly port: number;
+  /** Path with query, as sent: starts with `/`. No fragment, no credentials. */
+  readonly path: string;
+  /** Canonical URL: what records and errors show (query values are redacted elsewhere). */
+  readonly url: string;
+}
+
+export type ResourceRequest =
+  | { readonly kind: "http"; readonly method: string; readonly target: HttpTarget }
+  /** An opaque tunnel: method and path cannot be seen, so only rules without them can allow it. */
+  | { readonly kind: "connect"; readonly host: string; readonly port: number }
+  /** `path` is absolute and normalised; symlinks are resolved by the host when it opens. */
+  | { readonly kind: "file"; readonly operation: "read" | "write" | "delete"; readonly path: string }
+  | { readonly kind: "environment"; readonly name: string };
+
+export interface AccessRequest {
+  /** Canonical capability id, e.g. `ccos.network.http-fetch`. The proxy asks as `ccos.network.connect`. */
+  readonly capability: string;
+  /** What the call touches besides itself; null when nothing. */
+  readonly resource: ResourceRequest | null;
+}
+
+/** The answer. `rule` is the config path that decided, e.g. `network.egress.rules[0]`. */
+export type Verdict =
+  | { readonly kind: "allow"; readonly rule: string }
+  | { readonly kind: "ask"; readonly rule: string; readonly question: string }
+  | {
+      readonly kind: "deny";
+      /** Null: nothing matched, and the default is deny. */
+      readonly rule: string | null;
+      readonly code: ErrorCode;
+      readonly reason: string;
+      /** The narrowest change that would allow exactly this request. */
+      readonly fix: string;
+    };
+
+/** A capability pattern: an exact id, `prefix.*` for one or more further segments, `*` only at level full. */
+export interface CapabilityRule {
+  readonly rule: string;
+  readonly pattern: string;
+}
+
+export interface EgressRule {
+  readonly rule: string;
+  /** Exact host or `*.example.com` (one or more labels, not the apex). */
+  readonly host: string;
+  readonly schemes: readonly ("http" | "https")[];
+  readonly ports: readonly number[];
+  /** Upper case. Default GET, HEAD. Null only for a rule that also admits opaque tunnels. */
+  readonly methods: readonly string[];
+  /** Path patterns: exact, or a prefix ending in `/*`. Empty list: every path. */
+  readonly paths: readonly string[];
+  /** CIDRs that this name may resolve to although they are private or loopback. Empty: public only. */
+  readonly addresses: readonly string[];
+  /** Whether CONNECT tunnels (not inspected) are allowed to this host and port. */
+  readonly tunnel: boolean;
+  readonly requestBytesMax: number;
+  readonly responseBytesMax: number;
+}
+
+export interface FileRule {
+  readonly rule: string;
+  /** Absolute, normalised; covers itself and everything below it, by segment. */
+  readonly path: string;
+  readonly mode: "ro" | "rw";
+}
+
+/** Where a secret may be substituted. The value itself is never in a policy. */
+export interface SecretBinding {
+  readonly rule: string;
+  readonly name: string;
+  /** `scheme://host:port` with an explicit port. */
+  readonly origins: readonly string[];
+  /** As in EgressRule.paths. */
+  readonly paths: readonly string[];
+  /** Lower-case header names. A secret is substituted in headers only. */
+  readonly headers: readonly string[];
+}
+
+export interface DlpPolicy {
+  readonly enabled: boolean;
+  readonly level: "strict" | "moderate" | "lenient";
+}
+
+export interface Policy {
+  readonly level: "pure" | "controlled" | "full";
+  readonly allow: readonly CapabilityRule[];
+  readonly deny: readonly CapabilityRule[];
+  readonly egress: readonly EgressRule[];
+  readonly files: readonly FileRule[];
+  /** Names an agent may read with get-env: plain variables and secret placeholders. */
+  readonly environment: readonly { readonly rule: string; readonly name: string }[];
+  readonly secrets: readonly SecretBinding[];
+  readonly dlp: DlpPolicy;
+}

@@ -1,0 +1,308 @@
+/**
+ * One program, from the first record to the last: the part that a live run and a replay share.
+ *
+ * Live: the ledger writes to disk, effects are real. Replay: the ledger compares with the recorded chain,
+ * effects are the recorded facts (replay.ts). The guest runs behind a wall in both.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import type { ChainWriter } from "../chain/index.ts";
+import { digestOf } from "../chain/index.ts";
+import type { ErrorCode } from "../foundation/error-codes.ts";
+import type { JsonObject, JsonValue } from "../foundation/json.ts";
+import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
+import { unreachable } from "../foundation/result.ts";
+import type { Ending, Execution, SandboxFile, Session } from "../isolation/index.ts";
+import { balanceBooks, type Books, booksData } from "./books.ts";
+import { createGate, type Gate, type GateEvent, type GateRoom } from "./gate.ts";
+import { type Conversation, converse } from "./guest-link.ts";
+import type { PreparedRun } from "./prepare.ts";
+import { type StepTracker, trackSteps } from "./step-tracker.ts";
+
+export type ProgramOutcome =
+  | { readonly kind: "value"; readonly value: JsonValue }
+  | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
+  | { readonly kind: "failed"; readonly code: ErrorCode; readonly errorKind: string; readonly message: string; readonly place: string | null }
+  | { readonly kind: "exited"; readonly status: number }
+  | { readonly kind: "signaled"; readonly signal: string }
+  | { readonly kind: "limit"; readonly code: ErrorCode; readonly by: string };
+
+/** Where records, results and effects go: disk and world, or comparison and recorded facts. */
+export interface Stage {
+  readonly chain: ChainWriter;
+  readonly room: Pick<GateRoom, "execute" | "matchSecrets" | "placeholders" | "keepResult">;
+  /** Network effects the egress began. */
+  readonly egressStarted: () => number;
+  /** What the outside says at the start: wall, matrix, host. Recorded as facts. */
+  readonly startFacts: JsonObject;
+}
+
+export interface Conducted {
+  readonly outcome: ProgramOutcome;
+  readonly books: Books;
+}
+
+export interface PlanProgram {
+  readonly guest: SandboxFile;
+  readonly guestDigest: string;
+  readonly stackKiB: number;
+  /** Starts the wall; called once, before the first record is durable, so both waits overlap. */
+  readonly open: () => Promise<Session>;
+  readonly observe: (event: GateEvent | StepEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface StepEvent {
+  readonly kind: "step";
+  readonly event: "enter" | "leave" | "fail";
+  readonly name: string;
+}
+
+const CALLS_IN_FLIGHT_MAX = 64;
+
+export async function conductPlan(prepared: PreparedRun, stage: Stage, program: PlanProgram): Promise<Conducted> {
+  const { chain } = stage;
+  const admission = prepared.admission;
+  if (admission === null || prepared.inputs.planSource === null) throw new TypeError("A plan run has a plan");
+  chain.append({ type: "RunStarted", data: startData(prepared, program.guestDigest), facts: stage.startFacts });
+  const gate = createGate({
+    ...stage.room,
+    chain,
+    policy: prepared.policy,
+    registry: prepared.registry,
+    callsMax: prepared.config.limits.calls,
+    observe: program.observe,
+  });
+  if (!admission.admitted) return closeBooks(stage, gate, 0, refusePlan(prepared, chain));
+  chain.append({ type: "PlanAdmitted", data: { sites: admission.sites.length, steps: admission.steps.map((step) => step.name) } });
+
+  const [session] = await bothOrClose(program.open(), chain.commit());
+  try {
+    const execution = await session.execute({ kind: "rtfs", guest: program.guest, stackKiB: program.stackKiB }, program.signal);
+    const counter = { declared: 0 };
+    const steps = trackSteps(admission);
+    const conversation = await talk(prepared, program, execution, { stage, gate, steps, counter });
+    const outcome = await outcomeOf(conversation, execution, chain);
+    return await closeBooks(stage, gate, counter.declared, outcome);
+  } finally {
+    await session.close();
+  }
+}
+
+/** Wait for the wall and for the first record; a wall that rose for nothing is closed again. */
+export async function bothOrClose(opening: Promise<Session>, committing: Promise<void>): Promise<[Session]> {
+  const [opened, committed] = await Promise.allSettled([opening, committing]);
+  if (committed.status === "rejected") {
+    if (opened.status === "fulfilled") await opened.value.close();
+    throw committed.reason;
+  }
+  if (opened.status === "rejected") throw opened.reason;
+  return [opened.value];
+}
+
+function startData(prepared: PreparedRun, guestDigest: string): JsonObject {
+  const { config, inputs, digests } = prepared;
+  return {
+    agent: config.agentId,
+    program: inputs.command === null ? "rtfs-source" : "external",
+    config: digests.config,
+    plan: digests.plan,
+    policy: digests.policy,
+    guest: guestDigest,
+    isolation: config.orchestrator.isolation.mode,
+    limits: { ...config.limits },
+  };
+}
+
+export { startData };
+
+function refusePlan(prepared: PreparedRun, chain: ChainWriter): ProgramOutcome {
+  const refusals = (prepared.admission?.sites ?? []).flatMap(({ step, capability, verdict, span }) =>
+    verdict.kind === "allow" ? [] : [{ step, capability, rule: verdict.rule, code: verdict.kind === "deny" ? verdict.code : "UNENFORCEABLE", line: span.line }],
+  );
+  chain.append({ type: "PlanRefused", data: { refusals } });
+  const first = refusals[0];
+  const where = first?.step === null ? "outside any step" : `in step "${first?.step}"`;
+  return {
+    kind: "refused",
+    code: "ADMISSION_REFUSED",
+    message: `${refusals.length} call${refusals.length === 1 ? "" : "s"} of the plan not granted, the first: ${first?.capability ?? "a computed id"} ${where}, line ${first?.line}`,
+  };
+}
+
+interface Talk {
+  readonly stage: Stage;
+  readonly gate: Gate;
+  readonly steps: StepTracker;
+  readonly counter: { declared: number };
+}
+
+function talk(prepared: PreparedRun, program: PlanProgram, execution: Execution, room: Talk): Promise<Conversation> {
+  const { limits } = prepared.config;
+  const execute: HostMessage = {
+    type: "execute",
+    id: 1,
+    source: prepared.inputs.planSource ?? "",
+    file: prepared.inputs.planFile ?? "",
+    args: [],
+    fuel: limits.fuel,
+    depthMax: limits.depth,
+  };
+  if (execution.channel === null) throw new TypeError("The RTFS guest has a control channel");
+  execution.stdout.resume();
+  execution.stderr.resume();
+  const session = randomBytes(32).toString("hex");
+  const options = { session, image: program.guestDigest, execute, callsInFlightMax: CALLS_IN_FLIGHT_MAX };
+  return converse(execution.channel, options, {
+    onMessage: (message, send) => onGuestMessage(message, send, room, program),
+  });
+}
+
+function onGuestMessage(
+  message: GuestMessage,
+  send: (message: HostMessage) => void,
+  room: Talk,
+  program: PlanProgram,
+): Promise<string | null> | string | null {
+  switch (message.type) {
+    case "step":
+      return onStep(message, room, program);
+    case "call":
+      return onCall(message, send, room);
+    case "log":
+    case "metric":
+    case "event":
+      return `the plan guest sends no ${message.type}`;
+    case "ready":
+    case "result":
+      return `${message.type} is not expected here`;
+    default:
+      return unreachable(message);
+  }
+}
+
+const STEP_RECORDS = { enter: "StepStarted", leave: "StepCompleted", fail: "StepFailed" } as const;
+
+function onStep(message: Extract<GuestMessage, { type: "step" }>, room: Talk, program: PlanProgram): string | null {
+  const moved = room.steps.move(message.event, message.name);
+  if (!moved.ok) return moved.error;
+  room.stage.chain.append({ type: STEP_RECORDS[message.event], data: { step: message.name } });
+  program.observe({ kind: "step", event: message.event, name: message.name });
+  return null;
+}
+
+async function onCall(
+  message: Extract<GuestMessage, { type: "call" }>,
+  send: (message: HostMessage) => void,
+  room: Talk,
+): Promise<string | null> {
+  const permitted = room.steps.permits(message.capability);
+  if (!permitted.ok) return permitted.error;
+  room.counter.declared++;
+  const { id, capability, args } = message;
+  const answer = await room.gate.pass({ step: room.steps.current(), capability, args });
+  send(answer.ok ? { type: "result", id, ok: true, value: answer.value } : { type: "result", id, ok: false, error: answer.error });
+  return null;
+}
+
+/** What the conversation and the process's end say together. A broken host rethrows: nothing may go on. */
+async function outcomeOf(conversation: Conversation, execution: Execution, chain: ChainWriter): Promise<ProgramOutcome> {
+  switch (conversation.kind) {
+    case "broken":
+      throw conversation.cause;
+    case "result":
+      return resultOutcome(conversation.message);
+    case "violation":
+      chain.append({ type: "SecurityViolation", data: { reason: conversation.reason } });
+      return failure("PROTOCOL_VIOLATION", conversation.reason);
+    case "closed":
+      return endingOutcome(await execution.ending, chain);
+    default:
+      return unreachable(conversation);
+  }
+}
+
+function resultOutcome(message: Extract<GuestMessage, { type: "result" }>): ProgramOutcome {
+  if (message.ok) return { kind: "value", value: message.value };
+  const { kind, code, message: text, place } = message.error;
+  const own: Record<string, ErrorCode> = { FuelExhausted: "LIMIT_FUEL", StackOverflow: "LIMIT_DEPTH", ParseError: "PARSE_ERROR" };
+  return { kind: "failed", code: hostCode(code) ?? own[kind] ?? "PROGRAM_ERROR", errorKind: kind, message: text, place };
+}
+
+const DENIAL_CODES = new Set<string>([
+  "CAPABILITY_DENIED",
+  "EGRESS_DENIED",
+  "FILE_DENIED",
+  "ENVIRONMENT_DENIED",
+  "DLP_BLOCKED",
+  "DNS_BLOCKED",
+  "REDIRECT_DENIED",
+  "UNKNOWN_CAPABILITY",
+]);
+
+/** An uncaught denial ends the run as a denial (exit 77); the guest's word on other codes is not taken. */
+function hostCode(code: string): ErrorCode | undefined {
+  return DENIAL_CODES.has(code) ? (code as ErrorCode) : undefined;
+}
+
+const LIMIT_CODES: Record<Extract<Ending, { kind: "killed" }>["by"], ErrorCode> = {
+  timeout: "LIMIT_TIME",
+  memory: "LIMIT_MEMORY",
+  cpu: "LIMIT_CPU",
+  output: "LIMIT_OUTPUT",
+  cancelled: "CANCELLED",
+};
+
+export function endingOutcome(ending: Ending, chain: ChainWriter): ProgramOutcome {
+  switch (ending.kind) {
+    case "exited":
+      return failure("PROVIDER_CRASHED", `the guest ended with status ${ending.status} and no result`);
+    case "signaled":
+      return failure("PROVIDER_CRASHED", `the guest was ended by ${ending.signal}`);
+    case "killed":
+      chain.append({ type: ending.by === "cancelled" ? "RunCancelled" : "LimitReached", data: {}, facts: { by: ending.by } });
+      return { kind: "limit", code: LIMIT_CODES[ending.by], by: ending.by };
+    default:
+      return unreachable(ending);
+  }
+}
+
+function failure(code: ErrorCode, message: string): ProgramOutcome {
+  return { kind: "failed", code, errorKind: "HostError", message, place: null };
+}
+
+/** The last records: the books and the ending, durable. */
+export async function closeBooks(stage: Stage, gate: Gate, declared: number, outcome: ProgramOutcome): Promise<Conducted> {
+  const books = balanceBooks(declared, gate.counts, stage.egressStarted());
+  const { chain } = stage;
+  chain.append({ type: "BooksBalanced", data: booksData(books), facts: { egress: books.network.egress } });
+  if (outcome.kind === "value") {
+    const digest = digestOf(outcome.value);
+    stage.room.keepResult(digest, outcome.value);
+    chain.append({ type: "RunCompleted", data: { result: digest } });
+  } else if (outcome.kind === "exited" && outcome.status === 0) {
+    chain.append({ type: "RunCompleted", data: {}, facts: { status: 0 } });
+  } else {
+    chain.append({ type: "RunFailed", ...endRecord(outcome) });
+  }
+  await chain.commit();
+  return { outcome, books };
+}
+
+function endRecord(outcome: Exclude<ProgramOutcome, { kind: "value" }>): { data: JsonObject; facts?: JsonObject } {
+  switch (outcome.kind) {
+    case "refused":
+      return { data: { code: outcome.code } };
+    case "failed":
+      return { data: { code: outcome.code, kind: outcome.errorKind, place: outcome.place } };
+    case "limit":
+      return { data: { code: outcome.code } };
+    case "exited":
+      return { data: { code: "PROGRAM_ERROR" }, facts: { status: outcome.status } };
+    case "signaled":
+      return { data: { code: "PROGRAM_ERROR" }, facts: { signal: outcome.signal } };
+    default:
+      return unreachable(outcome);
+  }
+}

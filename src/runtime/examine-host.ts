@@ -1,0 +1,55 @@
+/**
+ * The doctor's examination: probe and measure every wall of this host, afresh.
+ *
+ * @module
+ */
+import { release } from "node:os";
+import { bootId, measureSync } from "../host/index.ts";
+import { type Measurement, measuredMatrix, type Probe } from "../isolation/index.ts";
+import { loadGuest, providersOf, type World } from "./world.ts";
+
+export interface HostReport {
+  readonly node: string;
+  readonly kernel: string;
+  /** Median of a few fdatasync calls in the state directory, milliseconds. */
+  readonly syncMs: number;
+  readonly digest: string;
+  readonly walls: readonly {
+    readonly name: string;
+    readonly runs: readonly string[];
+    readonly probe: Probe;
+    readonly measurements: readonly Measurement[];
+  }[];
+  /** The wall `ccos run` would take for a default config. */
+  readonly chosen: { readonly rtfs: string | null; readonly external: string | null };
+}
+
+export async function examineHost(world: World, progress: (what: string) => void, signal: AbortSignal): Promise<HostReport> {
+  const providers = providersOf(world);
+  const probes = new Map<string, Probe>();
+  for (const provider of providers) probes.set(provider.name, await provider.probe());
+  const ready = providers.filter((provider) => probes.get(provider.name)?.kind === "ready");
+  const matrix = await measuredMatrix(ready, {
+    stateDir: world.stateDir,
+    bootId: await bootId(),
+    codeVersion: `${world.version} ${(await loadGuest(world)).guestDigest}`,
+    nodePath: world.nodePath,
+    fresh: true,
+    onMeasure: (name) => progress(`attacking ${name}`),
+    signal,
+  });
+  const strongest = (kind: "rtfs" | "external"): string | null => ready.find((provider) => provider.runs.has(kind))?.name ?? null;
+  return {
+    node: process.versions.node,
+    kernel: `linux ${release()}`,
+    syncMs: await measureSync(world.stateDir),
+    digest: matrix.digest,
+    walls: providers.map((provider) => ({
+      name: provider.name,
+      runs: [...provider.runs],
+      probe: probes.get(provider.name) ?? { kind: "missing", what: ["never probed"], hint: "" },
+      measurements: matrix.providers.find((each) => each.name === provider.name)?.measurements ?? [],
+    })),
+    chosen: { rtfs: strongest("rtfs"), external: strongest("external") },
+  };
+}

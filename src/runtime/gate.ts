@@ -1,0 +1,342 @@
+/**
+ * The gate: the one place where a program's wish becomes an effect, or does not.
+ *
+ * Read `passGate` as the list it is: resolve → decide → validate input → record intent (durable) →
+ * execute → scan and validate output → record outcome → answer. Nothing here reads a clock, a disk or a
+ * socket: the chain, the effects and the secret matcher are arguments, so that a replay runs this very
+ * code on recorded facts (replay.ts). A chain that cannot be written throws, and the run ends: no
+ * record, no effect.
+ *
+ * @module
+ */
+import type { Capability, CapabilityRegistry, OutgoingPart } from "../capability/index.ts";
+import type { ChainWriter } from "../chain/index.ts";
+import { digestOf } from "../chain/index.ts";
+import { ERROR_CODES, type ErrorCode } from "../foundation/error-codes.ts";
+import type { JsonObject, JsonValue } from "../foundation/json.ts";
+import type { WireError } from "../foundation/protocol.ts";
+import {
+  type AccessRequest,
+  canonicalCapability,
+  decide,
+  decideContent,
+  type Policy,
+  type ResourceRequest,
+  scanContent,
+  type Verdict,
+} from "../policy/index.ts";
+import { compileType, fromWire, type TypeValidator, toWire, type Value } from "../rtfs/index.ts";
+import { describeResource } from "./resource-text.ts";
+
+export interface GateCall {
+  readonly step: string | null;
+  readonly capability: string;
+  /** Wire values as the guest sent them. */
+  readonly args: readonly JsonValue[];
+}
+
+export type GateAnswer =
+  | { readonly ok: true; readonly value: JsonValue }
+  | { readonly ok: false; readonly error: WireError };
+
+/** What an effect gave back; `facts` go into the record, `value` beside it. */
+export type Executed =
+  | { readonly ok: true; readonly value: JsonValue; readonly facts: JsonObject }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly facts: JsonObject };
+
+/** A call that passed every check; `rule` is the config path that allowed it. */
+export interface AdmittedCall {
+  readonly number: number;
+  readonly capability: Capability;
+  readonly request: AccessRequest;
+  readonly rule: string;
+  readonly args: readonly Value[];
+}
+
+export type GateEvent =
+  | { readonly kind: "denied"; readonly call: CallLine; readonly code: ErrorCode; readonly rule: string | null; readonly reason: string; readonly fix: string }
+  | { readonly kind: "failed"; readonly call: CallLine; readonly code: ErrorCode; readonly reason: string }
+  | { readonly kind: "done"; readonly call: CallLine; readonly rule: string; readonly facts: JsonObject };
+
+export interface CallLine {
+  readonly number: number;
+  readonly step: string | null;
+  readonly capability: string;
+  /** Redacted: method and URL without query values, path, variable name. Empty when none. */
+  readonly target: string;
+}
+
+/** What the gate works with; one per run. */
+export interface GateRoom {
+  readonly policy: Policy;
+  readonly registry: CapabilityRegistry;
+  readonly chain: ChainWriter;
+  readonly callsMax: number;
+  /** Live: the provider under its port. Replay: the recorded answer. Must not throw. */
+  readonly execute: (call: AdmittedCall) => Promise<Executed>;
+  /** Names of secrets whose value stands in the parts. Live: compares values. Replay: recorded facts. */
+  readonly matchSecrets: (parts: readonly OutgoingPart[]) => readonly string[];
+  /** Secret placeholders of this run: name to text. */
+  readonly placeholders: ReadonlyMap<string, string>;
+  /** Keep a result beside the chain; durable before the record that names its digest. */
+  readonly keepResult: (digest: string, value: JsonValue) => void;
+  readonly observe: (event: GateEvent) => void;
+}
+
+export interface Gate {
+  pass(call: GateCall): Promise<GateAnswer>;
+  readonly counts: GateCounts;
+}
+
+/** The gate's book: every call is in exactly one of intended, denied, refused. */
+export interface GateCounts {
+  intended: number;
+  denied: number;
+  refused: number;
+  network: number;
+}
+
+export function createGate(room: GateRoom): Gate {
+  const counts: GateCounts = { intended: 0, denied: 0, refused: 0, network: 0 };
+  let number = 0;
+  return { counts, pass: (call) => passGate(room, counts, { ...call, number: ++number }) };
+}
+
+type NumberedCall = GateCall & { readonly number: number };
+
+/** A refusal on the way: `denied` when policy said no, `refused` when the call itself is malformed. */
+interface Refusal {
+  readonly how: "denied" | "refused";
+  readonly code: ErrorCode;
+  readonly rule: string | null;
+  readonly reason: string;
+  readonly fix: string;
+  readonly facts: JsonObject;
+}
+
+async function passGate(room: GateRoom, counts: GateCounts, call: NumberedCall): Promise<GateAnswer> {
+  const resolved = resolve(room, call);
+  if ("refusal" in resolved) return refuse(room, counts, { call, id: resolved.id, resource: null, refusal: resolved.refusal });
+  const { capability, args } = resolved;
+  const asked = capability.access(args);
+  const resource = asked.ok ? asked.value : null;
+  const request: AccessRequest = { capability: capability.manifest.id, resource };
+  const place = { call, id: capability.manifest.id, resource };
+
+  const decided = decideCall(room, capability, request, args);
+  if (decided.verdict.kind !== "allow") {
+    return refuse(room, counts, { ...place, refusal: denialOf(decided.verdict, decided.facts) });
+  }
+  const unfit = asked.ok ? validatorOf(capability).input.check(args) : null;
+  if (!asked.ok) return refuse(room, counts, { ...place, refusal: malformed(asked.error.path, asked.error.message) });
+  if (unfit !== null) {
+    return refuse(room, counts, { ...place, refusal: malformed(unfit.path, `expected ${unfit.expected}, got ${unfit.actual}`) });
+  }
+
+  const { rule } = decided.verdict;
+  counts.intended++;
+  if (resource?.kind === "http") counts.network++;
+  room.chain.append({
+    type: "CallIntended",
+    data: { ...callData(call, capability.manifest.id, resource), rule },
+    facts: decided.facts,
+  });
+  if (hasOutsideEffect(capability)) await room.chain.commit();
+
+  const admitted: AdmittedCall = { number: call.number, capability, request, rule, args };
+  const executed = await room.execute(admitted);
+  const examined = examine(room, admitted, executed);
+  recordOutcome(room, call, examined);
+  if (hasOutsideEffect(capability)) await room.chain.commit();
+  announce(room, admitted, call, examined);
+  return examined.ok
+    ? { ok: true, value: examined.value }
+    : { ok: false, error: wireError(examined.code, examined.message) };
+}
+
+function resolve(
+  room: GateRoom,
+  call: NumberedCall,
+): { capability: Capability; args: readonly Value[] } | { id: string; refusal: Refusal } {
+  const id = canonicalCapability(call.capability);
+  if (!id.ok) return { id: call.capability.slice(0, 256), refusal: unknown(id.error) };
+  if (call.number > room.callsMax) {
+    const reason = `the run may make ${room.callsMax} calls`;
+    return { id: id.value.id, refusal: { ...malformed("", reason), code: "LIMIT_CALLS" } };
+  }
+  const capability = room.registry.find(id.value.id);
+  if (capability === undefined) return { id: id.value.id, refusal: unknown(`no capability is called "${id.value.id}"`) };
+  const args: Value[] = [];
+  for (const [index, wire] of call.args.entries()) {
+    const value = fromWire(wire);
+    if (!value.ok) return { id: id.value.id, refusal: malformed(`[${index}]`, value.error) };
+    args.push(value.value);
+  }
+  return { capability, args };
+}
+
+/** Capability and resource first, then what would leave with the call. */
+function decideCall(
+  room: GateRoom,
+  capability: Capability,
+  request: AccessRequest,
+  args: readonly Value[],
+): { verdict: Verdict; facts: JsonObject } {
+  const verdict = decide(room.policy, request);
+  if (verdict.kind !== "allow" || capability.outgoing === undefined || request.resource === null) {
+    return { verdict, facts: {} };
+  }
+  const parts = capability.outgoing(args);
+  const knownSecrets = room.matchSecrets(parts);
+  const content = decideContent(room.policy, {
+    direction: "out",
+    request,
+    parts,
+    findings: scanContent(parts),
+    knownSecrets,
+    placeholders: room.placeholders,
+  });
+  const facts: JsonObject = knownSecrets.length === 0 ? {} : { knownSecrets };
+  return { verdict: content.kind === "allow" ? verdict : content, facts };
+}
+
+/** Scan and validate what came back. A result that fails is withheld: the program gets the error. */
+function examine(room: GateRoom, call: AdmittedCall, executed: Executed): Executed {
+  if (!executed.ok) return executed;
+  const value = fromWire(executed.value);
+  const unfit = value.ok ? validatorOf(call.capability).output.check(value.value) : { path: "", expected: "a wire value", actual: value.error };
+  if (unfit !== null) {
+    const message = `the result at "${unfit.path}" is ${unfit.actual}, the contract says ${unfit.expected}`;
+    return { ok: false, code: "SCHEMA_OUTPUT", message, facts: executed.facts };
+  }
+  if (call.request.resource?.kind !== "http" || !room.policy.dlp.enabled) return executed;
+  const parts = [{ name: "response", content: JSON.stringify(executed.value) }];
+  const verdict = decideContent(room.policy, {
+    direction: "in",
+    request: call.request,
+    parts,
+    findings: scanContent(parts),
+    knownSecrets: [],
+    placeholders: new Map(),
+  });
+  if (verdict.kind !== "deny") return executed;
+  return { ok: false, code: verdict.code, message: verdict.reason, facts: executed.facts };
+}
+
+function recordOutcome(room: GateRoom, call: NumberedCall, executed: Executed): void {
+  if (!executed.ok) {
+    const data = { call: call.number, code: executed.code, message: executed.message };
+    room.chain.append({ type: "CallFailed", data, facts: executed.facts });
+    return;
+  }
+  const result = digestOf(executed.value);
+  room.keepResult(result, executed.value);
+  room.chain.append({ type: "CallCompleted", data: { call: call.number, result }, facts: executed.facts });
+}
+
+function announce(room: GateRoom, admitted: AdmittedCall, call: NumberedCall, executed: Executed): void {
+  const line = callLine(call, admitted.capability.manifest.id, admitted.request.resource);
+  if (executed.ok) room.observe({ kind: "done", call: line, rule: admitted.rule, facts: executed.facts });
+  else if (ERROR_CODES[executed.code].exitCode === 77) {
+    room.observe({ kind: "denied", call: line, code: executed.code, rule: admitted.rule, reason: executed.message, fix: ERROR_CODES[executed.code].fix });
+  } else room.observe({ kind: "failed", call: line, code: executed.code, reason: executed.message });
+}
+
+interface Refused {
+  readonly call: NumberedCall;
+  readonly id: string;
+  readonly resource: ResourceRequest | null;
+  readonly refusal: Refusal;
+}
+
+/** A refusal is recorded too, with its code and rule; it needs no durability of its own. */
+function refuse(room: GateRoom, counts: GateCounts, { call, id, resource, refusal }: Refused): GateAnswer {
+  const denied = refusal.how === "denied";
+  counts[denied ? "denied" : "refused"]++;
+  room.chain.append({
+    type: denied ? "CallDenied" : "CallFailed",
+    data: { ...callData(call, id, resource), code: refusal.code, rule: refusal.rule, reason: refusal.reason },
+    facts: refusal.facts,
+  });
+  const line = callLine(call, id, resource);
+  if (denied) room.observe({ kind: "denied", call: line, code: refusal.code, rule: refusal.rule, reason: refusal.reason, fix: refusal.fix });
+  else room.observe({ kind: "failed", call: line, code: refusal.code, reason: refusal.reason });
+  return { ok: false, error: wireError(refusal.code, refusal.reason) };
+}
+
+function denialOf(verdict: Exclude<Verdict, { kind: "allow" }>, facts: JsonObject): Refusal {
+  if (verdict.kind === "ask") {
+    const reason = `the rule asks a person, and this version cannot ask: ${verdict.question}`;
+    return { how: "denied", code: "UNENFORCEABLE", rule: verdict.rule, reason, fix: "Remove the ask rule", facts };
+  }
+  const { code, rule, reason, fix } = verdict;
+  return { how: "denied", code, rule, reason, fix, facts };
+}
+
+function malformed(path: string, message: string): Refusal {
+  const reason = path === "" ? message : `argument ${path}: ${message}`;
+  return { how: "refused", code: "SCHEMA_INPUT", rule: null, reason, fix: ERROR_CODES.SCHEMA_INPUT.fix, facts: {} };
+}
+
+function unknown(reason: string): Refusal {
+  return { how: "denied", code: "UNKNOWN_CAPABILITY", rule: null, reason, fix: ERROR_CODES.UNKNOWN_CAPABILITY.fix, facts: {} };
+}
+
+function callData(call: NumberedCall, id: string, resource: ResourceRequest | null): JsonObject {
+  return {
+    call: call.number,
+    step: call.step,
+    capability: id,
+    args: digestOf(call.args),
+    resource: resource === null ? null : describeResource(resource),
+  };
+}
+
+function callLine(call: NumberedCall, id: string, resource: ResourceRequest | null): CallLine {
+  return { number: call.number, step: call.step, capability: id, target: resource === null ? "" : describeResource(resource) };
+}
+
+/** Clock and randomness are read, not caused: their records ride with the next effect's commit. */
+function hasOutsideEffect(capability: Capability): boolean {
+  return capability.manifest.effects.some((effect) => effect !== "clock" && effect !== "random");
+}
+
+const KINDS: Partial<Record<ErrorCode, string>> = {
+  UNKNOWN_CAPABILITY: "UnknownCapability",
+  SCHEMA_INPUT: "TypeValidationError",
+  SCHEMA_OUTPUT: "TypeValidationError",
+  NETWORK_ERROR: "NetworkError",
+  IO_ERROR: "IoError",
+  LIMIT_CALLS: "BudgetExhausted",
+  LIMIT_TIME: "NetworkError",
+  LIMIT_RESPONSE: "ResourceError",
+};
+
+/** The error as the program gets it: a kind it can catch, the code, whether to retry; never the policy. */
+export function wireError(code: ErrorCode, message: string): WireError {
+  const entry = ERROR_CODES[code];
+  const kind = KINDS[code] ?? (entry.exitCode === 77 ? "SecurityViolation" : "HostError");
+  return { kind, code, message, retryable: entry.retryable };
+}
+
+const validators = new WeakMap<Capability, { input: TypeValidator; output: TypeValidator }>();
+
+/** Contract checkers, compiled once per capability. */
+function validatorOf(capability: Capability): { input: TypeValidator; output: TypeValidator } {
+  const known = validators.get(capability);
+  if (known !== undefined) return known;
+  const compiled = { input: compile(capability.manifest.input), output: compile(capability.manifest.output) };
+  validators.set(capability, compiled);
+  return compiled;
+}
+
+function compile(source: string): TypeValidator {
+  const validator = compileType(source);
+  if (!validator.ok) throw new TypeError(`A contract is not a type: ${source}: ${validator.error.message}`);
+  return validator.value;
+}
+
+/** Turn a capability's answer into what the record and the guest take. */
+export function executedOf(answer: { ok: true; value: Value; facts: JsonObject } | Extract<Executed, { ok: false }>): Executed {
+  return answer.ok ? { ok: true, value: toWire(answer.value), facts: answer.facts } : answer;
+}

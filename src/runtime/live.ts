@@ -1,0 +1,151 @@
+/**
+ * The live stage of a run: chain and payloads on disk, secrets loaded, the broker and the ports of every
+ * capability. This is the wiring; what is decided with it is in gate.ts.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { CapabilityPorts, HttpCall, HttpReply, PortAnswer } from "../capability/index.ts";
+import { type ChainWriter, fileStore, loadOrCreateHostKey, openChain, openPayloads, type PayloadStore, type SignedHead, signHead } from "../chain/index.ts";
+import { type Broker, createBroker } from "../egress/index.ts";
+import type { JsonObject } from "../foundation/json.ts";
+import { createFileAccess, resolveHost, sleep, writeAtomic } from "../host/index.ts";
+import { decide, type EgressRule, findKnownSecrets, type HttpTarget, type Verdict } from "../policy/index.ts";
+import type { Stage } from "./conduct.ts";
+import { type AdmittedCall, type Executed, executedOf } from "./gate.ts";
+import type { PreparedRun } from "./prepare.ts";
+import type { RunDirectory } from "./run-directory.ts";
+import { loadSecrets, placeholdersOf } from "./secrets.ts";
+import type { World } from "./world.ts";
+
+export interface LiveStage extends Stage {
+  readonly broker: Broker;
+  readonly secrets: readonly { readonly name: string; readonly value: string }[];
+  /** Sign the head and keep it; the chain is closed. */
+  seal(): Promise<SignedHead>;
+  close(): Promise<void>;
+}
+
+export interface LiveOptions {
+  readonly prepared: PreparedRun;
+  readonly directory: RunDirectory;
+  readonly startFacts: JsonObject;
+  readonly signal: AbortSignal;
+  /** The agent's log lines, already redacted. */
+  readonly log: CapabilityPorts["log"];
+}
+
+export async function openLiveStage(world: World, options: LiveOptions): Promise<LiveStage> {
+  const { prepared, directory } = options;
+  const values = await loadSecrets(prepared.config, world.environment);
+  const placeholders = placeholdersOf(directory.id, prepared.config);
+  const payloads = await openPayloads(directory.payloads, directory.payloadKey);
+  const chain = openChain({
+    store: await fileStore(directory.chain),
+    chainId: directory.id,
+    configDigest: prepared.digests.config,
+    nowMs: world.nowMs,
+    before: () => payloads.sync(),
+  });
+  const secrets = [...values].map(([name, value]) => ({ name, value }));
+  const broker = createBroker({
+    resolve: resolveHost,
+    redecide: (target, method) => redecide(prepared, target, method),
+    secrets: secrets.map(({ name, value }) => ({ name, value, placeholder: placeholders.get(name) ?? "" })),
+    bindings: prepared.policy.secrets,
+  });
+  const ports = livePorts(world, options, broker, placeholders);
+  return {
+    chain,
+    broker,
+    secrets,
+    startFacts: options.startFacts,
+    egressStarted: () => broker.counters.started,
+    room: {
+      execute: (call) => executeLive(call, ports, prepared, options.signal),
+      matchSecrets: (parts) => findKnownSecrets(parts, secrets),
+      placeholders,
+      keepResult: (digest, value) => payloads.put(digest, new TextEncoder().encode(JSON.stringify(value))),
+    },
+    seal: () => seal(world, directory, chain),
+    close: () => closeAll(chain, payloads),
+  };
+}
+
+type PortsFor = (call: AdmittedCall) => CapabilityPorts;
+
+function livePorts(world: World, options: LiveOptions, broker: Broker, placeholders: ReadonlyMap<string, string>): PortsFor {
+  const { prepared, directory } = options;
+  const files = createFileAccess({ roots: fileRoots(prepared, directory) });
+  const { env } = prepared.config;
+  return (call) => ({
+    nowMs: world.nowMs,
+    sleep,
+    environment: (name) => placeholders.get(name) ?? env.get(name),
+    log: options.log,
+    http: (request, signal) => brokered(broker, prepared, { call, request, signal }),
+    files,
+  });
+}
+
+/** `/workspace` is the run's own directory; every other granted path is the host path of the same name. */
+function fileRoots(prepared: PreparedRun, directory: RunDirectory): ReadonlyMap<string, string> {
+  const roots = new Map<string, string>();
+  for (const { path } of prepared.policy.files) {
+    const inWorkspace = path === "/workspace" || path.startsWith("/workspace/");
+    roots.set(path, inWorkspace ? join(directory.workspace, path.slice("/workspace".length)) : path);
+  }
+  return roots;
+}
+
+interface BrokeredCall {
+  readonly call: AdmittedCall;
+  readonly request: HttpCall;
+  readonly signal: AbortSignal;
+}
+
+/** Only under the rule that the gate's verdict named; a capability cannot pick another target. */
+async function brokered(broker: Broker, prepared: PreparedRun, { call, request, signal }: BrokeredCall): Promise<PortAnswer<HttpReply>> {
+  const asked = call.request.resource;
+  const rule = prepared.policy.egress.find((each) => each.rule === call.rule);
+  if (rule === undefined || asked?.kind !== "http" || asked.target.url !== request.target.url || asked.method !== request.method) {
+    return { ok: false, code: "EGRESS_DENIED", message: "the capability asked for another target than was decided", facts: {} };
+  }
+  return await broker.fetch(request, rule, signal);
+}
+
+function redecide(prepared: PreparedRun, target: HttpTarget, method: string): { verdict: Verdict; rule: EgressRule | null } {
+  const verdict = decide(prepared.policy, { capability: "ccos.network.http-fetch", resource: { kind: "http", method, target } });
+  const rule = verdict.kind === "allow" ? prepared.policy.egress.find((each) => each.rule === verdict.rule) : undefined;
+  return { verdict, rule: rule ?? null };
+}
+
+async function executeLive(call: AdmittedCall, portsFor: PortsFor, prepared: PreparedRun, signal: AbortSignal): Promise<Executed> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(prepared.config.limits.callMs)]);
+  try {
+    return executedOf(await call.capability.invoke(call.args, portsFor(call), deadline));
+  } catch (cause) {
+    if (deadline.aborted) {
+      const ms = prepared.config.limits.callMs;
+      return { ok: false, code: signal.aborted ? "CANCELLED" : "LIMIT_TIME", message: `the call took longer than ${ms} ms`, facts: {} };
+    }
+    const message = cause instanceof Error ? cause.message : "the provider failed";
+    return { ok: false, code: "INTERNAL", message, facts: {} };
+  }
+}
+
+async function seal(world: World, directory: RunDirectory, chain: ChainWriter): Promise<SignedHead> {
+  await chain.commit();
+  const key = await loadOrCreateHostKey(join(world.stateDir, "keys"));
+  const head = signHead({ chain: directory.id, records: chain.head.seq + 1, head: chain.head.hash }, key);
+  await writeAtomic(directory.head, new TextEncoder().encode(`${JSON.stringify(head)}\n`), 0o600);
+  return head;
+}
+
+async function closeAll(chain: ChainWriter, payloads: PayloadStore): Promise<void> {
+  try {
+    await chain.close();
+  } finally {
+    await payloads.close();
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * From source texts to a decided run, without touching the machine: read → expand → validate → compile the
+ * policy → outline the plan → admit. `run`, `plan`, `why` and `replay` all start here, so they cannot differ.
+ *
+ * @module
+ */
+import { builtinProviders, type CapabilityRegistry, createRegistry } from "../capability/index.ts";
+import { digestOf } from "../chain/index.ts";
+import { type AgentConfig, compilePolicy, type Finding, loadConfig, unenforceable } from "../config/index.ts";
+import { CcosError } from "../foundation/errors.ts";
+import type { JsonObject, JsonValue } from "../foundation/json.ts";
+import type { Policy } from "../policy/index.ts";
+import { type Diagnostic, outlinePlan, readForms } from "../rtfs/index.ts";
+import { type Admission, admitPlan } from "./admission.ts";
+
+/** The texts a run is made of; kept under `inputs/` so that a replay starts from the same bytes. */
+export interface RunInputs {
+  readonly configFile: string;
+  readonly configSource: string;
+  /** Null for an external program. */
+  readonly planFile: string | null;
+  readonly planSource: string | null;
+  /** An external program: argv, and the digests of the files staged for it. */
+  readonly command: readonly string[] | null;
+  readonly staged: readonly { readonly path: string; readonly digest: string }[];
+  readonly production: boolean;
+}
+
+export interface PreparedRun {
+  readonly inputs: RunInputs;
+  readonly config: AgentConfig;
+  readonly warnings: readonly Finding[];
+  readonly policy: Policy;
+  readonly registry: CapabilityRegistry;
+  /** Null for an external program: it has no plan to admit. */
+  readonly admission: Admission | null;
+  readonly digests: { readonly config: string; readonly plan: string; readonly policy: string };
+}
+
+/**
+ * @throws {CcosError} `CONFIG_INVALID`, `PARSE_ERROR` with every diagnostic, `UNENFORCEABLE` naming each field.
+ */
+export function prepareRun(inputs: RunInputs): PreparedRun {
+  const config = validConfig(inputs);
+  const policy = compilePolicy(config.config);
+  const registry = createRegistry(builtinProviders());
+  const admission =
+    inputs.planSource === null || inputs.planFile === null
+      ? null
+      : admitPlan(outlineOf(inputs.planSource, inputs.planFile), policy, registry);
+  return {
+    inputs,
+    config: config.config,
+    warnings: config.warnings,
+    policy,
+    registry,
+    admission,
+    digests: {
+      config: digestOf(inputs.configSource),
+      plan: digestOf(inputs.planSource ?? [inputs.command, inputs.staged] as unknown as JsonValue),
+      policy: digestOf(policyData(policy)),
+    },
+  };
+}
+
+/** Refuse a config that this version or its rules cannot hold to its word. */
+export function refuseUnenforceable(config: AgentConfig, file: string): void {
+  const broken = unenforceable(config);
+  if (broken.length === 0) return;
+  throw new CcosError("UNENFORCEABLE", {
+    what: `Cannot start an agent from "${file}"`,
+    why: broken.map(({ path, why }) => `${path}: ${why}`).join("; "),
+    fix: "Remove or weaken the named fields yourself; nothing is weakened silently",
+    details: { fields: broken.map(({ path }) => path) },
+  });
+}
+
+function validConfig(inputs: RunInputs): { config: AgentConfig; warnings: readonly Finding[] } {
+  const loaded = loadConfig(inputs.configSource, { file: inputs.configFile, production: inputs.production });
+  if (loaded.config !== null && loaded.valid) {
+    return { config: loaded.config, warnings: loaded.findings };
+  }
+  const errors = loaded.findings.filter((finding) => finding.severity === "error");
+  const first = errors[0];
+  throw new CcosError("CONFIG_INVALID", {
+    what: `Cannot use the agent config "${inputs.configFile}"`,
+    why: `${errors.length} error${errors.length === 1 ? "" : "s"}, the first: ${first?.code ?? ""} ${first?.message ?? ""}`,
+    fix: `Run \`ccos check ${inputs.configFile}\` for all of them`,
+    place: first?.span ?? undefined,
+    details: { codes: errors.map((finding) => finding.code) },
+  });
+}
+
+function outlineOf(source: string, file: string): Parameters<typeof admitPlan>[0] {
+  const forms = readForms(source, { file });
+  if (!forms.ok) throw planError(file, forms.error);
+  const outline = outlinePlan(forms.value);
+  if (!outline.ok) throw planError(file, outline.error);
+  return outline.value;
+}
+
+function planError(file: string, diagnostics: readonly Diagnostic[]): CcosError {
+  const first = diagnostics[0];
+  return new CcosError("PARSE_ERROR", {
+    what: `Cannot read the plan "${file}"`,
+    why: `${first?.message ?? ""}${diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : ""}`,
+    fix: first?.hint,
+    place: first?.span,
+    details: { diagnostics: diagnostics.map((each) => each.message) },
+  });
+}
+
+/** A policy is plain data already; the cast says so to the type checker. */
+function policyData(policy: Policy): JsonObject {
+  return policy as unknown as JsonObject;
+}

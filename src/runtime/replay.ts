@@ -1,0 +1,164 @@
+/**
+ * Replay: the same program through the same gate, offline, on recorded facts.
+ *
+ * The inputs are read from the run directory and must have the digests the chain recorded. The guest runs
+ * behind a wall again; every effect answers from the record and the payload store; every record is computed
+ * anew and compared. The verdict is the same head, or the first record that differs. Nothing leaves the host.
+ *
+ * @module
+ */
+import { type ChainRecord, type ChainWriter, linkRecord, openPayloads, type PayloadStore, readRecords } from "../chain/index.ts";
+import { CcosError } from "../foundation/errors.ts";
+import type { JsonObject, JsonValue } from "../foundation/json.ts";
+import { conductPlan, type Stage } from "./conduct.ts";
+import type { AdmittedCall, Executed } from "./gate.ts";
+import { prepareRun } from "./prepare.ts";
+import { type RunDirectory, readRunInputs } from "./run-directory.ts";
+import { placeholdersOf } from "./secrets.ts";
+import { loadGuest, planSession, type World } from "./world.ts";
+
+export type Replay =
+  | { readonly kind: "identical"; readonly records: number; readonly head: string; readonly decisions: number }
+  /** The run was ended from outside (a limit, a cancel); everything before it is identical. */
+  | { readonly kind: "identical-until-limit"; readonly records: number; readonly by: string }
+  | { readonly kind: "diverged"; readonly seq: number; readonly recorded: RecordGist; readonly replayed: RecordGist };
+
+export interface RecordGist {
+  readonly type: string;
+  readonly data: JsonObject;
+}
+
+/** More records than a run with the default limit on calls can write; keeps replay's memory bounded. */
+const REPLAY_RECORDS_MAX = 500_000;
+
+/**
+ * @throws {CcosError} `REPLAY_UNAVAILABLE` for an external program, erased payloads or missing inputs.
+ */
+export async function replayRun(world: World, run: RunDirectory, signal: AbortSignal): Promise<Replay> {
+  const recorded = await loadRecords(run);
+  const inputs = await readRunInputs(run);
+  if (inputs.command !== null) throw unavailable(run, "an external program's inside cannot be replayed; its effects were verified with the chain");
+  const prepared = prepareRun(inputs);
+  const payloads = await openPayloads(run.payloads, run.payloadKey);
+  const cursor = new RecordedChain(recorded);
+  const guest = await loadGuest(world);
+  const stage: Stage = {
+    chain: cursor,
+    startFacts: {},
+    egressStarted: () => Number(cursor.upcoming()?.body.facts["egress"] ?? Number.NaN),
+    room: {
+      execute: (call) => recordedAnswer(run, cursor, payloads, call),
+      matchSecrets: () => (cursor.upcoming()?.body.facts["knownSecrets"] ?? []) as readonly string[],
+      placeholders: placeholdersOf(run.id, prepared.config),
+      keepResult: () => undefined,
+    },
+  };
+  try {
+    await conductPlan(prepared, stage, { ...guest, open: () => planSession(world, prepared), observe: () => undefined, signal });
+  } catch (cause) {
+    if (cause instanceof Divergence) return { kind: "diverged", seq: cause.seq, recorded: cause.recorded, replayed: cause.replayed };
+    if (cause instanceof OutsideEnd) return { kind: "identical-until-limit", records: cursor.head.seq + 1, by: cause.by };
+    throw cause;
+  } finally {
+    await payloads.close();
+  }
+  const left = cursor.upcoming();
+  if (left !== undefined) return { kind: "diverged", seq: left.body.seq, recorded: gistOf(left), replayed: { type: "(the replay ended)", data: {} } };
+  const decisions = recorded.filter(({ body }) => body.type.startsWith("CallIntended") || body.type === "CallDenied").length;
+  return { kind: "identical", records: recorded.length, head: cursor.head.hash, decisions };
+}
+
+async function loadRecords(run: RunDirectory): Promise<readonly ChainRecord[]> {
+  const records: ChainRecord[] = [];
+  for await (const record of readRecords(run.chain)) {
+    if (records.push(record) > REPLAY_RECORDS_MAX) throw unavailable(run, `it has more than ${REPLAY_RECORDS_MAX} records`);
+  }
+  return records;
+}
+
+/** The recorded outcome of the call whose intent was just replayed. */
+async function recordedAnswer(run: RunDirectory, cursor: RecordedChain, payloads: PayloadStore, call: AdmittedCall): Promise<Executed> {
+  const next = cursor.upcoming();
+  if (next === undefined) throw unavailable(run, `it was cut after the intent of call ${call.number}`);
+  const { type, data, facts } = next.body;
+  if (type === "LimitReached" || type === "RunCancelled") throw new OutsideEnd(String(facts["by"] ?? "cancelled"));
+  if (type === "CallFailed" && data["call"] === call.number) {
+    return { ok: false, code: data["code"] as Extract<Executed, { ok: false }>["code"], message: String(data["message"]), facts };
+  }
+  if (type !== "CallCompleted" || data["call"] !== call.number) {
+    throw new Divergence(next.body.seq, gistOf(next), { type: "CallCompleted", data: { call: call.number } });
+  }
+  const digest = String(data["result"]);
+  const payload = await payloads.get(digest);
+  if (payload === null) throw unavailable(run, `the result ${digest} of call ${call.number} is not in the payload store (erased?)`);
+  return { ok: true, value: JSON.parse(new TextDecoder().decode(payload)) as JsonValue, facts };
+}
+
+/** A chain writer that writes nothing: each record is built as live, with recorded time and facts, and compared. */
+class RecordedChain implements ChainWriter {
+  readonly #recorded: readonly ChainRecord[];
+  #next = 0;
+
+  constructor(recorded: readonly ChainRecord[]) {
+    this.#recorded = recorded;
+  }
+
+  get head(): { readonly seq: number; readonly hash: string } {
+    const last = this.#recorded[this.#next - 1];
+    return { seq: this.#next - 1, hash: last?.hash ?? "" };
+  }
+
+  upcoming(): ChainRecord | undefined {
+    return this.#recorded[this.#next];
+  }
+
+  append(input: Parameters<ChainWriter["append"]>[0]): ChainRecord {
+    const expected = this.upcoming();
+    const gist = { type: input.type, data: input.data };
+    if (expected === undefined) throw new Divergence(this.#next, { type: "(the chain ended)", data: {} }, gist);
+    const { ts, facts, seq, chain, prev } = expected.body;
+    const record = linkRecord({ ...expected.body, chain, seq, prev, ts, facts, type: input.type, data: input.data });
+    if (record.hash !== expected.hash) throw new Divergence(seq, gistOf(expected), gist);
+    this.#next++;
+    return record;
+  }
+
+  commit(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function gistOf(record: ChainRecord): RecordGist {
+  return { type: record.body.type, data: record.body.data };
+}
+
+/** Control flow of this file only: leaves the conduct at the first record that differs. */
+class Divergence extends Error {
+  readonly seq: number;
+  readonly recorded: RecordGist;
+  readonly replayed: RecordGist;
+
+  constructor(seq: number, recorded: RecordGist, replayed: RecordGist) {
+    super(`record ${seq} differs`);
+    this.seq = seq;
+    this.recorded = recorded;
+    this.replayed = replayed;
+  }
+}
+
+class OutsideEnd extends Error {
+  readonly by: string;
+
+  constructor(by: string) {
+    super(`ended by ${by}`);
+    this.by = by;
+  }
+}
+
+function unavailable(run: RunDirectory, why: string): CcosError {
+  return new CcosError("REPLAY_UNAVAILABLE", { what: `Cannot replay ${run.id}`, why, fix: "Verify without --replay" });
+}

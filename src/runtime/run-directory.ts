@@ -1,0 +1,98 @@
+/**
+ * Where a run lives: `<CCOS_HOME>/runs/<run id>/` with `chain.jsonl`, `head.json`, `payloads.bin`,
+ * `payload.key`, `inputs/` and `workspace/`. Private to the user (0700).
+ *
+ * A run id is checked before it becomes a path; `last` is the newest run by id.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { CcosError } from "../foundation/errors.ts";
+import { isRunId } from "../foundation/ids.ts";
+import { isJsonObject } from "../foundation/json.ts";
+import { ensurePrivateDir, listDirectory, readBounded, writeAtomic } from "../host/index.ts";
+import type { RunInputs } from "./prepare.ts";
+
+const INPUT_BYTES_MAX = 4 * 1024 * 1024;
+
+export interface RunDirectory {
+  readonly id: string;
+  readonly path: string;
+  readonly chain: string;
+  readonly head: string;
+  readonly payloads: string;
+  readonly payloadKey: string;
+  readonly workspace: string;
+}
+
+export function runDirectory(stateDir: string, id: string): RunDirectory {
+  const path = join(stateDir, "runs", id);
+  return {
+    id,
+    path,
+    chain: join(path, "chain.jsonl"),
+    head: join(path, "head.json"),
+    payloads: join(path, "payloads.bin"),
+    payloadKey: join(path, "payload.key"),
+    workspace: join(path, "workspace"),
+  };
+}
+
+/** Create the directories and keep the inputs; the chain itself is opened by the caller. */
+export async function createRunDirectory(stateDir: string, id: string, inputs: RunInputs): Promise<RunDirectory> {
+  const run = runDirectory(stateDir, id);
+  for (const path of [stateDir, join(stateDir, "runs"), run.path, run.workspace]) await ensurePrivateDir(path);
+  await writeAtomic(join(run.path, "inputs.json"), new TextEncoder().encode(JSON.stringify(inputs)), 0o600);
+  return run;
+}
+
+/** @throws {CcosError} `RUN_NOT_FOUND`; `REPLAY_UNAVAILABLE` when the kept inputs are gone or malformed. */
+export async function readRunInputs(run: RunDirectory): Promise<RunInputs> {
+  const bytes = await readBounded(join(run.path, "inputs.json"), INPUT_BYTES_MAX);
+  const parsed = bytes.ok ? parseInputs(new TextDecoder().decode(bytes.value)) : null;
+  if (parsed === null) {
+    throw new CcosError("REPLAY_UNAVAILABLE", {
+      what: `Cannot replay ${run.id}`,
+      why: bytes.ok ? "inputs.json is malformed" : `inputs.json: ${bytes.error}`,
+      fix: "Verify without --replay",
+    });
+  }
+  return parsed;
+}
+
+function parseInputs(text: string): RunInputs | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isJsonObject(value)) return null;
+    const { configFile, configSource, planFile, planSource } = value;
+    const texts = [configFile, configSource];
+    const nullable = [planFile, planSource];
+    if (!texts.every((each) => typeof each === "string")) return null;
+    if (!nullable.every((each) => each === null || typeof each === "string")) return null;
+    return value as unknown as RunInputs;
+  } catch {
+    return null;
+  }
+}
+
+/** All runs, oldest first. An absent state directory has none. */
+export async function listRuns(stateDir: string): Promise<readonly string[]> {
+  const names = await listDirectory(join(stateDir, "runs"));
+  return names.filter(isRunId).sort();
+}
+
+/**
+ * `last`, a run id, or an unambiguous beginning of one.
+ *
+ * @throws {CcosError} `RUN_NOT_FOUND`.
+ */
+export async function findRun(stateDir: string, text: string): Promise<RunDirectory> {
+  const runs = await listRuns(stateDir);
+  const matches = text === "last" ? runs.slice(-1) : runs.filter((id) => id === text || id.startsWith(text));
+  if (matches.length === 1) return runDirectory(stateDir, matches[0]!);
+  throw new CcosError("RUN_NOT_FOUND", {
+    what: `Cannot find run "${text.slice(0, 80)}"`,
+    why: matches.length === 0 ? `there are ${runs.length} runs and none is it` : `${matches.length} runs begin so`,
+    fix: "Run `ccos chain list`",
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * One run, step by step. This is the list of docs/ARCHITECTURE.md; what is not visible here does not exist.
+ *
+ *   read and prepare (pure) → refuse what cannot be enforced → choose the measured wall → open the run's books
+ *   → conduct the program (gate.ts decides each effect) → seal the head → report
+ *
+ * @module
+ */
+import type { Finding } from "../config/index.ts";
+import { CcosError } from "../foundation/errors.ts";
+import { newRunId } from "../foundation/ids.ts";
+import type { JsonObject } from "../foundation/json.ts";
+import type { IsolationProvider } from "../isolation/index.ts";
+import type { Books } from "./books.ts";
+import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
+import { conductCommand, type Terminal } from "./external.ts";
+import type { GateEvent } from "./gate.ts";
+import { openLiveStage } from "./live.ts";
+import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
+import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
+import { wallFacts } from "./wall-facts.ts";
+import { chooseWall, loadGuest, planSession, type World } from "./world.ts";
+
+export type RunEvent =
+  | GateEvent
+  | StepEvent
+  | { readonly kind: "started"; readonly run: string; readonly directory: string; readonly wall: string; readonly facts: JsonObject }
+  | { readonly kind: "waiting"; readonly what: string }
+  | { readonly kind: "warning"; readonly finding: Finding }
+  | { readonly kind: "log"; readonly level: string; readonly text: string };
+
+export interface RunOptions {
+  readonly inputs: RunInputs;
+  /** Where an external program's output goes; unused for a plan. */
+  readonly terminal: Terminal;
+  readonly observe: (event: RunEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface RunReport {
+  readonly run: string;
+  readonly directory: RunDirectory;
+  readonly wall: string;
+  readonly outcome: ProgramOutcome;
+  readonly books: Books;
+  readonly records: number;
+  readonly head: string;
+  readonly keyId: string;
+  readonly durationMs: number;
+}
+
+/**
+ * Run one agent to its end.
+ *
+ * @throws {CcosError} before anything runs: `CONFIG_INVALID`, `PARSE_ERROR`, `UNENFORCEABLE`,
+ *   `ISOLATION_UNAVAILABLE`, `SECRET_UNAVAILABLE`; at any time `CHAIN_UNWRITABLE`. A program that fails, is
+ *   refused or is killed is a report, not an exception.
+ */
+export async function runAgent(world: World, options: RunOptions): Promise<RunReport> {
+  const startedMs = performance.now();
+  const prepared = prepareRun(options.inputs);
+  for (const finding of prepared.warnings) options.observe({ kind: "warning", finding });
+  refuseUnenforceable(prepared.config, options.inputs.configFile);
+
+  const kind = prepared.inputs.command === null ? "rtfs" : "external";
+  const wall = await chooseWall(world, prepared.config, kind);
+  const facts = await wallFacts(world, wall, (what) => options.observe({ kind: "waiting", what }), options.signal);
+
+  const id = newRunId(world.nowMs(), world.randomBytes(16));
+  const directory = await createRunDirectory(world.stateDir, id, prepared.inputs);
+  options.observe({ kind: "started", run: id, directory: directory.path, wall: wall.name, facts });
+  const stage = await openLiveStage(world, {
+    prepared,
+    directory,
+    startFacts: facts,
+    signal: options.signal,
+    log: (level, text) => options.observe({ kind: "log", level, text }),
+  });
+  try {
+    const { outcome, books } = await conduct(world, prepared, { wall, stage, directory, options });
+    const head = await stage.seal();
+    if (!books.balanced) throw unbalanced(id, books);
+    const durationMs = performance.now() - startedMs;
+    return { run: id, directory, wall: wall.name, outcome, books, records: head.records, head: head.head, keyId: head.keyId, durationMs };
+  } finally {
+    await stage.close();
+  }
+}
+
+interface Conduct {
+  readonly wall: IsolationProvider;
+  readonly stage: Awaited<ReturnType<typeof openLiveStage>>;
+  readonly directory: RunDirectory;
+  readonly options: RunOptions;
+}
+
+async function conduct(world: World, prepared: PreparedRun, room: Conduct): Promise<Conducted> {
+  const { wall, stage, options } = room;
+  const { observe, signal } = options;
+  if (prepared.inputs.command !== null) {
+    return await conductCommand(world, prepared, { wall, stage, directory: room.directory, terminal: options.terminal, observe, signal });
+  }
+  const guest = await loadGuest(world);
+  return await conductPlan(prepared, stage, { ...guest, open: () => planSession(world, prepared, wall), observe, signal });
+}
+
+function unbalanced(run: string, books: Books): CcosError {
+  return new CcosError("BOOKS_UNBALANCED", {
+    what: `Run ${run} does not balance`,
+    why: "the counts of guest, gate and egress differ: a record or an effect is missing",
+    fix: "Treat the run as suspect; read its chain",
+    details: { declared: books.declared, gate: books.gate, network: books.network },
+  });
+}

@@ -1,0 +1,60 @@
+/**
+ * Secrets: real values on the host side only, a placeholder for the agent.
+ *
+ * The placeholder is derived from run id and name, so a replay derives the same. It is worth nothing: the
+ * egress puts the value in its place only where the config binds it (policy `bindingAllows`).
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { AgentConfig } from "../config/index.ts";
+import { CcosError } from "../foundation/errors.ts";
+import { readBounded } from "../host/index.ts";
+
+const SECRET_BYTES_MAX = 16 * 1024;
+/** Shorter values stand in ordinary text by chance and cannot be guarded. */
+const SECRET_LENGTH_MIN = 8;
+
+/** `ccos-secret-<name>-<16 hex>`: text that survives headers, JSON and URLs unchanged. */
+export function placeholderOf(runId: string, name: string): string {
+  const tag = createHash("sha256").update(`ccos.secret.v1\0${runId}\0${name}`).digest("hex").slice(0, 16);
+  return `ccos-secret-${name.toLowerCase().replaceAll(/[^a-z0-9]/g, "-")}-${tag}`;
+}
+
+export function placeholdersOf(runId: string, config: AgentConfig): ReadonlyMap<string, string> {
+  return new Map([...config.secrets.keys()].map((name) => [name, placeholderOf(runId, name)]));
+}
+
+/**
+ * Read every declared secret now: a run that cannot use one does not start.
+ *
+ * @param environment - Where `env:NAME` sources are looked up.
+ * @throws {CcosError} `SECRET_UNAVAILABLE` naming the secret and its source, never a value.
+ */
+export async function loadSecrets(
+  config: AgentConfig,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<ReadonlyMap<string, string>> {
+  const values = new Map<string, string>();
+  for (const [name, { source }] of config.secrets) {
+    const value = source.startsWith("env:") ? environment[source.slice(4)] : await fileSecret(name, source.slice(5));
+    if (value === undefined) throw unavailable(name, `${source} is not set`);
+    if (value.length < SECRET_LENGTH_MIN) throw unavailable(name, `its value has fewer than ${SECRET_LENGTH_MIN} characters and cannot be guarded`);
+    values.set(name, value);
+  }
+  return values;
+}
+
+async function fileSecret(name: string, path: string): Promise<string> {
+  const content = await readBounded(path, SECRET_BYTES_MAX);
+  if (!content.ok) throw unavailable(name, `file ${path}: ${content.error}`);
+  return new TextDecoder().decode(content.value).replace(/\r?\n$/, "");
+}
+
+function unavailable(name: string, why: string): CcosError {
+  return new CcosError("SECRET_UNAVAILABLE", {
+    what: `Cannot load secret "${name}"`,
+    why,
+    fix: "Provide the source that :secrets names, or remove the secret",
+  });
+}

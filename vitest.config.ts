@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** Real processes and sandboxes share two cores: few files at once, generous timeouts. */
+export default defineConfig({
+  test: {
+    include: ["src/**/*.test.ts", "guest/**/*.test.ts", "test/**/*.test.ts"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
