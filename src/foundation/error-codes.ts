@@ -28,6 +28,7 @@ const HOST_CODES = {
   INPUT_UNREADABLE: entry(65, "A named input cannot be read", "Check permissions and file type"),
   INPUT_TOO_LARGE: entry(65, "An input is over its size limit", "Split it; sources end at 1 MiB"),
   INPUT_NOT_UTF8: entry(65, "A source text is not valid UTF-8", "Save the file as UTF-8"),
+  NOT_CANONICAL: entry(65, "A value has no canonical JSON form, so it cannot be recorded", "Remove what the message names"),
   PARSE_ERROR: entry(65, "A source text is not RTFS", "Read the place and the hint"),
   CONFIG_INVALID: entry(65, "The agent config has errors", "Run `ccos check FILE`"),
   PROGRAM_ERROR: entry(1, "The program ended with an error of its own", "Read the kind and place"),

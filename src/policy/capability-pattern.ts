@@ -53,7 +53,8 @@ export function canonicalCapability(text: string): Result<CapabilityName, string
   if (colon === -1) return named(bare, null, text);
   const id = bare.slice(0, colon);
   const suffix = bare.slice(colon + 1);
-  if (SEMVER.test(suffix.slice(1)) && suffix.startsWith("v")) return named(id, suffix.slice(1), text);
+  if (SEMVER.test(suffix.slice(1)) && suffix.startsWith("v"))
+    return named(id, suffix.slice(1), text);
   const vendor = VENDOR_VERSION.exec(suffix);
   if (vendor === null) return err(`${quote(suffix)} is not a version such as v2.1.0`);
   const full = vendor[2] === undefined ? id : `${id}.${vendor[2]}`;
@@ -75,12 +76,11 @@ export function parseCapabilityPattern(text: string): Result<CapabilityPattern, 
 
 /** Whether a pattern covers a canonical id. A malformed pattern or id: no. */
 export function matchCapability(pattern: string, capability: string): boolean {
-  if (!isCanonicalCapability(capability)) return false;
-  if (pattern === "*") return true;
-  if (!pattern.endsWith(".*")) return pattern === capability;
-  return (
-    isCanonicalCapability(pattern.slice(0, -2)) && capability.startsWith(pattern.slice(0, -1))
-  );
+  // The cheap comparison first: most rules of a policy are about another capability.
+  if (pattern === "*") return isCanonicalCapability(capability);
+  if (!pattern.endsWith(".*")) return pattern === capability && isCanonicalCapability(capability);
+  if (!capability.startsWith(pattern.slice(0, -1))) return false;
+  return isCanonicalCapability(pattern.slice(0, -2)) && isCanonicalCapability(capability);
 }
 
 function named(id: string, version: string | null, text: string): Result<CapabilityName, string> {

@@ -30,7 +30,8 @@ export function egressFix(request: Extract<ResourceRequest, { kind: "http" | "co
   const bare = withoutQuery(path);
   const exact = bare.endsWith("/*") ? null : parsePathPattern(bare);
   const paths = exact?.ok === true ? ` :paths [${JSON.stringify(bare)}]` : "";
-  const open = paths === "" ? " (this path cannot be written as a pattern; all paths are open)" : "";
+  const open =
+    paths === "" ? " (this path cannot be written as a pattern; all paths are open)" : "";
   const where = `:schemes [:${scheme}] :ports [${port}] :methods [:${request.method}]`;
   return `${head} ${where}${paths}${addresses}}${open}`;
 }

@@ -69,10 +69,10 @@ export function canonicalHost(text: string): Result<string, string> {
  * pattern or host covers nothing.
  */
 export function matchHost(pattern: string, host: string): boolean {
-  if (!isCanonicalHost(host)) return false;
-  if (!pattern.startsWith("*.")) return pattern === host;
-  const base = pattern.slice(2);
-  return isCanonicalHost(base) && host.endsWith(`.${base}`) && !isAddressLiteral(host);
+  if (!pattern.startsWith("*.")) return pattern === host && isCanonicalHost(host);
+  // A canonical base never ends in a number, so no IP literal is below it.
+  if (!host.endsWith(pattern.slice(1))) return false;
+  return isCanonicalHost(pattern.slice(2)) && isCanonicalHost(host);
 }
 
 /**
@@ -119,7 +119,9 @@ export function parseRuleHost(
   const port = bare === null ? splitPort(text) : ok({ name: text, port: null });
   if (!port.ok) return port;
   if (!rangesName(addresses, literal)) {
-    return err(`the rule's :addresses must name ${literal}, for example "${literal}/${widthOf(literal)}"`);
+    return err(
+      `the rule's :addresses must name ${literal}, for example "${literal}/${widthOf(literal)}"`,
+    );
   }
   return ok({ host: literal, port: port.value.port, wildcard: false });
 }

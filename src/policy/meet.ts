@@ -78,7 +78,8 @@ function coversCapability(outer: string, inner: string): boolean {
 
 function coversHost(outer: string, inner: string): boolean {
   if (outer === inner) return true;
-  return matchHost(outer, inner.startsWith("*.") ? inner.slice(2) : inner);
+  if (!inner.startsWith("*.")) return matchHost(outer, inner);
+  return outer.startsWith("*.") && matchHost(outer, inner.slice(2));
 }
 
 function coversPattern(outer: string, inner: string): boolean {

@@ -37,7 +37,9 @@ export function parsePathPattern(text: string): Result<PathPattern, string> {
   if (isDoubtfulPath(path)) return err("a path pattern holds no encoded dots or slashes");
   const canonical = URL.parse(`http://host${path}`)?.pathname;
   if (canonical !== path) {
-    return err(`write it in its canonical form: ${quote((canonical ?? "/") + (prefix ? "*" : ""))}`);
+    return err(
+      `write it in its canonical form: ${quote((canonical ?? "/") + (prefix ? "*" : ""))}`,
+    );
   }
   return ok({ path, prefix });
 }

@@ -77,7 +77,9 @@ function splitAuthority(text: string): Result<{ host: string; port: number | nul
   const digits = text.slice(colon + 1);
   const port = parsePort(digits);
   if (port !== null) return ok({ host, port });
-  return err(digits === "" ? "the port is empty" : `${quote(digits)} is not a port from 1 to 65535`);
+  return err(
+    digits === "" ? "the port is empty" : `${quote(digits)} is not a port from 1 to 65535`,
+  );
 }
 
 function shapeReason(url: string): string {

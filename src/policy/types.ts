@@ -26,7 +26,11 @@ export type ResourceRequest =
   /** An opaque tunnel: method and path cannot be seen, so only rules without them can allow it. */
   | { readonly kind: "connect"; readonly host: string; readonly port: number }
   /** `path` is absolute and normalised; symlinks are resolved by the host when it opens. */
-  | { readonly kind: "file"; readonly operation: "read" | "write" | "delete"; readonly path: string }
+  | {
+      readonly kind: "file";
+      readonly operation: "read" | "write" | "delete";
+      readonly path: string;
+    }
   | { readonly kind: "environment"; readonly name: string };
 
 export interface AccessRequest {
@@ -62,9 +66,9 @@ export interface EgressRule {
   readonly host: string;
   readonly schemes: readonly ("http" | "https")[];
   readonly ports: readonly number[];
-  /** Upper case. Default GET, HEAD. Null only for a rule that also admits opaque tunnels. */
+  /** Upper case. Default GET, HEAD. Says nothing about what is inside a tunnel. */
   readonly methods: readonly string[];
-  /** Path patterns: exact, or a prefix ending in `/*`. Empty list: every path. */
+  /** Path patterns: exact, or a prefix ending in `/*`. Empty: every path. Not empty: no tunnel. */
   readonly paths: readonly string[];
   /** CIDRs that this name may resolve to although they are private or loopback. Empty: public only. */
   readonly addresses: readonly string[];
@@ -76,7 +80,7 @@ export interface EgressRule {
 
 export interface FileRule {
   readonly rule: string;
-  /** Absolute, normalised; covers itself and everything below it, by segment. */
+  /** Absolute, normalised; covers itself and all below it, by segment. The deepest rule decides. */
   readonly path: string;
   readonly mode: "ro" | "rw";
 }

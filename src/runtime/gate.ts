@@ -20,8 +20,11 @@ import {
   canonicalCapability,
   decide,
   decideContent,
+  findKnownSecrets,
+  type KnownSecret,
   type Policy,
   type ResourceRequest,
+  type SecretFinding,
   scanContent,
   type Verdict,
 } from "../policy/index.ts";
@@ -74,10 +77,10 @@ export interface GateRoom {
   readonly callsMax: number;
   /** Live: the provider under its port. Replay: the recorded answer. Must not throw. */
   readonly execute: (call: AdmittedCall) => Promise<Executed>;
-  /** Names of secrets whose value stands in the parts. Live: compares values. Replay: recorded facts. */
-  readonly matchSecrets: (parts: readonly OutgoingPart[]) => readonly string[];
-  /** Secret placeholders of this run: name to text. */
-  readonly placeholders: ReadonlyMap<string, string>;
+  /** Where values of secrets stand in the parts. Live: compares values. Replay: recorded facts. */
+  readonly matchSecrets: (parts: readonly OutgoingPart[]) => readonly SecretFinding[];
+  /** Secret placeholders of this run. The same array each time: the matcher keeps its automaton by it. */
+  readonly placeholders: readonly KnownSecret[];
   /** Keep a result beside the chain; durable before the record that names its digest. */
   readonly keepResult: (digest: string, value: JsonValue) => void;
   readonly observe: (event: GateEvent) => void;
@@ -191,12 +194,11 @@ function decideCall(
   const content = decideContent(room.policy, {
     direction: "out",
     request,
-    parts,
     findings: scanContent(parts),
     knownSecrets,
-    placeholders: room.placeholders,
+    placeholders: findKnownSecrets(parts, room.placeholders),
   });
-  const facts: JsonObject = knownSecrets.length === 0 ? {} : { knownSecrets };
+  const facts: JsonObject = knownSecrets.length === 0 ? {} : { knownSecrets: knownSecrets.map((finding) => ({ ...finding })) };
   return { verdict: content.kind === "allow" ? verdict : content, facts };
 }
 
@@ -214,10 +216,9 @@ function examine(room: GateRoom, call: AdmittedCall, executed: Executed): Execut
   const verdict = decideContent(room.policy, {
     direction: "in",
     request: call.request,
-    parts,
     findings: scanContent(parts),
     knownSecrets: [],
-    placeholders: new Map(),
+    placeholders: [],
   });
   if (verdict.kind !== "deny") return executed;
   return { ok: false, code: verdict.code, message: verdict.reason, facts: executed.facts };

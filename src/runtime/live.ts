@@ -10,7 +10,7 @@ import { type ChainWriter, fileStore, loadOrCreateHostKey, openChain, openPayloa
 import { type Broker, createBroker } from "../egress/index.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { createFileAccess, resolveHost, sleep, writeAtomic } from "../host/index.ts";
-import { decide, type EgressRule, findKnownSecrets, type HttpTarget, type Verdict } from "../policy/index.ts";
+import { decide, type EgressRule, findKnownSecrets, type HttpTarget, type KnownSecret, type Verdict } from "../policy/index.ts";
 import type { Stage } from "./conduct.ts";
 import { type AdmittedCall, type Executed, executedOf } from "./gate.ts";
 import type { PreparedRun } from "./prepare.ts";
@@ -20,7 +20,6 @@ import type { World } from "./world.ts";
 
 export interface LiveStage extends Stage {
   readonly broker: Broker;
-  readonly secrets: readonly { readonly name: string; readonly value: string }[];
   /** Sign the head and keep it; the chain is closed. */
   seal(): Promise<SignedHead>;
   close(): Promise<void>;
@@ -37,7 +36,7 @@ export interface LiveOptions {
 
 export async function openLiveStage(world: World, options: LiveOptions): Promise<LiveStage> {
   const { prepared, directory } = options;
-  const values = await loadSecrets(prepared.config, world.environment);
+  const secrets = await loadSecrets(prepared.config, world.environment);
   const placeholders = placeholdersOf(directory.id, prepared.config);
   const payloads = await openPayloads(directory.payloads, directory.payloadKey);
   const chain = openChain({
@@ -47,18 +46,16 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
     nowMs: world.nowMs,
     before: () => payloads.sync(),
   });
-  const secrets = [...values].map(([name, value]) => ({ name, value }));
   const broker = createBroker({
     resolve: resolveHost,
     redecide: (target, method) => redecide(prepared, target, method),
-    secrets: secrets.map(({ name, value }) => ({ name, value, placeholder: placeholders.get(name) ?? "" })),
+    secrets: secrets.map((secret, index) => ({ ...secret, placeholder: placeholders[index]?.value ?? "" })),
     bindings: prepared.policy.secrets,
   });
   const ports = livePorts(world, options, broker, placeholders);
   return {
     chain,
     broker,
-    secrets,
     startFacts: options.startFacts,
     egressStarted: () => broker.counters.started,
     room: {
@@ -74,14 +71,14 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
 
 type PortsFor = (call: AdmittedCall) => CapabilityPorts;
 
-function livePorts(world: World, options: LiveOptions, broker: Broker, placeholders: ReadonlyMap<string, string>): PortsFor {
+function livePorts(world: World, options: LiveOptions, broker: Broker, placeholders: readonly KnownSecret[]): PortsFor {
   const { prepared, directory } = options;
   const files = createFileAccess({ roots: fileRoots(prepared, directory) });
   const { env } = prepared.config;
   return (call) => ({
     nowMs: world.nowMs,
     sleep,
-    environment: (name) => placeholders.get(name) ?? env.get(name),
+    environment: (name) => placeholders.find((each) => each.name === name)?.value ?? env.get(name),
     log: options.log,
     http: (request, signal) => brokered(broker, prepared, { call, request, signal }),
     files,

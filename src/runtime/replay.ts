@@ -10,6 +10,7 @@
 import { type ChainRecord, type ChainWriter, linkRecord, openPayloads, type PayloadStore, readRecords } from "../chain/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
+import type { SecretFinding } from "../policy/index.ts";
 import { conductPlan, type Stage } from "./conduct.ts";
 import type { AdmittedCall, Executed } from "./gate.ts";
 import { prepareRun } from "./prepare.ts";
@@ -48,7 +49,7 @@ export async function replayRun(world: World, run: RunDirectory, signal: AbortSi
     egressStarted: () => Number(cursor.upcoming()?.body.facts["egress"] ?? Number.NaN),
     room: {
       execute: (call) => recordedAnswer(run, cursor, payloads, call),
-      matchSecrets: () => (cursor.upcoming()?.body.facts["knownSecrets"] ?? []) as readonly string[],
+      matchSecrets: () => (cursor.upcoming()?.body.facts["knownSecrets"] ?? []) as unknown as readonly SecretFinding[],
       placeholders: placeholdersOf(run.id, prepared.config),
       keepResult: () => undefined,
     },

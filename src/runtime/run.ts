@@ -13,7 +13,7 @@ import type { JsonObject } from "../foundation/json.ts";
 import type { IsolationProvider } from "../isolation/index.ts";
 import type { Books } from "./books.ts";
 import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
-import { conductCommand, type Terminal } from "./external.ts";
+import { conductCommand, type StagedContent, type Terminal } from "./external.ts";
 import type { GateEvent } from "./gate.ts";
 import { openLiveStage } from "./live.ts";
 import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
@@ -31,6 +31,8 @@ export type RunEvent =
 
 export interface RunOptions {
   readonly inputs: RunInputs;
+  /** Files an external program must see; their digests are in `inputs.staged`. */
+  readonly staged: readonly StagedContent[];
   /** Where an external program's output goes; unused for a plan. */
   readonly terminal: Terminal;
   readonly observe: (event: RunEvent) => void;
@@ -98,7 +100,7 @@ async function conduct(world: World, prepared: PreparedRun, room: Conduct): Prom
   const { wall, stage, options } = room;
   const { observe, signal } = options;
   if (prepared.inputs.command !== null) {
-    return await conductCommand(world, prepared, { wall, stage, directory: room.directory, terminal: options.terminal, observe, signal });
+    return await conductCommand(world, prepared, { wall, stage, directory: room.directory, terminal: options.terminal, staged: options.staged, observe, signal });
   }
   const guest = await loadGuest(world);
   return await conductPlan(prepared, stage, { ...guest, open: () => planSession(world, prepared, wall), observe, signal });

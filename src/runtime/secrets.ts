@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import type { AgentConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
+import type { KnownSecret } from "../policy/index.ts";
 
 const SECRET_BYTES_MAX = 16 * 1024;
 /** Shorter values stand in ordinary text by chance and cannot be guarded. */
@@ -21,8 +22,8 @@ export function placeholderOf(runId: string, name: string): string {
   return `ccos-secret-${name.toLowerCase().replaceAll(/[^a-z0-9]/g, "-")}-${tag}`;
 }
 
-export function placeholdersOf(runId: string, config: AgentConfig): ReadonlyMap<string, string> {
-  return new Map([...config.secrets.keys()].map((name) => [name, placeholderOf(runId, name)]));
+export function placeholdersOf(runId: string, config: AgentConfig): readonly KnownSecret[] {
+  return [...config.secrets.keys()].map((name) => ({ name, value: placeholderOf(runId, name) }));
 }
 
 /**
@@ -34,13 +35,13 @@ export function placeholdersOf(runId: string, config: AgentConfig): ReadonlyMap<
 export async function loadSecrets(
   config: AgentConfig,
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<ReadonlyMap<string, string>> {
-  const values = new Map<string, string>();
+): Promise<readonly KnownSecret[]> {
+  const values: KnownSecret[] = [];
   for (const [name, { source }] of config.secrets) {
     const value = source.startsWith("env:") ? environment[source.slice(4)] : await fileSecret(name, source.slice(5));
     if (value === undefined) throw unavailable(name, `${source} is not set`);
     if (value.length < SECRET_LENGTH_MIN) throw unavailable(name, `its value has fewer than ${SECRET_LENGTH_MIN} characters and cannot be guarded`);
-    values.set(name, value);
+    values.push({ name, value });
   }
   return values;
 }

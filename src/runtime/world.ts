@@ -81,3 +81,9 @@ export async function planSession(world: World, prepared: PreparedRun, wall?: Is
   const spec: SandboxSpec = { limits: sandboxLimits(prepared.config), files: [], binds: [], environment: {}, sockets: false };
   return await provider.open(spec);
 }
+
+/** The wall a run of this plan would take, for `ccos plan`. */
+export async function selectionOf(world: World, prepared: PreparedRun): Promise<{ readonly name: string; readonly strength: number }> {
+  const { name, strength } = await chooseWall(world, prepared.config, prepared.inputs.command === null ? "rtfs" : "external");
+  return { name, strength };
+}

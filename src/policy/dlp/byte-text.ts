@@ -10,18 +10,14 @@ export interface ContentPart {
   readonly content: string | Uint8Array;
 }
 
-const CHUNK = 8192;
 const ASCII = /^[\0-\x7f]*$/;
 const encoder = new TextEncoder();
+/** Widened bytes are UTF-16 units; the decoder labelled latin1 would remap 0x80..0x9f. */
+const decoder = new TextDecoder("utf-16le", { ignoreBOM: true });
 
 /** Bytes, one unit each. */
 export function bytesToText(bytes: Uint8Array): string {
-  if (bytes.length <= CHUNK) return String.fromCharCode(...bytes);
-  const chunks: string[] = [];
-  for (let at = 0; at < bytes.length; at += CHUNK) {
-    chunks.push(String.fromCharCode(...bytes.subarray(at, at + CHUNK)));
-  }
-  return chunks.join("");
+  return decoder.decode(Uint16Array.from(bytes));
 }
 
 /** Text as the units of its UTF-8 bytes; bytes as they are. */

@@ -97,7 +97,11 @@ const awsSecretKey: Detector = {
 };
 
 function awsKeywords(): readonly string[] {
-  const words = [["secret", "access", "key"], ["Secret", "Access", "Key"], ["SECRET", "ACCESS", "KEY"]];
+  const words = [
+    ["secret", "access", "key"],
+    ["Secret", "Access", "Key"],
+    ["SECRET", "ACCESS", "KEY"],
+  ];
   const camel = "secretAccessKey";
   return [...words.flatMap((parts) => ["", "_", "-"].map((glue) => parts.join(glue))), camel];
 }
@@ -194,7 +198,13 @@ export const SECRET_DETECTORS: readonly Detector[] = [
     min: 16,
     confidence: "medium",
   }),
-  token("dlp.google-api-key", { prefixes: ["AIza"], units: TOKEN, min: 35, max: 35, bounded: true }),
+  token("dlp.google-api-key", {
+    prefixes: ["AIza"],
+    units: TOKEN,
+    min: 35,
+    max: 35,
+    bounded: true,
+  }),
   token("dlp.google-oauth-token", { prefixes: ["ya29."], units: TOKEN, min: 20, bounded: true }),
   token("dlp.google-client-secret", { prefixes: ["GOCSPX-"], units: TOKEN, min: 20 }),
   token("dlp.anthropic-key", { prefixes: ["sk-ant-"], units: TOKEN, min: 20 }),

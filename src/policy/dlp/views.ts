@@ -15,8 +15,8 @@ const DEPTH_MAX = 3;
 const BUDGET_FACTOR = 32;
 /** Small contents may always be decoded fully, 1 MiB of views. */
 const BUDGET_FLOOR = 1 << 20;
-/** Over this the content is not scanned at all, 64 MiB. */
-const INPUT_MAX = 64 << 20;
+/** No content may cost more than this, 64 MiB of views; larger contents are not scanned at all. */
+const BUDGET_CEILING = 64 << 20;
 
 /** Shorter runs cannot hold a secret worth the name: 6 units of base64 are 4 bytes. */
 const BASE64_RUN_MIN = 6;
@@ -38,8 +38,8 @@ export interface Views {
 
 /** All views of one byte text. */
 export function viewsOf(text: string, meter: Meter): Views {
-  if (text.length > INPUT_MAX) return { texts: [], complete: false };
-  const budget = text.length * BUDGET_FACTOR + BUDGET_FLOOR;
+  if (text.length > BUDGET_CEILING) return { texts: [], complete: false };
+  const budget = Math.min(text.length * BUDGET_FACTOR + BUDGET_FLOOR, BUDGET_CEILING);
   const seen = new Set([text]);
   let layer = [text];
   let spent = text.length;
@@ -68,8 +68,16 @@ const DECODERS: readonly Decoder[] = [
   decodePercent,
   decodeJsonEscapes,
   dropNulBytes,
-  ...[0, 1, 2, 3].map((skip): Decoder => (text) => decodeBase64Runs(text, skip)),
-  ...[0, 1].map((skip): Decoder => (text) => decodeHexRuns(text, skip)),
+  ...[0, 1, 2, 3].map(
+    (skip): Decoder =>
+      (text) =>
+        decodeBase64Runs(text, skip),
+  ),
+  ...[0, 1].map(
+    (skip): Decoder =>
+      (text) =>
+        decodeHexRuns(text, skip),
+  ),
 ];
 
 function decodePercent(text: string): string {
@@ -104,11 +112,7 @@ function decodeJsonEscapes(text: string): string {
 function utf8Units(unit: number): string {
   if (unit < 0x80) return String.fromCharCode(unit);
   if (unit < 0x800) return String.fromCharCode(0xc0 | (unit >> 6), 0x80 | (unit & 63));
-  return String.fromCharCode(
-    0xe0 | (unit >> 12),
-    0x80 | ((unit >> 6) & 63),
-    0x80 | (unit & 63),
-  );
+  return String.fromCharCode(0xe0 | (unit >> 12), 0x80 | ((unit >> 6) & 63), 0x80 | (unit & 63));
 }
 
 function dropNulBytes(text: string): string {
@@ -121,12 +125,13 @@ const BASE64_VALUES = valuesOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 BASE64_VALUES["-".charCodeAt(0)] = 62;
 BASE64_VALUES["_".charCodeAt(0)] = 63;
 const HEX_VALUES = valuesOf("0123456789abcdef");
-for (const [index, digit] of [..."ABCDEF"].entries()) HEX_VALUES[digit.charCodeAt(0)] = 10 + index;
+for (const [index, digit] of "ABCDEF".split("").entries())
+  HEX_VALUES[digit.charCodeAt(0)] = 10 + index;
 
 function valuesOf(alphabet: string): Uint8Array {
   const values = new Uint8Array(256).fill(NONE);
   for (const blank of " \t\r\n") values[blank.charCodeAt(0)] = BLANK;
-  for (const [index, digit] of [...alphabet].entries()) values[digit.charCodeAt(0)] = index;
+  for (const [index, digit] of alphabet.split("").entries()) values[digit.charCodeAt(0)] = index;
   return values;
 }
 

@@ -1,0 +1,89 @@
+/**
+ * Find secrets whose value is known, in whatever simple form they leave.
+ *
+ * Found: the value and its reverse, in the content and in every view of it (percent, JSON escapes,
+ * base64 and base64url at any alignment, hexadecimal, UTF-16, nested to depth 3), with blanks and
+ * line breaks anywhere between. Not found: parts of a value, values spread over several parts or
+ * requests, compression, ciphers. Linear in the content.
+ *
+ * @module
+ */
+import { byteText, type ContentPart } from "./byte-text.ts";
+import { compact, SecretAutomaton } from "./secret-automaton.ts";
+import { Meter, viewsOf } from "./views.ts";
+
+export interface KnownSecret {
+  readonly name: string;
+  /** Empty values are never found. Short ones (below 8 bytes) are found by chance as well. */
+  readonly value: string;
+}
+
+export interface SecretFinding {
+  readonly name: string;
+  /** The name of the part. */
+  readonly part: string;
+  /** `unscannable`: the part was too large or too deeply encoded to say that it is absent. */
+  readonly form: "plain" | "encoded" | "unscannable";
+}
+
+/** Longer values are found by their first 512 bytes. */
+const VALUE_BYTES_MAX = 512;
+
+/**
+ * Search every part for every secret. One finding per secret and part.
+ *
+ * The search structure is kept for as long as the `known` array lives: pass the same array again.
+ */
+export function findKnownSecrets(
+  parts: readonly ContentPart[],
+  known: readonly KnownSecret[],
+): readonly SecretFinding[] {
+  return findMeasured(parts, known, new Meter());
+}
+
+/** As findKnownSecrets, counting the work done. */
+export function findMeasured(
+  parts: readonly ContentPart[],
+  known: readonly KnownSecret[],
+  meter: Meter,
+): readonly SecretFinding[] {
+  if (known.length === 0) return [];
+  const automaton = automatonOf(known);
+  return parts.flatMap((part) => findInPart(part, { known, automaton, meter }));
+}
+
+interface Search {
+  readonly known: readonly KnownSecret[];
+  readonly automaton: SecretAutomaton;
+  readonly meter: Meter;
+}
+
+function findInPart(part: ContentPart, search: Search): readonly SecretFinding[] {
+  const { known, automaton, meter } = search;
+  const views = viewsOf(byteText(part.content), meter);
+  const forms = new Map<number, SecretFinding["form"]>();
+  for (const [index, view] of views.texts.entries()) {
+    for (const id of automaton.search(view, meter)) {
+      if (!forms.has(id)) forms.set(id, index === 0 ? "plain" : "encoded");
+    }
+  }
+  return known.flatMap(({ name, value }, id) => {
+    const form = forms.get(id) ?? (views.complete || value === "" ? null : "unscannable");
+    return form === null ? [] : [{ name, part: part.name, form }];
+  });
+}
+
+const automata = new WeakMap<readonly KnownSecret[], SecretAutomaton>();
+
+function automatonOf(known: readonly KnownSecret[]): SecretAutomaton {
+  const kept = automata.get(known);
+  if (kept !== undefined) return kept;
+  const patterns = known.flatMap(({ value }, id) => {
+    const text = compact(byteText(value)).slice(0, VALUE_BYTES_MAX);
+    if (text === "") return [];
+    return [text, text.split("").reverse().join("")].map((form) => ({ text: form, id }));
+  });
+  const automaton = new SecretAutomaton(patterns);
+  automata.set(known, automaton);
+  return automaton;
+}

@@ -1,0 +1,12 @@
+/** The front door of the runtime: one run, its plan, its questions, its proof. */
+export { type Admission, type SiteJudgement } from "./admission.ts";
+export { type Books, booksText } from "./books.ts";
+export type { ProgramOutcome } from "./conduct.ts";
+export { examineHost, type HostReport } from "./examine-host.ts";
+export { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
+export { decideQuestion } from "./question.ts";
+export { type Replay, replayRun } from "./replay.ts";
+export { runAgent, type RunEvent, type RunReport } from "./run.ts";
+export { findRun, listRuns } from "./run-directory.ts";
+export { repairRun, verifyRun } from "./verify-run.ts";
+export { selectionOf, type World } from "./world.ts";
