@@ -92,7 +92,11 @@ export function done(value: Value, facts: JsonObject = {}): PortAnswer<Value> {
   return { ok: true, value, facts };
 }
 
-export function failed(code: ErrorCode, message: string, facts: JsonObject = {}): PortAnswer<never> {
+export function failed(
+  code: ErrorCode,
+  message: string,
+  facts: JsonObject = {},
+): PortAnswer<never> {
   return { ok: false, code, message, facts };
 }
 
@@ -118,7 +122,10 @@ function inputContract({ parameters, positionalOnly }: Definition): string {
   return forms.length === 1 ? forms[0]! : `[:union ${forms.join(" ")}]`;
 }
 
-function bindArguments(definition: Definition, args: readonly Value[]): Result<Bound, InvalidInput> {
+function bindArguments(
+  definition: Definition,
+  args: readonly Value[],
+): Result<Bound, InvalidInput> {
   const { parameters, positionalOnly } = definition;
   if (parameters === "variadic") return ok(args);
   const named = positionalOnly === undefined && args.length === 1 ? namedEntries(args[0]!) : null;

@@ -48,7 +48,12 @@ export interface HttpReply {
 /** An effect's answer. `facts` are what the outside world said and replay cannot recompute; no payloads. */
 export type PortAnswer<T> =
   | { readonly ok: true; readonly value: T; readonly facts: JsonObject }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly facts: JsonObject };
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly facts: JsonObject;
+    };
 
 /** What the host does for a capability. Wired in src/runtime/wiring.ts. */
 export interface CapabilityPorts {
@@ -84,7 +89,11 @@ export interface Capability {
   access(args: readonly Value[]): Result<ResourceRequest | null, InvalidInput>;
   /** Pure. What would leave this host with the call, for DLP. Absent: nothing leaves. */
   outgoing?(args: readonly Value[]): readonly OutgoingPart[];
-  invoke(args: readonly Value[], ports: CapabilityPorts, signal: AbortSignal): Promise<PortAnswer<Value>>;
+  invoke(
+    args: readonly Value[],
+    ports: CapabilityPorts,
+    signal: AbortSignal,
+  ): Promise<PortAnswer<Value>>;
 }
 
 /** One source of capabilities. */

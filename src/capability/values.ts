@@ -19,10 +19,10 @@ export function namedEntries(value: Value): readonly (readonly [string, Value])[
 
 /** `{:name value …}` in the given order. */
 export function keywordMap(entries: readonly (readonly [string, Value])[]): MapValue {
-  return MapValue.from(entries.map(([name, value]) => [keyword(name), value]));
+  return MapValue.of(entries.map(([name, value]) => [keyword(name), value]));
 }
 
 /** `{"name" value …}` in the given order. */
 export function stringMap(entries: readonly (readonly [string, string])[]): MapValue {
-  return MapValue.from(entries);
+  return MapValue.of(entries);
 }

@@ -45,7 +45,10 @@ function isOrdered(value: unknown, depth: number): boolean {
       return Array.isArray(value)
         ? isOrderedArray(value, depth + 1)
         : isOrderedObject(value, depth + 1);
-    default:
+    case "undefined":
+    case "bigint":
+    case "symbol":
+    case "function":
       return false;
   }
 }
@@ -103,7 +106,10 @@ function writeValue(value: unknown, depth: number, place: Place | null): string 
       return Array.isArray(value)
         ? writeArray(value, depth + 1, place)
         : writeObject(value, depth + 1, place);
-    default:
+    case "undefined":
+    case "bigint":
+    case "symbol":
+    case "function":
       throw refusal(`${typeof value} is not JSON`, place);
   }
 }

@@ -106,7 +106,11 @@ export interface Execution {
 
 /** Single-tenant, single-use: one program, then closed. */
 export interface Session {
-  /** @throws {CcosError} `PROVIDER_CRASHED` when the wall cannot be raised; nothing of the program ran. */
+  /**
+   * @throws {CcosError} `PROVIDER_CRASHED` when the wall cannot be raised; nothing of the program ran. A
+   *   wall that breaks while it rises rejects `ending` with the same code. `INPUT_NOT_FOUND` when the
+   *   command is not visible inside, `CANCELLED` when the signal was aborted before.
+   */
   execute(program: SandboxProgram, signal: AbortSignal): Promise<Execution>;
   /** The whole process tree is gone when this resolves. Idempotent. */
   close(): Promise<void>;
@@ -118,6 +122,8 @@ export interface IsolationProvider {
   /** Rank in selection: the higher, the stronger. */
   readonly strength: number;
   readonly runs: ReadonlySet<SandboxProgram["kind"]>;
+  /** Whether it can grant Unix and loopback sockets and still hold the network. */
+  readonly sockets: boolean;
   /** Look without leaving a trace: under 500 ms, no file written, no process left. */
   probe(): Promise<Probe>;
   /** @throws {CcosError} `ISOLATION_UNAVAILABLE` when the spec asks what this wall cannot hold. */

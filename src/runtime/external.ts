@@ -14,7 +14,7 @@ import { createProxy, type Proxy, type ProxyEvent } from "../egress/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
-import { listenUnix, resolveHost, temporaryDirectory, type UnixListener } from "../host/index.ts";
+import { listenUnix, privateDirectory, resolveHost, type UnixListener } from "../host/index.ts";
 import type { Execution, IsolationProvider, SandboxBind, SandboxFile, SandboxSpec } from "../isolation/index.ts";
 import { decide } from "../policy/index.ts";
 import { bothOrClose, type Conducted, closeBooks, endingOutcome, type ProgramOutcome, startData } from "./conduct.ts";
@@ -63,7 +63,7 @@ export async function conductCommand(world: World, prepared: PreparedRun, room: 
     callsMax: prepared.config.limits.calls,
     observe: room.observe,
   });
-  const sockets = await temporaryDirectory("ccos-sockets-");
+  const sockets = await privateDirectory([], [], undefined);
   const broken = new AbortController();
   const session = randomBytes(32).toString("hex");
   const capability = await serveCapabilities(join(sockets.path, "capability.sock"), session, { gate, counter, broken });

@@ -10,7 +10,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { measureProvider } from "../../src/isolation/measure.ts";
-import { GUARANTEES, type IsolationProvider, type Measurement } from "../../src/isolation/provider.ts";
+import {
+  GUARANTEES,
+  type IsolationProvider,
+  type Measurement,
+} from "../../src/isolation/provider.ts";
 import { noWall, publicNode } from "./no-wall.ts";
 
 const SUPERVISOR = join(import.meta.dirname, "no-wall-supervisor.ts");
@@ -46,7 +50,10 @@ describe("measureProvider", () => {
   });
 
   test("calls a guarantee not measured, never held, when no session can be raised", async () => {
-    const broken: IsolationProvider = { ...noWall(node.path), open: () => Promise.reject(new Error("no wall here")) };
+    const broken: IsolationProvider = {
+      ...noWall(node.path),
+      open: () => Promise.reject(new Error("no wall here")),
+    };
     const context = { stateDir, nodePath: node.path, supervisor: ["/nonexistent"] };
     const found = await measureProvider(broken, context);
     expect(new Set(found.map((each) => each.verdict))).toEqual(new Set(["not-measured"]));

@@ -7,14 +7,20 @@
  * @module
  */
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { copyFile, chmod, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { Duplex } from "node:stream";
-import type { Ending, Execution, IsolationProvider, SandboxProgram, Session } from "../../src/isolation/provider.ts";
+import type {
+  Ending,
+  Execution,
+  IsolationProvider,
+  SandboxProgram,
+  Session,
+} from "../../src/isolation/provider.ts";
 
-const DEADLINE_MS = 9_000;
+const DEADLINE_MS = 8_000;
 
 /** @param nodePath - A Node that `nobody` may run. */
 export function noWall(nodePath: string): IsolationProvider {
@@ -22,6 +28,7 @@ export function noWall(nodePath: string): IsolationProvider {
     name: "test/no-wall",
     strength: 0,
     runs: new Set(["rtfs", "external"] as const),
+    sockets: true,
     probe: () => Promise.resolve({ kind: "ready", version: "none" }),
     open: () => Promise.resolve(openSession(nodePath)),
   };
@@ -58,7 +65,7 @@ function argvOf(program: SandboxProgram, nodePath: string, directory: string): r
   if (program.kind === "external") return program.argv;
   const path = join(directory, basename(program.guest.path));
   writeFileSync(path, program.guest.content, { mode: 0o644 });
-  spawn("chmod", ["755", directory]);
+  chmodSync(directory, 0o755);
   return [nodePath, path];
 }
 
@@ -74,7 +81,11 @@ function run(argv: readonly string[]): { execution: Execution; kill: () => void 
     child.on("error", () => resolve({ kind: "exited", status: 127 }));
     child.on("exit", (status, signal) => {
       clearTimeout(timer);
-      resolve(status === null ? { kind: "signaled", signal: signal ?? "SIGKILL" } : { kind: "exited", status });
+      resolve(
+        status === null
+          ? { kind: "signaled", signal: signal ?? "SIGKILL" }
+          : { kind: "exited", status },
+      );
     });
   });
   const channel = child.stdio[3] as Duplex;

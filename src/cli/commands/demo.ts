@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { CcosError } from "../../foundation/errors.ts";
-import { runningProgram } from "../../host/index.ts";
+import { startCompanion } from "../../host/index.ts";
 import { type Command, type Io, parseCommand } from "../command.ts";
 import { readSource } from "../inputs.ts";
 import { verifyAndReport } from "./chain.ts";
@@ -21,7 +21,7 @@ export const demo: Command = {
     parseCommand(demo, args);
     const example = join(io.packageDir, "examples", "incident");
     const token = `sk_demo_${randomBytes(18).toString("base64url")}`;
-    const server = await runningProgram({
+    const server = await startCompanion({
       argv: [process.execPath, join(example, "server.mjs")],
       env: { PORT: "0", EXPECTED_TOKEN: token },
       startMs: SERVER_START_MS,

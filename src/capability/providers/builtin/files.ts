@@ -96,7 +96,8 @@ function fileAccess(path: Value | undefined, operation: FileOperation): Access {
 function unfitText(text: Value): string | null {
   if (typeof text !== "string") return "expected a string";
   if (!text.isWellFormed()) return "the text holds a lone surrogate, which UTF-8 cannot carry";
-  if (encoder.encode(text).length > FILE_BYTES_MAX) return `the text is over ${FILE_BYTES_MAX} bytes`;
+  if (encoder.encode(text).length > FILE_BYTES_MAX)
+    return `the text is over ${FILE_BYTES_MAX} bytes`;
   return null;
 }
 
@@ -170,7 +171,10 @@ function writeLine(handles: HandleTable): Capability {
     async invoke([handle, text], ports) {
       const file = handles.find(handle as string);
       if (!file.ok) return file;
-      const answer = await ports.files.append(file.value.path, encoder.encode(`${text as string}\n`));
+      const answer = await ports.files.append(
+        file.value.path,
+        encoder.encode(`${text as string}\n`),
+      );
       return answer.ok ? done(null, answer.facts) : answer;
     },
   });

@@ -1,0 +1,225 @@
+/**
+ * Bytes to lines and lines to records: the one reader under verification, listing and replay.
+ *
+ * Read in this order: LineReader, LineChecker, readBody. The hash is checked on the bytes as they stand, before
+ * anything is parsed, so that damage shows as `changed` and not as a riddle of the parser. Bounded: a line
+ * over 1 MiB is refused before it is buffered further.
+ *
+ * @module
+ */
+import { isUtf8 } from "node:buffer";
+import { hash } from "node:crypto";
+import { canonicalJson } from "../foundation/canonical-json.ts";
+import { CcosError } from "../foundation/errors.ts";
+import { isJsonObject, type JsonObject } from "../foundation/json.ts";
+import {
+  type ChainBody,
+  isRecordType,
+  LINE_END,
+  LINE_MIDDLE,
+  LINE_START,
+  RECORD_BYTES_MAX,
+  RECORD_TAG,
+  RECORD_VERSION,
+} from "./record.ts";
+import { scanBody } from "./scan.ts";
+
+/** Why a line is not a record, whatever stands around it. */
+export type LineFault = "changed" | "malformed" | "non-canonical" | "bad-type";
+
+export interface Fault {
+  readonly kind: "fault";
+  readonly reason: LineFault;
+  readonly detail: string;
+}
+
+/** What links a record to others. Every other field was checked too, and left. */
+export interface Link {
+  readonly kind: "record";
+  readonly chain: string;
+  readonly seq: number;
+  readonly prev: string;
+  readonly hash: string;
+  /** `data.config` of record 0; null when it names none, and for every other record. */
+  readonly config: string | null;
+}
+
+export type Line = Link | Fault;
+
+const NEWLINE = 10;
+
+/** Cuts chunks into lines. `tail` is what is left without a newline. */
+export class LineReader {
+  #carried: Uint8Array[] = [];
+  #carriedBytes = 0;
+
+  /**
+   * The whole lines up to the end of `chunk`, without newlines; each is valid until the next is asked for.
+   * Null stands for a line over 1 MiB; nothing follows it.
+   */
+  *push(chunk: Buffer): Generator<Buffer | null, void, undefined> {
+    let from = 0;
+    for (;;) {
+      const end = chunk.indexOf(NEWLINE, from);
+      if (end === -1) break;
+      const line = this.#line(chunk.subarray(from, end));
+      yield line;
+      if (line === null) return;
+      from = end + 1;
+    }
+    const rest = chunk.length - from;
+    if (rest === 0) return;
+    if (this.#carriedBytes + rest >= RECORD_BYTES_MAX) return yield null;
+    // A copy: the chunk's buffer is used again.
+    this.#carried.push(Uint8Array.from(chunk.subarray(from)));
+    this.#carriedBytes += rest;
+  }
+
+  tail(): Buffer {
+    return Buffer.concat(this.#carried);
+  }
+
+  #line(end: Buffer): Buffer | null {
+    if (this.#carriedBytes + end.length >= RECORD_BYTES_MAX) return null;
+    if (this.#carriedBytes === 0) return end;
+    const line = Buffer.concat([...this.#carried, end]);
+    this.#carried = [];
+    this.#carriedBytes = 0;
+    return line;
+  }
+}
+
+const HASH_LENGTH = 64;
+const TRAILER_LENGTH: number = LINE_MIDDLE.length + HASH_LENGTH + LINE_END.length;
+const LINE_LENGTH_MIN: number = LINE_START.length + 2 + TRAILER_LENGTH;
+const HASH_PATTERN = /^[0-9a-f]{64}$/;
+const CHAIN_PATTERN = /^[!#-[\]-~]{1,128}$/;
+const BODY_KEYS = 8;
+const TAG: Buffer = Buffer.from(RECORD_TAG);
+
+/** Checks lines for themselves: envelope, hash, form, fields. Their place in the chain is the caller's. */
+export class LineChecker {
+  /** Tag and body side by side, to be hashed; the tag never moves. */
+  #hashed: Buffer = Buffer.concat([TAG, Buffer.alloc(4096)]);
+
+  check(line: Buffer): Line {
+    const opened = this.#open(line);
+    if (opened.kind === "fault") return opened;
+    const scanned = scanBody(opened.text);
+    if (scanned === null || scanned.seq === 0) return linkOf(readBody(line), opened.hash);
+    const { chain, seq, prev, type } = scanned;
+    if (!isRecordType(type)) return badType(type);
+    return { kind: "record", chain, seq, prev, hash: opened.hash, config: null };
+  }
+
+  read(line: Buffer): ReadLine {
+    const opened = this.#open(line);
+    if (opened.kind === "fault") return opened;
+    const body = readBody(line);
+    return "reason" in body ? body : { kind: "record", body, hash: opened.hash };
+  }
+
+  #open(line: Buffer): Opened | Fault {
+    const bodyEnd = line.length - TRAILER_LENGTH;
+    const whole = line.toString("latin1");
+    const enveloped =
+      line.length >= LINE_LENGTH_MIN &&
+      whole.startsWith(LINE_START) &&
+      whole.startsWith(LINE_MIDDLE, bodyEnd) &&
+      whole.endsWith(LINE_END);
+    if (!enveloped) return fault("malformed", 'the line is not {"body":{…},"hash":"…"}');
+    const recorded = whole.slice(bodyEnd + LINE_MIDDLE.length, line.length - LINE_END.length);
+    if (this.#hash(line, bodyEnd) !== recorded) {
+      return fault("changed", "its content and its hash do not fit");
+    }
+    const text = whole.slice(LINE_START.length, bodyEnd);
+    return {
+      kind: "opened",
+      text,
+      bytes: line.subarray(LINE_START.length, bodyEnd),
+      hash: recorded,
+    };
+  }
+
+  #hash(line: Buffer, bodyEnd: number): string {
+    const end = TAG.length + bodyEnd - LINE_START.length;
+    if (end > this.#hashed.length) this.#hashed = Buffer.concat([TAG, Buffer.alloc(2 * end)]);
+    line.copy(this.#hashed, TAG.length, LINE_START.length, bodyEnd);
+    return hash("sha256", this.#hashed.subarray(0, end));
+  }
+}
+
+export type ReadLine =
+  | { readonly kind: "record"; readonly body: ChainBody; readonly hash: string }
+  | Fault;
+
+/** A line whose hash fits. `text` is the body's bytes as Latin-1. */
+interface Opened {
+  readonly kind: "opened";
+  readonly text: string;
+  readonly hash: string;
+}
+
+function linkOf(body: ChainBody | Fault, recordHash: string): Line {
+  if ("reason" in body) return body;
+  const { chain, seq, prev, type, data } = body;
+  const named = seq === 0 && type === "RunStarted" ? data["config"] : null;
+  const config = typeof named === "string" ? named : null;
+  return { kind: "record", chain, seq, prev, hash: recordHash, config };
+}
+
+/** The body of an opened line, by the full parser. */
+function readBody(line: Buffer): ChainBody | Fault {
+  const bytes = line.subarray(LINE_START.length, line.length - TRAILER_LENGTH);
+  if (!isUtf8(bytes)) return fault("malformed", "the body is not UTF-8");
+  const text = bytes.toString("utf8");
+  const value = parseObject(text);
+  if (value === null) return fault("malformed", "the body is not a JSON object");
+  if (!isCanonical(value, text)) return fault("non-canonical", "the body is not canonical JSON");
+  const { v, chain, seq, prev, ts, type, data, facts } = value;
+  if (typeof type !== "string" || !isRecordType(type)) return badType(type);
+  const sound =
+    v === RECORD_VERSION &&
+    typeof chain === "string" &&
+    CHAIN_PATTERN.test(chain) &&
+    typeof prev === "string" &&
+    HASH_PATTERN.test(prev) &&
+    isCount(seq) &&
+    isCount(ts) &&
+    isJsonObject(data) &&
+    isJsonObject(facts) &&
+    Object.keys(value).length === BODY_KEYS;
+  if (!sound) return fault("malformed", "a field of the body is missing, surplus or malformed");
+  return { v, chain, seq, prev, ts, type, data, facts };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function parseObject(text: string): JsonObject | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function isCanonical(value: JsonObject, text: string): boolean {
+  try {
+    return canonicalJson(value) === text;
+  } catch (cause) {
+    if (cause instanceof CcosError) return false;
+    throw cause;
+  }
+}
+
+function badType(type: unknown): Fault {
+  const shown = JSON.stringify(type ?? null).slice(0, 60);
+  return fault("bad-type", `no record is called ${shown}`);
+}
+
+function fault(reason: LineFault, detail: string): Fault {
+  return { kind: "fault", reason, detail };
+}

@@ -1,0 +1,118 @@
+/**
+ * The record: what one line of a chain holds, and how it is linked to the line before.
+ *
+ * Read in this order: ChainBody, linkRecord, lineOf, genesisOf. A line is canonical JSON,
+ * `{"body":{…},"hash":"<64 hex>"}`; the hash is SHA-256 over a tag and the body's bytes as they stand in the
+ * line, so it can be checked without parsing. `facts` hold what the outside world said; everything else
+ * can be computed again. Bytes are frozen by record.test.ts.
+ *
+ * @module
+ */
+import { hash } from "node:crypto";
+import { canonicalJson } from "../foundation/canonical-json.ts";
+import type { JsonObject, JsonValue } from "../foundation/json.ts";
+
+/** The closed set. An unknown type on read is a break, never another name for a known one. */
+export const RECORD_TYPES = [
+  "RunStarted",
+  "WallsMeasured",
+  "PlanAdmitted",
+  "PlanRefused",
+  "StepStarted",
+  "StepCompleted",
+  "StepFailed",
+  "CallIntended",
+  "CallCompleted",
+  "CallFailed",
+  "CallDenied",
+  "EgressConnected",
+  "EgressDenied",
+  "EgressClosed",
+  "GuestLog",
+  "SecurityViolation",
+  "LimitReached",
+  "BooksBalanced",
+  "RunCompleted",
+  "RunFailed",
+  "RunCancelled",
+] as const;
+export type RecordType = (typeof RECORD_TYPES)[number];
+
+const typeNames: ReadonlySet<string> = new Set(RECORD_TYPES);
+
+export function isRecordType(text: string): text is RecordType {
+  return typeNames.has(text);
+}
+
+export const RECORD_VERSION = 1;
+
+/** Largest line in bytes, newline included. Larger values belong into the payload store. */
+export const RECORD_BYTES_MAX: number = 1024 * 1024;
+
+export interface ChainBody {
+  readonly v: typeof RECORD_VERSION;
+  /** The run's id. */
+  readonly chain: string;
+  /** Counts from 0 without a gap. */
+  readonly seq: number;
+  /** Hash of the record before, 64 hex digits; the genesis hash for record 0. */
+  readonly prev: string;
+  /** Milliseconds since the Unix epoch, as the host's clock said; may go back. */
+  readonly ts: number;
+  readonly type: RecordType;
+  /** Recomputed by a replay. Record 0 names the config's digest in `config`. */
+  readonly data: JsonObject;
+  /** What the outside world said: a replay takes it from here. */
+  readonly facts: JsonObject;
+}
+
+export interface ChainRecord {
+  readonly body: ChainBody;
+  readonly hash: string;
+}
+
+/** `sha256:` and 64 hex digits over the canonical JSON of `value`. */
+export function digestOf(value: JsonValue): string {
+  return `sha256:${hash("sha256", canonicalJson(value))}`;
+}
+
+/** What stands before the body's bytes in its hash; no other hash of the system begins so. */
+export const RECORD_TAG = "ccos.chain.v1\0";
+const GENESIS_TAG = "ccos.chain.v1.genesis\0";
+
+/** `prev` of record 0: ties the first line to the run's id and its config. */
+export function genesisOf(chainId: string, configDigest: string): string {
+  return hash("sha256", `${GENESIS_TAG}${chainId}\0${configDigest}`);
+}
+
+/**
+ * Canonical text of a body. Its keys are written in order here; only `data` and `facts` vary.
+ *
+ * @throws {CcosError} `NOT_CANONICAL`.
+ */
+export function bodyText(body: ChainBody): string {
+  return (
+    `{"chain":${canonicalJson(body.chain)},"data":${canonicalJson(body.data)}` +
+    `,"facts":${canonicalJson(body.facts)},"prev":${canonicalJson(body.prev)}` +
+    `,"seq":${canonicalJson(body.seq)},"ts":${canonicalJson(body.ts)}` +
+    `,"type":${canonicalJson(body.type)},"v":${RECORD_VERSION}}`
+  );
+}
+
+/** @throws {CcosError} `NOT_CANONICAL`. */
+export function linkRecord(body: ChainBody): ChainRecord {
+  return { body, hash: hashOfBody(bodyText(body)) };
+}
+
+export function hashOfBody(text: string): string {
+  return hash("sha256", RECORD_TAG + text);
+}
+
+export const LINE_START = '{"body":';
+export const LINE_MIDDLE = ',"hash":"';
+export const LINE_END = '"}';
+
+/** The line without its newline. */
+export function lineOf(text: string, recordHash: string): string {
+  return LINE_START + text + LINE_MIDDLE + recordHash + LINE_END;
+}

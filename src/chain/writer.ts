@@ -1,0 +1,190 @@
+/**
+ * The one writer of a chain: links at once, makes durable in groups.
+ *
+ * Read in this order: ChainWriter, FileChain.append, commit, flush. `append` only builds and buffers. `commit`
+ * resolves when all that was appended so far is on disk: one write and one sync at a time; whoever arrives
+ * meanwhile shares the next. After any error of the store the writer is dead for ever: the kernel reports
+ * a failed sync once and then forgets the pages, so trying again would acknowledge what is lost.
+ *
+ * @module
+ */
+import { CcosError } from "../foundation/errors.ts";
+import type { JsonObject } from "../foundation/json.ts";
+import {
+  bodyText,
+  type ChainBody,
+  type ChainRecord,
+  genesisOf,
+  hashOfBody,
+  lineOf,
+  RECORD_BYTES_MAX,
+  RECORD_VERSION,
+  type RecordType,
+} from "./record.ts";
+import type { ChainStore } from "./store.ts";
+
+export interface RecordInput {
+  readonly type: RecordType;
+  readonly data: JsonObject;
+  /** Absent: the outside world said nothing. */
+  readonly facts?: JsonObject;
+}
+
+export interface ChainWriter {
+  /** The last record appended, durable or not; `seq` -1 and the genesis hash before the first. */
+  readonly head: { readonly seq: number; readonly hash: string };
+  /**
+   * Link a record. It is not durable before the next `commit` resolves.
+   *
+   * @throws {CcosError} `CHAIN_UNWRITABLE`: the store has failed, the record is over 1 MiB, or 64 MiB
+   *   wait for the disk. `NOT_CANONICAL`: the data is not plain JSON. Nothing was linked then.
+   */
+  append(input: RecordInput): ChainRecord;
+  /** @throws {CcosError} `CHAIN_UNWRITABLE`: not everything appended is durable, and never will be. */
+  commit(): Promise<void>;
+  /** Commit what is appended, then close the store. Rejects like `commit`; the store is closed anyway. */
+  close(): Promise<void>;
+}
+
+export interface ChainOptions {
+  readonly store: ChainStore;
+  /** The run's id. */
+  readonly chainId: string;
+  /** Digest of the config; record 0 must name it as `data.config`. */
+  readonly configDigest: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly nowMs: () => number;
+  /** Runs before each write; what records name (payloads) is durable when it resolves. */
+  readonly before?: () => Promise<void>;
+}
+
+/** Most bytes that may wait for the disk. */
+export const PENDING_BYTES_MAX: number = 64 * 1024 * 1024;
+
+/** Begin an empty chain on an empty store. */
+export function openChain(options: ChainOptions): ChainWriter {
+  return new BufferedChain(options);
+}
+
+class BufferedChain implements ChainWriter {
+  readonly #options: ChainOptions;
+  #head: { readonly seq: number; readonly hash: string };
+  #pending: string[] = [];
+  #pendingBytes = 0;
+  #inFlightBytes = 0;
+  /** The flush under way, and the one that waits for it. */
+  #running: Promise<void> | null = null;
+  #next: Promise<void> | null = null;
+  #failure: CcosError | null = null;
+  #closed = false;
+
+  constructor(options: ChainOptions) {
+    this.#options = options;
+    this.#head = { seq: -1, hash: genesisOf(options.chainId, options.configDigest) };
+  }
+
+  get head(): { readonly seq: number; readonly hash: string } {
+    return this.#head;
+  }
+
+  append(input: RecordInput): ChainRecord {
+    this.#assertUsable();
+    const body = this.#bodyOf(input);
+    const text = bodyText(body);
+    const record = { body, hash: hashOfBody(text) };
+    const line = `${lineOf(text, record.hash)}\n`;
+    this.#reserve(Buffer.byteLength(line));
+    this.#pending.push(line);
+    this.#head = { seq: body.seq, hash: record.hash };
+    return record;
+  }
+
+  commit(): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#next !== null) return this.#next;
+    if (this.#pending.length === 0) return this.#running ?? Promise.resolve();
+    const flushed = this.#afterRunning();
+    this.#next = flushed;
+    return flushed;
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.commit();
+    } finally {
+      if (!this.#closed) {
+        this.#closed = true;
+        await this.#options.store.close();
+      }
+    }
+  }
+
+  #bodyOf({ type, data, facts = {} }: RecordInput): ChainBody {
+    const { chainId, configDigest, nowMs } = this.#options;
+    const { seq, hash: prev } = this.#head;
+    if (seq === -1 && (type !== "RunStarted" || data["config"] !== configDigest)) {
+      throw new TypeError("The first record is RunStarted and names the config's digest");
+    }
+    const ts = Math.trunc(nowMs());
+    return { v: RECORD_VERSION, chain: chainId, seq: seq + 1, prev, ts, type, data, facts };
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes > RECORD_BYTES_MAX) {
+      throw this.#unwritable(`a record of ${bytes} bytes is over ${RECORD_BYTES_MAX}`);
+    }
+    if (this.#pendingBytes + this.#inFlightBytes + bytes > PENDING_BYTES_MAX) {
+      throw this.#unwritable(`over ${PENDING_BYTES_MAX} bytes wait for the disk`);
+    }
+    this.#pendingBytes += bytes;
+  }
+
+  #assertUsable(): void {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#closed) throw this.#unwritable("the chain is closed");
+  }
+
+  /** A turn of the event loop first, so that all whom the last sync woke are in the next group. */
+  async #afterRunning(): Promise<void> {
+    const running = this.#running;
+    if (running !== null) await running;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#next = null;
+    this.#running = this.#flush();
+    try {
+      await this.#running;
+    } finally {
+      if (this.#next === null) this.#running = null;
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const { store, before } = this.#options;
+    const bytes = Buffer.from(this.#pending.join(""));
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#inFlightBytes = bytes.length;
+    try {
+      if (before !== undefined) await before();
+      await store.write(bytes);
+      await store.sync();
+      this.#inFlightBytes = 0;
+    } catch (cause) {
+      this.#failure = this.#unwritable(
+        cause instanceof Error ? cause.message : String(cause),
+        cause,
+      );
+      this.#pending = [];
+      throw this.#failure;
+    }
+  }
+
+  #unwritable(why: string, cause?: unknown): CcosError {
+    return new CcosError("CHAIN_UNWRITABLE", {
+      what: `Cannot record in chain ${this.#options.chainId}`,
+      why,
+      fix: "Free space or fix permissions, then run again",
+      cause,
+    });
+  }
+}

@@ -1,0 +1,325 @@
+/**
+ * The schema of agent.config: every field, its spelling, its default and the shape of its value.
+ *
+ * docs/agent-config.md is the same table in words, held equal by a test. What one field's value alone
+ * decides is here; what needs two fields, or a grammar, is in the rules.
+ *
+ * @module
+ */
+import {
+  type Bounds,
+  block,
+  type Decoder,
+  field,
+  flag,
+  integer,
+  list,
+  named,
+  optionalAmount,
+  optionalBlock,
+  optionalFlag,
+  optionalInteger,
+  optionalList,
+  optionalProse,
+  optionalText,
+  requiredInteger,
+  requiredProse,
+  requiredText,
+  requiredWord,
+  text,
+  word,
+  words,
+} from "./decoder.ts";
+import { describeNode } from "./node.ts";
+import {
+  type AgentConfig,
+  type CapabilitiesConfig,
+  type CausalChainConfig,
+  type EgressRuleConfig,
+  FEATURES,
+  type GovernanceConfig,
+  type GovernancePolicy,
+  ISOLATION_MODES,
+  type LimitsConfig,
+  type MarketplaceConfig,
+  type MicrovmConfig,
+  type MountConfig,
+  type NetworkConfig,
+  type OrchestratorConfig,
+  PROFILES,
+  type SecretConfig,
+} from "./types.ts";
+
+const DAY_MS = 86_400_000;
+const GIB = 1024 * 1024 * 1024;
+
+/** A run may take a week; timers of the host end at 24 days. */
+const DURATION: Bounds = { min: 1, max: 7 * DAY_MS };
+const MEGABYTES: Bounds = { min: 1, max: 1024 * 1024 };
+
+/** Bounds of every limit; `docs/agent-config.md` lists them. */
+export const LIMIT_BOUNDS: Readonly<Record<keyof LimitsConfig, Bounds>> = {
+  wallMs: DURATION,
+  cpuMs: DURATION,
+  memoryMb: { min: 16, max: 1024 * 1024 },
+  pids: { min: 1, max: 32_768 },
+  outputBytes: { min: 1, max: GIB },
+  diskMb: MEGABYTES,
+  fuel: { min: 1, max: 1e15 },
+  depth: { min: 1, max: 1_000_000 },
+  calls: { min: 0, max: 10_000_000 },
+  callMs: DURATION,
+};
+
+const mount: Decoder<MountConfig> = block<MountConfig>({
+  mode: field("mode", requiredWord(["ro", "rw"])),
+  source: field("source", optionalText),
+});
+
+const orchestrator: Decoder<OrchestratorConfig> = block<OrchestratorConfig>({
+  isolation: field(
+    "isolation",
+    block<OrchestratorConfig["isolation"]>({
+      mode: field("mode", word(ISOLATION_MODES, "wasm")),
+      fs: field(
+        "fs",
+        block<OrchestratorConfig["isolation"]["fs"]>({
+          ephemeral: field("ephemeral", flag(false)),
+          mounts: field("mounts", named(mount)),
+        }),
+      ),
+    }),
+  ),
+  dlp: field(
+    "dlp",
+    block<OrchestratorConfig["dlp"]>({
+      enabled: field("enabled", flag(false)),
+      policy: field("policy", word(["strict", "moderate", "lenient"], "lenient")),
+    }),
+  ),
+});
+
+/** A keyword or a string, in upper case. */
+const method: Decoder<string> = (node, path, reading) => {
+  if (node?.kind === "keyword" || node?.kind === "string") return node.text.toUpperCase();
+  const found = node === undefined ? "nothing" : describeNode(node);
+  reading.refuse("TYPE_MISMATCH", path, `${path} takes a keyword such as :GET, not ${found}`);
+  return "GET";
+};
+
+const BYTES: Bounds = { min: 0, max: GIB };
+
+const egressRule: Decoder<EgressRuleConfig> = block<EgressRuleConfig>({
+  host: field("host", requiredText),
+  schemes: field("schemes", withDefault(optionalList(requiredWord(["https", "http"])), ["https"])),
+  ports: field("ports", list(requiredInteger({ min: 1, max: 65_535 }))),
+  methods: field("methods", withDefault(optionalList(method), ["GET", "HEAD"])),
+  paths: field("paths", list(requiredText)),
+  addresses: field("addresses", list(requiredText)),
+  tunnel: field("tunnel", flag(false)),
+  maxRequestBytes: field("max-request-bytes", integer(1_048_576, BYTES)),
+  maxResponseBytes: field("max-response-bytes", integer(10_485_760, BYTES)),
+});
+
+const network: Decoder<NetworkConfig> = block<NetworkConfig>({
+  enabled: field("enabled", flag(false)),
+  egress: field(
+    "egress",
+    block<NetworkConfig["egress"]>({
+      via: field("via", word(["proxy", "direct", "none"], "none")),
+      allowDomains: field("allow-domains", list(requiredText)),
+      rules: field("rules", list(egressRule)),
+      mtls: field("mtls", flag(false)),
+      tlsPins: field("tls_pins", list(requiredText)),
+      clientCert: field("client-cert", optionalText),
+    }),
+  ),
+});
+
+const expectedHash: Decoder<MicrovmConfig["attestation"]["expectRootfsHash"]> = (
+  node,
+  path,
+  reading,
+) => {
+  if (node?.kind === "keyword" && node.text === "policy-resolved") return { kind: "policy" };
+  const digest = optionalText(node, path, reading);
+  return digest === null ? null : { kind: "digest", text: digest };
+};
+
+const microvm: Decoder<MicrovmConfig> = block<MicrovmConfig>({
+  kernel: field(
+    "kernel",
+    block<MicrovmConfig["kernel"]>({
+      image: field("image", requiredText),
+      cmdline: field("cmdline", requiredText),
+    }),
+  ),
+  rootfs: field(
+    "rootfs",
+    block<MicrovmConfig["rootfs"]>({
+      image: field("image", requiredText),
+      ro: field("ro", flag(true)),
+    }),
+  ),
+  resources: field(
+    "resources",
+    block<MicrovmConfig["resources"]>({
+      vcpus: field("vcpus", integer(1)),
+      memMb: field("mem_mb", integer(256)),
+    }),
+  ),
+  devices: field(
+    "devices",
+    block<MicrovmConfig["devices"]>({
+      nic: field(
+        "nic",
+        block<MicrovmConfig["devices"]["nic"]>({
+          enabled: field("enabled", flag(false)),
+          proxyNs: field("proxy_ns", optionalText),
+        }),
+      ),
+      vsock: field(
+        "vsock",
+        block<MicrovmConfig["devices"]["vsock"]>({
+          enabled: field("enabled", flag(false)),
+          cid: field("cid", optionalInteger),
+        }),
+      ),
+    }),
+  ),
+  attestation: field(
+    "attestation",
+    block<MicrovmConfig["attestation"]>({
+      enabled: field("enabled", flag(false)),
+      expectRootfsHash: field("expect_rootfs_hash", expectedHash),
+    }),
+  ),
+});
+
+type FilePath = CapabilitiesConfig["fs"]["paths"][number];
+
+const pathWithMode: Decoder<FilePath> = block<FilePath>({
+  path: field("path", requiredText),
+  mode: field("mode", word(["ro", "rw"], "ro")),
+});
+
+/** A string is read only; a map says its mode. */
+const filePath: Decoder<FilePath> = (node, path, reading) =>
+  node?.kind === "map"
+    ? pathWithMode(node, path, reading)
+    : { path: requiredText(node, path, reading), mode: "ro" };
+
+const capabilities: Decoder<CapabilitiesConfig> = block<CapabilitiesConfig>({
+  http: field(
+    "http",
+    block<CapabilitiesConfig["http"]>({
+      enabled: field("enabled", flag(false)),
+      egress: field(
+        "egress",
+        block<CapabilitiesConfig["http"]["egress"]>({
+          allowDomains: field("allow-domains", list(requiredText)),
+          mtls: field("mtls", flag(false)),
+        }),
+      ),
+    }),
+  ),
+  fs: field(
+    "fs",
+    block<CapabilitiesConfig["fs"]>({
+      enabled: field("enabled", flag(false)),
+      paths: field("paths", list(filePath)),
+    }),
+  ),
+  llm: field(
+    "llm",
+    block<CapabilitiesConfig["llm"]>({
+      enabled: field("enabled", flag(false)),
+      models: field("models", list(requiredText)),
+    }),
+  ),
+  allow: field("allow", optionalList(requiredText)),
+  deny: field("deny", list(requiredText)),
+});
+
+const policy: Decoder<GovernancePolicy> = block<GovernancePolicy>({
+  riskTier: field("risk_tier", word(["low", "medium", "high"], "low")),
+  requiresApprovals: field("requires_approvals", integer(0, { min: 0, max: 100 })),
+  budgets: field(
+    "budgets",
+    block<GovernancePolicy["budgets"]>({
+      maxCostUsd: field("max_cost_usd", optionalAmount({ min: 0, max: 1e9 }, false)),
+      tokenBudget: field("token_budget", optionalAmount({ min: 0, max: 1e15 }, true)),
+    }),
+  ),
+});
+
+const governance: Decoder<GovernanceConfig> = block<GovernanceConfig>({
+  policies: field("policies", named(policy)),
+  keys: field("keys", block<GovernanceConfig["keys"]>({ verify: field("verify", optionalProse) })),
+});
+
+const causalChain: Decoder<CausalChainConfig> = block<CausalChainConfig>({
+  storage: field(
+    "storage",
+    block<CausalChainConfig["storage"]>({
+      mode: field(
+        "mode",
+        word(["in_memory", "append_file", "vsock_stream", "sqlite"], "in_memory"),
+      ),
+      path: field("path", optionalText),
+      bufferLocal: field("buffer_local", optionalFlag),
+    }),
+  ),
+  anchor: field(
+    "anchor",
+    block<CausalChainConfig["anchor"]>({ enabled: field("enabled", flag(false)) }),
+  ),
+});
+
+const marketplace: Decoder<MarketplaceConfig> = block<MarketplaceConfig>({
+  registryPaths: field("registry_paths", list(requiredText)),
+  readonly: field("readonly", optionalFlag),
+});
+
+const secret: Decoder<SecretConfig> = block<SecretConfig>({
+  source: field("source", requiredText),
+  origins: field("origins", list(requiredText)),
+  paths: field("paths", list(requiredText)),
+  headers: field("headers", list(requiredText)),
+});
+
+const limits: Decoder<LimitsConfig> = block<LimitsConfig>({
+  wallMs: field("wall-ms", integer(600_000, LIMIT_BOUNDS.wallMs)),
+  cpuMs: field("cpu-ms", integer(600_000, LIMIT_BOUNDS.cpuMs)),
+  memoryMb: field("memory-mb", integer(512, LIMIT_BOUNDS.memoryMb)),
+  pids: field("pids", integer(64, LIMIT_BOUNDS.pids)),
+  outputBytes: field("output-bytes", integer(10_485_760, LIMIT_BOUNDS.outputBytes)),
+  diskMb: field("disk-mb", integer(64, LIMIT_BOUNDS.diskMb)),
+  fuel: field("fuel", integer(50_000_000, LIMIT_BOUNDS.fuel)),
+  depth: field("depth", integer(10_000, LIMIT_BOUNDS.depth)),
+  calls: field("calls", integer(10_000, LIMIT_BOUNDS.calls)),
+  callMs: field("call-ms", integer(30_000, LIMIT_BOUNDS.callMs)),
+});
+
+/** The whole config. An absent block is a block of defaults, but `microvm`, which may be absent. */
+export const agentConfig: Decoder<AgentConfig> = block<AgentConfig>({
+  version: field("version", text("0.1")),
+  agentId: field("agent-id", text("agent.default")),
+  profile: field("profile", word(PROFILES, "minimal")),
+  features: field("features", words(FEATURES)),
+  plan: field("plan", optionalText),
+  orchestrator: field("orchestrator", orchestrator),
+  network: field("network", network),
+  microvm: field("microvm", optionalBlock(microvm)),
+  capabilities: field("capabilities", capabilities),
+  governance: field("governance", governance),
+  causalChain: field("causal_chain", causalChain),
+  marketplace: field("marketplace", marketplace),
+  env: field("env", named(requiredProse)),
+  secrets: field("secrets", named(secret)),
+  limits: field("limits", limits),
+});
+
+function withDefault<T>(read: Decoder<T | null>, fallback: T): Decoder<T> {
+  return (node, path, reading) => read(node, path, reading) ?? fallback;
+}

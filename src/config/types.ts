@@ -1,0 +1,222 @@
+/**
+ * The typed agent config: what a valid file means, with every default applied.
+ *
+ * Deeply read-only. Names are the file's keys in camel case. Null means absent; an empty collection
+ * means empty. Collections keyed by names of the author are Maps.
+ *
+ * @module
+ */
+import type { FINDING_CODES } from "../foundation/finding-codes.ts";
+import type { SourceSpan } from "../foundation/source-span.ts";
+
+/** `PARSE_ERROR`: the reader's own diagnostics. */
+export type FindingCode = keyof typeof FINDING_CODES | "PARSE_ERROR";
+
+/** One thing that is wrong, or worth a thought, in a config. */
+export interface Finding {
+  readonly code: FindingCode;
+  readonly severity: "error" | "warning";
+  /** Dotted config path in the schema's spelling, `network.egress.rules[0].host`; empty: the whole file. */
+  readonly path: string;
+  readonly message: string;
+  readonly suggestion: string | null;
+  /** The key, or the nearest place that produced it. Null: the file has no form at all. */
+  readonly span: SourceSpan | null;
+}
+
+export interface LoadedConfig {
+  /** Null only when no config could be read at all; with errors it is readable but must not be run. */
+  readonly config: AgentConfig | null;
+  /** In the order of FINDING_CODES, then by path. */
+  readonly findings: readonly Finding[];
+  /** No finding is an error. */
+  readonly valid: boolean;
+  /** Where a config path was written; a path that was not written gives its nearest written parent. */
+  readonly spanOf: (path: string) => SourceSpan | null;
+}
+
+export interface LoadOptions {
+  /** The name that spans carry. */
+  readonly file: string;
+  /** Apply production strictness; implied by `:profile :production`. */
+  readonly production?: boolean;
+  /** Accept placeholder values, for examples that are shown and never run. */
+  readonly allowPlaceholders?: boolean;
+}
+
+export const PROFILES = [
+  "minimal",
+  "networked",
+  "microvm",
+  "microvm-min",
+  "microvm-networked",
+  "production",
+] as const;
+export type Profile = (typeof PROFILES)[number];
+
+export const FEATURES = [
+  "network",
+  "telemetry",
+  "attestation",
+  "llm",
+  "gpu",
+  "fs",
+  "wasm",
+  "microvm",
+  "marketplace",
+] as const;
+export type Feature = (typeof FEATURES)[number];
+
+/** Weakest first; a mode is the least wall that is accepted. `gvisor` equals `container`. */
+export const ISOLATION_MODES = ["wasm", "process", "container", "gvisor", "microvm"] as const;
+export type IsolationMode = (typeof ISOLATION_MODES)[number];
+
+export interface AgentConfig {
+  readonly version: string;
+  readonly agentId: string;
+  readonly profile: Profile;
+  readonly features: readonly Feature[];
+  /** Path of the plan, relative to the config file. */
+  readonly plan: string | null;
+  readonly orchestrator: OrchestratorConfig;
+  readonly network: NetworkConfig;
+  readonly microvm: MicrovmConfig | null;
+  readonly capabilities: CapabilitiesConfig;
+  readonly governance: GovernanceConfig;
+  readonly causalChain: CausalChainConfig;
+  readonly marketplace: MarketplaceConfig;
+  readonly env: ReadonlyMap<string, string>;
+  readonly secrets: ReadonlyMap<string, SecretConfig>;
+  readonly limits: LimitsConfig;
+}
+
+export interface OrchestratorConfig {
+  readonly isolation: {
+    readonly mode: IsolationMode;
+    readonly fs: {
+      readonly ephemeral: boolean;
+      readonly mounts: ReadonlyMap<string, MountConfig>;
+    };
+  };
+  readonly dlp: { readonly enabled: boolean; readonly policy: "strict" | "moderate" | "lenient" };
+}
+
+export interface MountConfig {
+  readonly mode: "ro" | "rw";
+  /** Absolute host directory. */
+  readonly source: string | null;
+}
+
+export interface NetworkConfig {
+  readonly enabled: boolean;
+  readonly egress: {
+    readonly via: "proxy" | "direct" | "none";
+    readonly allowDomains: readonly string[];
+    readonly rules: readonly EgressRuleConfig[];
+    readonly mtls: boolean;
+    /** `sha256/` and the base64 of a 32-byte digest. */
+    readonly tlsPins: readonly string[];
+    /** Reference to a client certificate; never its content. */
+    readonly clientCert: string | null;
+  };
+}
+
+export interface EgressRuleConfig {
+  readonly host: string;
+  readonly schemes: readonly ("http" | "https")[];
+  /** Empty: not written; the port in `host`, else the standard port of each scheme. */
+  readonly ports: readonly number[];
+  readonly methods: readonly string[];
+  readonly paths: readonly string[];
+  readonly addresses: readonly string[];
+  readonly tunnel: boolean;
+  readonly maxRequestBytes: number;
+  readonly maxResponseBytes: number;
+}
+
+export interface MicrovmConfig {
+  readonly kernel: { readonly image: string; readonly cmdline: string };
+  readonly rootfs: { readonly image: string; readonly ro: boolean };
+  readonly resources: { readonly vcpus: number; readonly memMb: number };
+  readonly devices: {
+    readonly nic: { readonly enabled: boolean; readonly proxyNs: string | null };
+    readonly vsock: { readonly enabled: boolean; readonly cid: number | null };
+  };
+  readonly attestation: {
+    readonly enabled: boolean;
+    /** `{kind: "policy"}`: `:policy-resolved`, the digest comes from an image lock file or a policy. */
+    readonly expectRootfsHash:
+      | { readonly kind: "digest"; readonly text: string }
+      | { readonly kind: "policy" }
+      | null;
+  };
+}
+
+export interface CapabilitiesConfig {
+  readonly http: {
+    readonly enabled: boolean;
+    readonly egress: { readonly allowDomains: readonly string[]; readonly mtls: boolean };
+  };
+  readonly fs: {
+    readonly enabled: boolean;
+    readonly paths: readonly { readonly path: string; readonly mode: "ro" | "rw" }[];
+  };
+  readonly llm: { readonly enabled: boolean; readonly models: readonly string[] };
+  /** Null: the base set. */
+  readonly allow: readonly string[] | null;
+  readonly deny: readonly string[];
+}
+
+export interface GovernanceConfig {
+  readonly policies: ReadonlyMap<string, GovernancePolicy>;
+  readonly keys: { readonly verify: string | null };
+}
+
+export interface GovernancePolicy {
+  readonly riskTier: "low" | "medium" | "high";
+  readonly requiresApprovals: number;
+  /** Null: no budget of this kind is set. */
+  readonly budgets: { readonly maxCostUsd: number | null; readonly tokenBudget: number | null };
+}
+
+export interface CausalChainConfig {
+  readonly storage: {
+    readonly mode: "in_memory" | "append_file" | "vsock_stream" | "sqlite";
+    readonly path: string | null;
+    readonly bufferLocal: boolean | null;
+  };
+  readonly anchor: { readonly enabled: boolean };
+}
+
+export interface MarketplaceConfig {
+  readonly registryPaths: readonly string[];
+  readonly readonly: boolean | null;
+}
+
+export interface SecretConfig {
+  /** `env:NAME` or `file:PATH`. */
+  readonly source: string;
+  /** Canonical `scheme://host:port`; never empty in a valid config. */
+  readonly origins: readonly string[];
+  /** Path patterns; empty: every path. */
+  readonly paths: readonly string[];
+  /** Lower-case header names; never empty in a valid config. */
+  readonly headers: readonly string[];
+}
+
+export interface LimitsConfig {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly memoryMb: number;
+  readonly pids: number;
+  readonly outputBytes: number;
+  readonly diskMb: number;
+  /** Evaluation steps of the program. */
+  readonly fuel: number;
+  /** Non-tail calls in each other. */
+  readonly depth: number;
+  /** Capability calls of one run. */
+  readonly calls: number;
+  /** Wall clock of one capability call. */
+  readonly callMs: number;
+}

@@ -1,0 +1,83 @@
+import type { AgentConfig } from "./types.ts";
+
+export interface UnenforceableField {
+  readonly path: string;
+  readonly why: string;
+}
+
+type Claim = readonly [asked: boolean, path: string, why: string];
+
+/**
+ * What a valid config asks and this version cannot hold at run time. Any entry stops a start; nothing is
+ * weakened instead. Empty: the config can be enforced, as far as a config alone can tell.
+ */
+export function unenforceable(config: AgentConfig): readonly UnenforceableField[] {
+  return [...wallClaims(config), ...networkClaims(config), ...runClaims(config)]
+    .filter(([asked]) => asked)
+    .map(([, path, why]) => ({ path, why }));
+}
+
+function wallClaims({ orchestrator, microvm }: AgentConfig): readonly Claim[] {
+  const { mode } = orchestrator.isolation;
+  const tooStrong = mode === "container" || mode === "gvisor" || mode === "microvm";
+  return [
+    [tooStrong, "orchestrator.isolation.mode", `this version has no wall of the kind :${mode}`],
+    [
+      microvm?.attestation.enabled ?? false,
+      "microvm.attestation.enabled",
+      "this version measures no image before a start",
+    ],
+  ];
+}
+
+function networkClaims({ network, capabilities }: AgentConfig): readonly Claim[] {
+  const { egress, enabled } = network;
+  const client = "this version presents no client certificate";
+  const http = capabilities.http.enabled && capabilities.http.egress.mtls;
+  return [
+    [
+      enabled && egress.via === "direct",
+      "network.egress.via",
+      "no wall lets a program out around the proxy",
+    ],
+    [enabled && egress.mtls, "network.egress.mtls", client],
+    [enabled && http, "capabilities.http.egress.mtls", client],
+    [
+      enabled && egress.tlsPins.length > 0,
+      "network.egress.tls_pins",
+      "this version does not compare pins",
+    ],
+  ];
+}
+
+function runClaims({
+  causalChain,
+  governance,
+  capabilities,
+  features,
+}: AgentConfig): readonly Claim[] {
+  const { mode } = causalChain.storage;
+  const approvals = governance.policies.get("default")?.requiresApprovals ?? 0;
+  const llm = "this version has no model capability to bound";
+  return [
+    [
+      mode === "vsock_stream" || mode === "sqlite",
+      "causal_chain.storage.mode",
+      `this version keeps no chain in :${mode}`,
+    ],
+    [causalChain.anchor.enabled, "causal_chain.anchor.enabled", "this version anchors no heads"],
+    [
+      approvals > 0,
+      "governance.policies.default.requires_approvals",
+      "this version has nobody to ask for an approval",
+    ],
+    [
+      governance.keys.verify !== null,
+      "governance.keys.verify",
+      "this version verifies no signed plans",
+    ],
+    [capabilities.llm.enabled, "capabilities.llm.enabled", llm],
+    [features.includes("llm"), "features", `:llm: ${llm}`],
+    [features.includes("gpu"), "features", ":gpu: this version gives no program a GPU"],
+  ];
+}

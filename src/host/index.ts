@@ -1,0 +1,66 @@
+/** The one door to the machine: processes, files, sockets, clock, random. */
+export { type Canaries, type CanaryEndpoint, type CanaryState, openCanaries } from "./canary.ts";
+export { siblingProgram } from "./sibling-program.ts";
+export { processesNaming, type Supervised, superviseProcess } from "./supervised.ts";
+export {
+  type AppendFile,
+  createExclusive,
+  cutTail,
+  ensurePrivateDir,
+  errnoOf,
+  listDirectory,
+  openExclusive,
+  openRandom,
+  type RandomFile,
+  readBounded,
+  readChunks,
+  readOwned,
+  type ReadRefusal,
+  removeFile,
+  syncDirectory,
+  writeAtomic,
+} from "./files.ts";
+export { hasWriter } from "./writers.ts";
+export { type ControlGroup, createControlGroup, type GroupUsage } from "./control-group.ts";
+export {
+  anonymousFile,
+  type Argv,
+  closeDescriptors,
+  currentUser,
+  type Descriptor,
+  findExecutable,
+  killPid,
+  leakedDescriptors,
+  signalName,
+  type ProcessEnd,
+  type SpawnedProcess,
+  spawnProcess,
+  type SpawnRequest,
+  SYSTEM_DIRECTORIES,
+} from "./process.ts";
+export { descendants, isGone, processFacts, type TreeUsage, treeUsage } from "./process-tree.ts";
+export { leaseUser, type UserLease } from "./user-lease.ts";
+export { STORE_DIRECTORY, storedExecutable } from "./executable-store.ts";
+export { closedToOthers, headOf, openSocketTo, type Place, placeAt, realPath } from "./places.ts";
+export { sleep } from "./clock.ts";
+export {
+  createFileAccess,
+  type FileAccess,
+  type FileAccessOptions,
+  type FileAnswer,
+} from "./file-access.ts";
+export {
+  dial,
+  type DialTarget,
+  type ExchangeFailure,
+  type HttpExchange,
+  httpExchange,
+  type HttpExchangeRequest,
+  listenUnix,
+  resolveHost,
+  type UnixListener,
+  type UnixListenOptions,
+} from "./network.ts";
+export { type PrivateDirectory, type PrivateFile, privateDirectory } from "./private-directory.ts";
+export { bootId, measureSync } from "./machine.ts";
+export { type Companion, type CompanionRequest, startCompanion } from "./companion.ts";

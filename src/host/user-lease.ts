@@ -1,0 +1,81 @@
+/**
+ * A user of its own for each wall, so that two walls are strangers to the kernel and neither is root.
+ *
+ * A lease is an abstract Unix socket that we listen on: taken atomically, released by the kernel when we
+ * die however we die, no file to clean up. Users that /etc/passwd or /etc/subuid give to somebody are
+ * never leased. Leases are told apart per network namespace (docs/GUARANTEES.md).
+ *
+ * @module
+ */
+import { randomInt } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { CcosError } from "../foundation/errors.ts";
+
+export const LEASED_UID_MIN = 200_000;
+export const LEASED_UID_MAX = 265_535;
+const ATTEMPTS_MAX = 256;
+
+export interface UserLease {
+  /** The group has the same number. */
+  readonly uid: number;
+  release(): void;
+}
+
+let reserved: readonly (readonly [first: number, last: number])[] | null = null;
+
+/** @throws {CcosError} `ISOLATION_UNAVAILABLE` when no user is free. */
+export async function leaseUser(): Promise<UserLease> {
+  reserved ??= reservedUsers();
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const uid = randomInt(LEASED_UID_MIN, LEASED_UID_MAX + 1);
+    if (reserved.some(([first, last]) => uid >= first && uid <= last)) continue;
+    const server = await claim(uid);
+    if (server !== null) return { uid, release: () => server.close() };
+  }
+  throw new CcosError("ISOLATION_UNAVAILABLE", {
+    what: "Cannot give the wall a user of its own",
+    why: `no free user id between ${LEASED_UID_MIN} and ${LEASED_UID_MAX}`,
+    fix: "End other runs, or move /etc/subuid ranges out of the way",
+  });
+}
+
+function claim(uid: number): Promise<Server | null> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EADDRINUSE") resolve(null);
+      else reject(error);
+    });
+    server.listen({ path: `\0ccos-uid-${uid}` }, () => {
+      server.unref();
+      resolve(server);
+    });
+  });
+}
+
+function reservedUsers(): readonly (readonly [number, number])[] {
+  const ranges: (readonly [number, number])[] = [];
+  for (const line of lines("/etc/passwd")) {
+    const uid = Number(line.split(":")[2]);
+    if (Number.isSafeInteger(uid)) ranges.push([uid, uid]);
+  }
+  for (const path of ["/etc/subuid", "/etc/subgid"]) {
+    for (const line of lines(path)) {
+      const [, first, count] = line.split(":").map(Number);
+      if (Number.isSafeInteger(first) && Number.isSafeInteger(count)) {
+        ranges.push([first ?? 0, (first ?? 0) + (count ?? 0) - 1]);
+      }
+    }
+  }
+  return ranges;
+}
+
+function lines(path: string): readonly string[] {
+  try {
+    return readFileSync(path, "utf8").split("\n");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}

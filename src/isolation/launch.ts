@@ -1,0 +1,306 @@
+/**
+ * Raise one wall, run one program in it, watch it, end it, and say truthfully how it ended.
+ *
+ * Read in this order: LaunchPlan, openSession, launch, classify. A provider says how its wall is raised; all
+ * the rest is here and the same for every provider: the wall clock, the output cap, memory and processor
+ * time of the whole tree, cancellation, and the proof that nothing is left. The host's own observations
+ * decide; a program's exit status is only what it said.
+ *
+ * @module
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { CcosError } from "../foundation/errors.ts";
+import {
+  type Argv,
+  type ControlGroup,
+  createControlGroup,
+  type Descriptor,
+  isGone,
+  killPid,
+  type ProcessEnd,
+  processFacts,
+  type SpawnedProcess,
+  spawnProcess,
+  treeUsage,
+} from "../host/index.ts";
+import { type CappedOutput, capOutput } from "./output.ts";
+import type { Ending, Execution, SandboxLimits, SandboxProgram, Session } from "./provider.ts";
+
+/** How a provider raises its wall around one program. */
+export interface LaunchPlan {
+  readonly argv: Argv;
+  /** Of the first process, which is ours. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  /** A control channel on descriptor 3. */
+  readonly channel: boolean;
+  /** Descriptors from 4 up. */
+  readonly descriptors: readonly Descriptor[];
+  /**
+   * Let the first process go on; it must wait for this (on one of `descriptors`), so that it is in its
+   * control group before it makes children. Null: it does not wait, and gets no control group.
+   */
+  readonly start: ((process: SpawnedProcess) => void) | null;
+  /** Host pid of the process whose death ends the wall, and when that pid is known; null: the first one. */
+  readonly init: { readonly known: Promise<void>; pid(): number | null } | null;
+  /** The program's own end, from the first process's end; null when the wall never stood. */
+  endingOf(end: ProcessEnd): ProcessEnd | null;
+  /** Give back what the wall used. Called once, when the tree is gone. */
+  release(): Promise<void>;
+}
+
+const POLL_MS = 100;
+const GONE_MS_MAX = 10_000;
+const REAP_MS_MAX = 100;
+/** What the wall itself needs inside its control group, bytes. */
+const GROUP_BYTES_OWN = 8 * 1024 * 1024;
+
+type Reason = Extract<Ending, { kind: "killed" }>["by"];
+
+interface Launched {
+  readonly execution: Execution;
+  close(): Promise<void>;
+}
+
+/**
+ * A session around one launch.
+ *
+ * @param prepare - Checks the program and takes what the wall needs; throws before anything runs.
+ */
+export function openSession(
+  limits: SandboxLimits,
+  prepare: (program: SandboxProgram) => Promise<LaunchPlan>,
+): Session {
+  let used = false;
+  let launching: Promise<Launched> | null = null;
+  let closing: Promise<void> | null = null;
+  const closeOnce = async (): Promise<void> => {
+    used = true;
+    const launched = await launching?.catch(() => null);
+    await launched?.close();
+  };
+  return {
+    execute: async (program, signal) => {
+      if (used) throw usedTwice();
+      used = true;
+      if (signal.aborted) throw cancelled();
+      launching = prepare(program).then((plan) => launch(plan, limits, signal));
+      return (await launching).execution;
+    },
+    close: () => (closing ??= closeOnce()),
+  };
+}
+
+function usedTwice(): CcosError {
+  return new CcosError("INTERNAL", {
+    what: "Cannot run a second program in this wall",
+    why: "a session runs one program and is closed",
+  });
+}
+
+function cancelled(): CcosError {
+  return new CcosError("CANCELLED", { what: "Cannot start the program", why: "the run was cancelled" });
+}
+
+/** What is known of one running wall. */
+interface Watch {
+  readonly plan: LaunchPlan;
+  readonly limits: SandboxLimits;
+  readonly process: SpawnedProcess;
+  /** Start time of the wall's process 1, once known: a reused pid is not it. */
+  initTicks: number | null;
+  group: ControlGroup | null;
+  reason: Reason | null;
+  cpuMs: number;
+  memoryBytesPeak: number;
+  outOfMemory: boolean;
+  exited: boolean;
+}
+
+async function launch(plan: LaunchPlan, limits: SandboxLimits, signal: AbortSignal): Promise<Launched> {
+  const watch = await begin(plan, limits);
+  const { process } = watch;
+  const stop = (reason: Reason): void => void endWall(watch, reason);
+  const output = capOutput(process.readable(1), process.readable(2), limits.outputBytes, () => stop("output"));
+  const onAbort = (): void => stop("cancelled");
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  const clock = setTimeout(() => stop("timeout"), limits.wallMs);
+  const poll = setInterval(() => observe(watch, stop), POLL_MS);
+  const ending = process.exited.then(async (end) => {
+    watch.exited = true;
+    clearTimeout(clock);
+    clearInterval(poll);
+    signal.removeEventListener("abort", onAbort);
+    observe(watch, () => undefined);
+    await output.finish();
+    return classify(watch, end, output);
+  });
+  // Whoever never asks for the ending must not be ended by it.
+  ending.catch(() => undefined);
+  const execution = executionOf(plan, process, output, ending);
+  return { execution, close: () => closeWall(watch) };
+}
+
+/** Spawn, put into the control group, let go on. On failure nothing is left. */
+async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
+  let process: SpawnedProcess;
+  try {
+    const channel: Descriptor = plan.channel ? "pipe" : "closed";
+    const descriptors: Descriptor[] = ["pipe", "pipe", "pipe", channel, ...plan.descriptors];
+    const { argv, env, user } = plan;
+    process = await spawnProcess({ argv, env, user, descriptors, ...(plan.cwd === undefined ? {} : { cwd: plan.cwd }) });
+  } catch (error) {
+    await plan.release();
+    throw error;
+  }
+  const watch: Watch = {
+    plan,
+    limits,
+    process,
+    initTicks: null,
+    group: null,
+    reason: null,
+    cpuMs: 0,
+    memoryBytesPeak: 0,
+    outOfMemory: false,
+    exited: false,
+  };
+  void plan.init?.known.then(() => {
+    const pid = plan.init?.pid() ?? null;
+    watch.initTicks = pid === null ? null : (processFacts(pid)?.startTicks ?? null);
+  });
+  if (plan.start === null) return watch;
+  try {
+    watch.group = createControlGroup(limits.memoryBytes + GROUP_BYTES_OWN);
+    await watch.group?.join(process.pid);
+    plan.start(process);
+  } catch (error) {
+    process.kill("SIGKILL");
+    await process.exited;
+    await closeWall(watch);
+    throw crashed(error instanceof Error ? error.message : String(error));
+  }
+  return watch;
+}
+
+function executionOf(
+  plan: LaunchPlan,
+  process: SpawnedProcess,
+  output: CappedOutput,
+  ending: Promise<Ending>,
+): Execution {
+  const stdin = process.writable(0);
+  const channel = plan.channel ? process.duplex(3) : null;
+  if (stdin === null) throw new TypeError("Descriptor 0 is a pipe");
+  // A program that ended no longer reads; its ending says so, not an exception here.
+  stdin.on("error", () => undefined);
+  channel?.on("error", () => undefined);
+  return {
+    channel: channel === null ? null : { readable: channel, writable: channel },
+    stdin,
+    stdout: output.stdout,
+    stderr: output.stderr,
+    ending,
+  };
+}
+
+/** Take the figures of this moment; over a limit, `stop`. */
+function observe(watch: Watch, stop: (reason: Reason) => void): void {
+  const { limits, group } = watch;
+  const usage = group?.usage();
+  if (usage !== undefined) {
+    watch.memoryBytesPeak = Math.max(watch.memoryBytesPeak, usage.memoryBytesPeak);
+    if (usage.outOfMemoryKills > 0) watch.outOfMemory = true;
+  }
+  const measured = usage?.cpuMs ?? null;
+  if (measured === null || usage === undefined) observeTree(watch, usage === undefined);
+  else watch.cpuMs = Math.max(watch.cpuMs, measured);
+  if (watch.outOfMemory) stop("memory");
+  else if (watch.cpuMs >= limits.cpuMs) stop("cpu");
+}
+
+function observeTree(watch: Watch, countsMemory: boolean): void {
+  const { limits, process, plan } = watch;
+  if (watch.exited) return;
+  const tree = treeUsage(plan.init?.pid() ?? process.pid, limits.memoryBytes);
+  watch.cpuMs = Math.max(watch.cpuMs, tree.cpuMs);
+  if (!countsMemory) return;
+  watch.memoryBytesPeak = Math.max(watch.memoryBytesPeak, tree.memoryBytes);
+  if (tree.memoryBytes > limits.memoryBytes) watch.outOfMemory = true;
+}
+
+/** SIGKILL, inside first: whoever is still ours to name cannot be a reused pid. */
+async function endWall(watch: Watch, reason: Reason): Promise<void> {
+  if (watch.exited || watch.reason !== null) return;
+  watch.reason = reason;
+  const { init } = watch.plan;
+  if (init !== null) await Promise.race([init.known, watch.process.exited, pause(1_000)]);
+  if (watch.exited) return;
+  const inner = init?.pid() ?? null;
+  // The first process reaps the wall's process 1 when it is given the time.
+  if (inner !== null && killPid(inner)) await Promise.race([watch.process.exited, pause(REAP_MS_MAX)]);
+  watch.process.kill("SIGKILL");
+  watch.group?.kill();
+}
+
+const OUT_OF_MEMORY_SIGNALS: readonly string[] = ["SIGABRT", "SIGTRAP", "SIGILL", "SIGSEGV", "SIGBUS"];
+
+/** @throws {CcosError} `PROVIDER_CRASHED` when the wall never stood. */
+function classify(watch: Watch, end: ProcessEnd, output: CappedOutput): Ending {
+  const { limits, reason } = watch;
+  if (output.isOver()) return { kind: "killed", by: "output" };
+  const own = watch.plan.endingOf(end);
+  if (reason !== null && (own === null || signalOf(own) === "SIGKILL")) return { kind: "killed", by: reason };
+  if (own === null) throw crashed(output.complaint());
+  if (watch.outOfMemory) return { kind: "killed", by: "memory" };
+  const signal = signalOf(own);
+  if (signal === null) return own;
+  const cpuSpent = watch.cpuMs >= limits.cpuMs / 2;
+  if ((signal === "SIGXCPU" || signal === "SIGKILL") && cpuSpent) return { kind: "killed", by: "cpu" };
+  const memorySpent = watch.memoryBytesPeak >= limits.memoryBytes * 0.6;
+  // A runtime that is refused memory ends itself; how much it had is the host's figure.
+  if (OUT_OF_MEMORY_SIGNALS.includes(signal) && memorySpent) return { kind: "killed", by: "memory" };
+  return { kind: "signaled", signal };
+}
+
+function signalOf(end: ProcessEnd): string | null {
+  return end.kind === "signaled" ? end.signal : null;
+}
+
+function crashed(why: string): CcosError {
+  return new CcosError("PROVIDER_CRASHED", {
+    what: "Cannot raise the wall",
+    why: why === "" ? "it ended without a word" : why,
+    fix: "Run `ccos doctor`",
+  });
+}
+
+/** Ends what runs, waits until nothing is left, and gives everything back. */
+async function closeWall(watch: Watch): Promise<void> {
+  const { process, plan, group } = watch;
+  await endWall(watch, "cancelled");
+  await process.exited;
+  const inner = plan.init?.pid() ?? null;
+  const isEmpty = (): boolean => {
+    if (inner !== null && watch.initTicks !== null && !isGone(inner, watch.initTicks)) return false;
+    return group === null || group.remove();
+  };
+  const deadline = Date.now() + GONE_MS_MAX;
+  for (let waitMs = 1; !isEmpty(); waitMs = Math.min(waitMs * 2, 50)) {
+    if (Date.now() > deadline) throw survivors();
+    await pause(waitMs);
+    group?.kill();
+  }
+  for (const descriptor of [0, 1, 2, 3]) process.duplex(descriptor)?.destroy();
+  await plan.release();
+}
+
+function survivors(): CcosError {
+  return new CcosError("PROVIDER_CRASHED", {
+    what: "Cannot close the wall",
+    why: `processes are left ${GONE_MS_MAX} ms after they were killed`,
+    fix: "Look for processes in uninterruptible sleep",
+  });
+}

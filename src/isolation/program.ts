@@ -1,0 +1,102 @@
+/**
+ * The argument vector of a program as it runs inside: our Node with its guest, or a command looked up there.
+ *
+ * A command that would not be found inside is refused before the wall is raised, with the reason a
+ * person can act on: a Python below a home directory does not exist for the program.
+ *
+ * @module
+ */
+import { posix } from "node:path";
+import { CcosError } from "../foundation/errors.ts";
+import { headOf, placeAt, realPath } from "../host/index.ts";
+import { heapMebibytes } from "./limits.ts";
+import type { SandboxLimits, SandboxProgram } from "./provider.ts";
+import { type Layout, NODE_INSIDE, SEARCH_PATH } from "./staging.ts";
+
+/**
+ * @returns argv with an absolute first word. The guest's file must already be in the layout.
+ * @throws {CcosError} `INPUT_NOT_FOUND` when the command is not visible inside.
+ */
+export function programArgv(program: SandboxProgram, layout: Layout, limits: SandboxLimits): readonly string[] {
+  if (program.kind === "rtfs") return guestArgv(program, NODE_INSIDE, limits);
+  const [command = "", ...rest] = program.argv;
+  if (program.argv.some((word) => word.includes("\0"))) {
+    throw notFound(command, "a word of the command holds a NUL byte");
+  }
+  return [commandInside(command, layout), ...rest];
+}
+
+/** Node with one guest file; the permission model is a second layer, the wall the first. */
+export function guestArgv(
+  program: Extract<SandboxProgram, { kind: "rtfs" }>,
+  node: string,
+  limits: SandboxLimits,
+): readonly string[] {
+  return [
+    node,
+    `--stack-size=${program.stackKiB}`,
+    `--max-old-space-size=${heapMebibytes(limits)}`,
+    "--permission",
+    `--allow-fs-read=${program.guest.path}`,
+    program.guest.path,
+  ];
+}
+
+function commandInside(command: string, layout: Layout): string {
+  if (command === "") throw notFound(command, "it is empty");
+  if (command.includes("/")) return checked(posix.resolve("/work", command), command, layout);
+  const search = (layout.environment.get("PATH") ?? SEARCH_PATH).split(":");
+  for (const directory of search) {
+    const path = posix.join("/", directory, command);
+    if (visible(path, layout) !== null) return checked(path, command, layout);
+  }
+  throw notFound(command, `it is in none of ${search.join(":")} inside the wall`);
+}
+
+type Visible = { readonly kind: "host"; readonly source: string } | { readonly kind: "data"; readonly head: Uint8Array };
+
+/** What a path inside leads to, or null. */
+function visible(path: string, layout: Layout): Visible | null {
+  const file = layout.files.find((each) => each.path === path);
+  if (file !== undefined) return file.executable ? { kind: "data", head: file.content.subarray(0, 256) } : null;
+  const outside = outsideOf(path, layout);
+  const source = outside === null ? null : realPath(outside);
+  if (source === null || !isShown(source, layout)) return null;
+  const place = placeAt(source);
+  return place.kind === "file" && place.executable ? { kind: "host", source } : null;
+}
+
+function outsideOf(path: string, layout: Layout): string | null {
+  const linked = layout.links.find((link) => path.startsWith(`${link.path}/`));
+  const inside = linked === undefined ? path : posix.join("/", linked.to, path.slice(linked.path.length));
+  for (const { source, target } of [...layout.shown, ...layout.binds]) {
+    if (inside === target) return source;
+    if (inside.startsWith(`${target}/`)) return posix.join(source, inside.slice(target.length));
+  }
+  return null;
+}
+
+function isShown(source: string, layout: Layout): boolean {
+  return [...layout.shown, ...layout.binds].some(
+    (each) => source === each.source || source.startsWith(`${each.source}/`),
+  );
+}
+
+function checked(path: string, command: string, layout: Layout): string {
+  const found = visible(path, layout);
+  if (found === null) throw notFound(command, `"${path}" is no executable file inside the wall`);
+  const head = found.kind === "data" ? found.head : headOf(found.source, 256);
+  const interpreter = /^#![ \t]*([^ \t\r\n]+)/.exec(new TextDecoder("latin1").decode(head))?.[1];
+  if (interpreter !== undefined && visible(interpreter, layout) === null) {
+    throw notFound(command, `its interpreter "${interpreter}" is not inside the wall`);
+  }
+  return path;
+}
+
+function notFound(command: string, why: string): CcosError {
+  return new CcosError("INPUT_NOT_FOUND", {
+    what: `Cannot run "${command}"`,
+    why,
+    fix: "Install it below /usr; programs below a home directory do not exist inside",
+  });
+}

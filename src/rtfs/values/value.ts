@@ -1,0 +1,151 @@
+/**
+ * The values of the language.
+ *
+ * Plain JS stands for nil (null), booleans, strings and most numbers; everything else is a class of its
+ * own, so no host object and no prototype chain is ever reachable from a program. Numbers: an integer is
+ * a JS number while it is safe and not -0, a BigInt beyond (numbers.ts keeps that normal form); a float
+ * is a JS number when it is not integral, else a `WholeFloat`. Values never change after construction.
+ *
+ * @module
+ */
+import type { MapValue } from "./map-value.ts";
+
+export type Value =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Keyword
+  | Sym
+  | Vector
+  | List
+  | MapValue
+  | WholeFloat
+  | FunctionValue
+  | ErrorValue
+  | Timestamp
+  | Uuid
+  | ResourceHandle;
+
+/** Map keys; keys of different kinds never collide. */
+export type MapKey = Keyword | string | number | bigint;
+
+const keywords = new Map<string, Keyword>();
+
+/** Interned: two keywords of one name are the same object. Build with {@link keyword}. */
+export class Keyword {
+  /** Without the colon. */
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/**
+ * The keyword called `name`. Interning never forgets, so hostile input must be bounded before it comes
+ * here (the reader and the wire bound their input).
+ */
+export function keyword(name: string): Keyword {
+  const known = keywords.get(name);
+  if (known !== undefined) return known;
+  const fresh = new Keyword(name);
+  keywords.set(name, fresh);
+  return fresh;
+}
+
+/** A quoted symbol. Compared by name. */
+export class Sym {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+export class Vector {
+  readonly items: readonly Value[];
+
+  constructor(items: readonly Value[]) {
+    this.items = items;
+  }
+}
+
+/** From quoting, `()` and rest parameters. Equal to a vector of equal items. */
+export class List {
+  readonly items: readonly Value[];
+
+  constructor(items: readonly Value[]) {
+    this.items = items;
+  }
+}
+
+/** An integer-valued float: 1.0, -0.0, 1e300. */
+export class WholeFloat {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+/** `2026-01-31T10:00:00Z`, kept as written. */
+export class Timestamp {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** 8-4-4-4-12 hex digits, kept as written. */
+export class Uuid {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** `resource://…`, kept as written. */
+export class ResourceHandle {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** Anything a program can call. Closures and builtins extend it; opaque outside a run. */
+export class FunctionValue {
+  /** Empty for an anonymous function. */
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** An error as data: what `catch` binds. Not raised by itself. */
+export class ErrorValue {
+  /** A kind of rtfs-error.ts, e.g. `TypeError`. */
+  readonly kind: string;
+  readonly message: string;
+  /** Kind-specific fields under keywords; never holds `:type` unless the program put it there. */
+  readonly payload: MapValue;
+
+  constructor(kind: string, message: string, payload: MapValue) {
+    this.kind = kind;
+    this.message = message;
+    this.payload = payload;
+  }
+}
+
+export const EMPTY_VECTOR: Vector = new Vector([]);
+export const EMPTY_LIST: List = new List([]);
+
+/** Only nil and false are false. */
+export function isTruthy(value: Value): boolean {
+  return value !== false && value !== null;
+}
