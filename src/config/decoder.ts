@@ -251,10 +251,13 @@ export function block<T extends object>(
   };
 }
 
-/** A block that may be absent as a whole. */
+/** A block that may be absent as a whole. Refused as no map: null. */
 export function optionalBlock<T>(read: Decoder<T>): Decoder<T | null> {
-  return (node, path, reading) =>
-    node === undefined || node.kind === "nil" ? null : read(node, path, reading);
+  return (node, path, reading) => {
+    if (node === undefined || node.kind === "nil") return null;
+    const value = read(node, path, reading);
+    return node.kind === "map" ? value : null;
+  };
 }
 
 function foldKey(key: string): string {

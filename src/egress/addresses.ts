@@ -43,7 +43,8 @@ function names(cidr: string, address: Address): boolean {
   if (network === null || network.kind() !== address.kind()) return false;
   const width = network.kind() === "ipv4" ? 32 : 128;
   const bits = length === "" && !cidr.includes("/") ? width : Number(length);
-  if (!/^\d{0,3}$/.test(length) || bits > width || (cidr.includes("/") && length === "")) return false;
+  if (!/^\d{0,3}$/.test(length) || bits > width || (cidr.includes("/") && length === ""))
+    return false;
   return address.match(network as never, bits);
 }
 

@@ -8,7 +8,12 @@
  * @module
  */
 import { err, ok, type Result } from "../foundation/result.ts";
-import { bindingAllows, findKnownSecrets, type HttpTarget, type SecretBinding } from "../policy/index.ts";
+import {
+  bindingAllows,
+  findKnownSecrets,
+  type HttpTarget,
+  type SecretBinding,
+} from "../policy/index.ts";
 import { type Fields, isFieldValue } from "./request-headers.ts";
 import type { BrokerReply, EdgeSecret, Failure } from "./types.ts";
 
@@ -35,7 +40,10 @@ export function putSecretsIn(edge: SecretEdge, outgoing: Outgoing): Result<Field
     const held = placed(edge).filter(({ placeholder }) => value.includes(placeholder));
     const unbound = held.find((secret) => !isBound(edge, secret, target, name));
     if (unbound !== undefined) return err(blocked(unbound.name, `header ${name}`));
-    const filled = held.reduce((text, each) => text.replaceAll(each.placeholder, () => each.value), value);
+    const filled = held.reduce(
+      (text, each) => text.replaceAll(each.placeholder, () => each.value),
+      value,
+    );
     if (!isFieldValue(filled)) return err(unfit(held[0]?.name ?? ""));
     wire.push([name, filled]);
   }
@@ -46,7 +54,12 @@ function placed({ secrets }: SecretEdge): readonly EdgeSecret[] {
   return secrets.filter(({ placeholder }) => placeholder !== "");
 }
 
-function isBound(edge: SecretEdge, secret: EdgeSecret, target: HttpTarget, header: string): boolean {
+function isBound(
+  edge: SecretEdge,
+  secret: EdgeSecret,
+  target: HttpTarget,
+  header: string,
+): boolean {
   return edge.bindings.some(
     (binding) => binding.name === secret.name && bindingAllows(binding, target, header),
   );
@@ -116,7 +129,10 @@ export function maskReply(edge: SecretEdge, reply: BrokerReply): Result<BrokerRe
 }
 
 function maskText({ secrets }: SecretEdge, text: string): string {
-  return secrets.reduce((masked, { value, placeholder }) => masked.replaceAll(value, () => placeholder), text);
+  return secrets.reduce(
+    (masked, { value, placeholder }) => masked.replaceAll(value, () => placeholder),
+    text,
+  );
 }
 
 function replaceBytes(bytes: Buffer, value: string, placeholder: string): Buffer {

@@ -22,7 +22,12 @@ export interface BrokerReply {
 
 export type BrokerAnswer =
   | { readonly ok: true; readonly value: BrokerReply; readonly facts: JsonObject }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly facts: JsonObject };
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly facts: JsonObject;
+    };
 
 /** Why a request ended without an answer. Never holds a secret or a payload. */
 export interface Failure {

@@ -8,7 +8,14 @@
  *
  * @module
  */
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -21,45 +28,121 @@ export interface GroupUsage {
 }
 
 export interface ControlGroup {
-  /** Move a process in; its later children are born there. */
+  /**
+   * Run `start` so that a process it spawns before it returns is born in the group. Where the kernel lets
+   * no thread step into a group alone (version 2), join() must follow.
+   */
+  around<T>(start: () => T): T;
+  /** Move a process in, before it has children. Nothing to do when it was born inside. */
   join(pid: number): Promise<void>;
   usage(): GroupUsage;
   /** Living members. */
   pids(): readonly number[];
-  /** SIGKILL to every member. */
-  kill(): void;
   /** @returns False while members are left. */
   remove(): boolean;
 }
 
-interface Hierarchies {
-  /** Directory in which a group with a memory limit can be made. */
-  readonly memory: string;
-  readonly memoryVersion: 1 | 2;
-  /** Version 2 beside a version 1 memory hierarchy: counts processor time. Null: none, or the same. */
-  readonly unified: string | null;
+/** A directory that groups can be made in. */
+interface Hierarchy {
+  readonly parent: string;
+  /** The group that we are in. */
+  readonly own: string;
 }
+
+type Hierarchies =
+  | { readonly version: 1; readonly memory: Hierarchy; readonly cpu: Hierarchy | null }
+  | { readonly version: 2; readonly memory: Hierarchy };
 
 let known: Hierarchies | null | undefined;
 let counter = 0;
 
 /** @returns Null when this process may not make groups (not root, read-only, not delegated). */
 export function createControlGroup(memoryBytesMax: number): ControlGroup | null {
-  if (known === undefined) known = findHierarchies();
+  if (known === undefined) {
+    known = findHierarchies();
+    if (known !== null) sweep(hierarchiesOf(known).map((each) => each.parent));
+  }
   if (known === null) return null;
   const name = `ccos-${process.pid}-${++counter}`;
-  const memory = join(known.memory, name);
-  const unified = known.unified === null ? null : join(known.unified, name);
+  const made: string[] = [];
   try {
-    mkdirSync(memory);
-    limitMemory(memory, known.memoryVersion, memoryBytesMax);
-    if (unified !== null) mkdirSync(unified);
+    for (const { parent } of hierarchiesOf(known)) {
+      mkdirSync(join(parent, name));
+      made.push(join(parent, name));
+    }
+    limitMemory(join(known.memory.parent, name), known.version, memoryBytesMax);
   } catch (error) {
-    removeIfEmpty(memory);
+    for (const directory of made) removeIfEmpty(directory);
     if (isRefusal(error)) return null;
     throw error;
   }
-  return groupAt(memory, known.memoryVersion, unified);
+  return known.version === 1 ? groupOfVersion1(known, name) : groupOfVersion2(known.memory, name);
+}
+
+function hierarchiesOf(found: Hierarchies): readonly Hierarchy[] {
+  return found.version === 1 && found.cpu !== null ? [found.memory, found.cpu] : [found.memory];
+}
+
+/** The spawning thread steps in and out: moving another process waits for every processor, this does not. */
+function groupOfVersion1(found: Extract<Hierarchies, { version: 1 }>, name: string): ControlGroup {
+  const memory = join(found.memory.parent, name);
+  const cpu = found.cpu === null ? null : join(found.cpu.parent, name);
+  const hierarchies = hierarchiesOf(found);
+  return {
+    around: (start) => {
+      try {
+        for (const { parent } of hierarchies) writeFileSync(join(parent, name, "tasks"), "0");
+        return start();
+      } finally {
+        for (const { own } of hierarchies) writeFileSync(join(own, "tasks"), "0");
+      }
+    },
+    join: () => Promise.resolve(),
+    usage: () => ({
+      outOfMemoryKills: field(join(memory, "memory.oom_control"), /^oom_kill (\d+)$/m),
+      memoryBytesPeak: field(join(memory, "memory.max_usage_in_bytes"), /^(\d+)$/m),
+      cpuMs: cpu === null ? null : Math.floor(field(join(cpu, "cpuacct.usage"), /^(\d+)$/m) / 1_000_000),
+    }),
+    pids: () => members(memory),
+    remove: () => [memory, ...(cpu === null ? [] : [cpu])].map(removeIfEmpty).every((removed) => removed),
+  };
+}
+
+function groupOfVersion2(found: Hierarchy, name: string): ControlGroup {
+  const directory = join(found.parent, name);
+  return {
+    around: (start) => start(),
+    join: (pid) => writeFile(join(directory, "cgroup.procs"), String(pid)),
+    usage: () => ({
+      outOfMemoryKills: field(join(directory, "memory.events"), /^oom_kill (\d+)$/m),
+      memoryBytesPeak: field(join(directory, "memory.peak"), /^(\d+)$/m),
+      cpuMs: Math.floor(field(join(directory, "cpu.stat"), /^usage_usec (\d+)$/m) / 1_000),
+    }),
+    pids: () => members(directory),
+    remove: () => removeIfEmpty(directory),
+  };
+}
+
+function members(directory: string): readonly number[] {
+  return readOr(join(directory, "cgroup.procs"), "").split("\n").filter((line) => line !== "").map(Number);
+}
+
+/** Groups of supervisors that were killed: their members died with them. A group with members stays. */
+function sweep(directories: readonly string[]): void {
+  for (const directory of directories) {
+    for (const name of namesIn(directory)) {
+      const pid = /^ccos-(\d+)-\d+$/.exec(name)?.[1];
+      if (pid !== undefined && !existsSync(`/proc/${pid}`)) removeIfEmpty(join(directory, name));
+    }
+  }
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 function limitMemory(directory: string, version: 1 | 2, bytes: number): void {
@@ -72,51 +155,27 @@ function limitMemory(directory: string, version: 1 | 2, bytes: number): void {
   writeIfPresent(join(directory, "memory.oom.group"), "1");
 }
 
-function groupAt(memory: string, version: 1 | 2, unified: string | null): ControlGroup {
-  const directories = unified === null ? [memory] : [memory, unified];
-  const second = version === 2 ? memory : unified;
-  const pids = (): readonly number[] =>
-    readOr(join(memory, "cgroup.procs"), "").split("\n").filter((line) => line !== "").map(Number);
-  return {
-    join: async (pid) => {
-      await Promise.all(directories.map((each) => writeFile(join(each, "cgroup.procs"), String(pid))));
-    },
-    usage: () => ({
-      outOfMemoryKills: version === 1
-        ? field(join(memory, "memory.oom_control"), /^oom_kill (\d+)$/m)
-        : field(join(memory, "memory.events"), /^oom_kill (\d+)$/m),
-      memoryBytesPeak: field(
-        join(memory, version === 1 ? "memory.max_usage_in_bytes" : "memory.peak"),
-        /^(\d+)$/m,
-      ),
-      cpuMs: second === null ? null : Math.floor(field(join(second, "cpu.stat"), /^usage_usec (\d+)$/m) / 1_000),
-    }),
-    pids,
-    kill: () => {
-      if (second !== null) writeIfPresent(join(second, "cgroup.kill"), "1");
-    },
-    remove: () => directories.map((each) => removeIfEmpty(each)).every((removed) => removed),
-  };
-}
-
 function findHierarchies(): Hierarchies | null {
   if (process.getuid?.() !== 0) return null;
   const mounts = readOr("/proc/self/mountinfo", "");
   const own = readOr("/proc/self/cgroup", "");
-  const memoryMount = mountPoint(mounts, /^cgroup \S+ \S*\bmemory\b/);
-  const unifiedMount = mountPoint(mounts, /^cgroup2 /);
-  const unifiedOwn = /^0::(\/.*)$/m.exec(own)?.[1];
-  if (memoryMount !== null) {
-    const memoryOwn = /^\d+:(?:[^:\n]*,)?memory(?:,[^:\n]*)?:(\/.*)$/m.exec(own)?.[1];
-    if (memoryOwn === undefined) return null;
-    const unified = unifiedMount === null || unifiedOwn === undefined ? null : join(unifiedMount, unifiedOwn);
-    return { memory: join(memoryMount, memoryOwn), memoryVersion: 1, unified };
-  }
-  if (unifiedMount === null || unifiedOwn === undefined) return null;
+  const memory = version1(mounts, own, "memory");
+  if (memory !== null) return { version: 1, memory, cpu: version1(mounts, own, "cpuacct") };
+  const mount = mountPoint(mounts, /^cgroup2 /);
+  const path = /^0::(\/.*)$/m.exec(own)?.[1];
+  if (mount === null || path === undefined) return null;
   // A group with members cannot hand out controllers; a sibling of our own group gets our parent's.
-  const parent = join(unifiedMount, unifiedOwn, unifiedOwn === "/" ? "." : "..");
+  const parent = join(mount, path, path === "/" ? "." : "..");
   const handedOut = readOr(join(parent, "cgroup.subtree_control"), "").split(/\s+/);
-  return handedOut.includes("memory") ? { memory: parent, memoryVersion: 2, unified: null } : null;
+  return handedOut.includes("memory") ? { version: 2, memory: { parent, own: join(mount, path) } } : null;
+}
+
+function version1(mounts: string, own: string, controller: "memory" | "cpuacct"): Hierarchy | null {
+  const mount = mountPoint(mounts, new RegExp(`^cgroup \\S+ \\S*\\b${controller}\\b`));
+  const path = new RegExp(`^\\d+:(?:[^:\\n]*,)?${controller}(?:,[^:\\n]*)?:(/.*)$`, "m").exec(own)?.[1];
+  if (mount === null || path === undefined) return null;
+  const directory = join(mount, path);
+  return { parent: directory, own: directory };
 }
 
 /** @param type - Matches what follows the separator: type, source, super options. */

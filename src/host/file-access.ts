@@ -63,7 +63,8 @@ export function createFileAccess(options: FileAccessOptions): FileAccess {
   const quota = { left: options.writtenBytesMax ?? 256 * MIB };
   const writing = (path: string, content: Uint8Array, write: InPlace<null>) => {
     if (content.length > fileBytesMax) return refused("write", path, `over ${fileBytesMax} bytes`);
-    if (content.length > quota.left) return refused("write", path, "the run's write quota is used up");
+    if (content.length > quota.left)
+      return refused("write", path, "the run's write quota is used up");
     quota.left -= content.length;
     return within(roots, path, { verb: "write", act: write });
   };
@@ -286,7 +287,8 @@ async function appendAt(
     const status = await file.stat();
     const changed = unwritable(status);
     if (changed !== null) return err(changed);
-    if (status.size + content.length > fileBytesMax) return err(`it would be over ${fileBytesMax} bytes`);
+    if (status.size + content.length > fileBytesMax)
+      return err(`it would be over ${fileBytesMax} bytes`);
     await file.appendFile(content);
     await file.datasync();
   } finally {

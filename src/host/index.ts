@@ -43,6 +43,7 @@ export { leaseUser, type UserLease } from "./user-lease.ts";
 export { STORE_DIRECTORY, storedExecutable } from "./executable-store.ts";
 export { closedToOthers, headOf, openSocketTo, type Place, placeAt, realPath } from "./places.ts";
 export { sleep } from "./clock.ts";
+export { type ConnectRequest, type ConnectServerOptions, serveConnect } from "./connect-server.ts";
 export {
   createFileAccess,
   type FileAccess,

@@ -11,7 +11,7 @@
 import { lookup } from "node:dns/promises";
 import { chmod, lstat } from "node:fs/promises";
 import { type IncomingMessage, request as httpRequestOf } from "node:http";
-import { connect, createServer, isIP, type Socket } from "node:net";
+import { connect, createServer, isIP, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { connect as connectTls } from "node:tls";
@@ -257,10 +257,7 @@ export async function listenUnix(options: UnixListenOptions): Promise<UnixListen
 }
 
 /** Bind `server` to a socket file that another uid can connect to. Shared with connect-server.ts. */
-export async function listening(
-  server: { listen(path: string): unknown; once: Socket["once"]; off: Socket["off"] },
-  path: string,
-): Promise<void> {
+export async function listening(server: Server, path: string): Promise<void> {
   const waiting = Promise.withResolvers<void>();
   server.once("error", waiting.reject);
   server.once("listening", () => waiting.resolve());
@@ -269,7 +266,11 @@ export async function listening(
     await waiting.promise;
     await chmod(path, 0o666);
   } catch (cause) {
-    throw new CcosError("IO_ERROR", { what: `Cannot listen on "${path}"`, why: codeOf(cause), cause });
+    throw new CcosError("IO_ERROR", {
+      what: `Cannot listen on "${path}"`,
+      why: codeOf(cause),
+      cause,
+    });
   } finally {
     server.off("error", waiting.reject);
   }

@@ -3,6 +3,7 @@ import type { IsolationProvider } from "./provider.ts";
 import { createBubblewrap } from "./providers/bubblewrap.ts";
 import { createLandlock } from "./providers/landlock.ts";
 import { createNodePermission } from "./providers/node-permission.ts";
+import { createUnshare } from "./providers/unshare.ts";
 
 export interface ProviderOptions {
   /** The Node that runs us; shown inside the walls. */
@@ -15,7 +16,12 @@ export interface ProviderOptions {
 
 /** Every provider of this version, strongest first; none is probed yet. */
 export function createProviders({ nodePath, only }: ProviderOptions): readonly IsolationProvider[] {
-  const all = [createBubblewrap(nodePath), createLandlock(nodePath), createNodePermission(nodePath)];
+  const all = [
+    createBubblewrap(nodePath),
+    createUnshare(nodePath),
+    createLandlock(nodePath),
+    createNodePermission(nodePath),
+  ];
   return only === undefined ? all : all.filter((provider) => only.includes(provider.name));
 }
 

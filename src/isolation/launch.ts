@@ -20,6 +20,7 @@ import {
   type ProcessEnd,
   processFacts,
   type SpawnedProcess,
+  type SpawnRequest,
   spawnProcess,
   treeUsage,
 } from "../host/index.ts";
@@ -110,7 +111,7 @@ interface Watch {
   readonly process: SpawnedProcess;
   /** Start time of the wall's process 1, once known: a reused pid is not it. */
   initTicks: number | null;
-  group: ControlGroup | null;
+  readonly group: ControlGroup | null;
   reason: Reason | null;
   cpuMs: number;
   memoryBytesPeak: number;
@@ -143,15 +144,15 @@ async function launch(plan: LaunchPlan, limits: SandboxLimits, signal: AbortSign
   return { execution, close: () => closeWall(watch) };
 }
 
-/** Spawn, put into the control group, let go on. On failure nothing is left. */
+/** Make the control group, spawn in it, let go on. On failure nothing is left. */
 async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
+  const group = plan.start === null ? null : createControlGroup(limits.memoryBytes + GROUP_BYTES_OWN);
   let process: SpawnedProcess;
   try {
-    const channel: Descriptor = plan.channel ? "pipe" : "closed";
-    const descriptors: Descriptor[] = ["pipe", "pipe", "pipe", channel, ...plan.descriptors];
-    const { argv, env, user } = plan;
-    process = await spawnProcess({ argv, env, user, descriptors, ...(plan.cwd === undefined ? {} : { cwd: plan.cwd }) });
+    const spawning = (): Promise<SpawnedProcess> => spawnProcess(requestOf(plan));
+    process = await (group === null ? spawning() : group.around(spawning));
   } catch (error) {
+    group?.remove();
     await plan.release();
     throw error;
   }
@@ -159,8 +160,8 @@ async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
     plan,
     limits,
     process,
+    group,
     initTicks: null,
-    group: null,
     reason: null,
     cpuMs: 0,
     memoryBytesPeak: 0,
@@ -173,8 +174,7 @@ async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
   });
   if (plan.start === null) return watch;
   try {
-    watch.group = createControlGroup(limits.memoryBytes + GROUP_BYTES_OWN);
-    await watch.group?.join(process.pid);
+    await group?.join(process.pid);
     plan.start(process);
   } catch (error) {
     process.kill("SIGKILL");
@@ -183,6 +183,16 @@ async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
     throw crashed(error instanceof Error ? error.message : String(error));
   }
   return watch;
+}
+
+function requestOf({ argv, env, cwd, user, channel, descriptors }: LaunchPlan): SpawnRequest {
+  return {
+    argv,
+    env,
+    user,
+    descriptors: ["pipe", "pipe", "pipe", channel ? "pipe" : "closed", ...descriptors],
+    ...(cwd === undefined ? {} : { cwd }),
+  };
 }
 
 function executionOf(
@@ -242,7 +252,6 @@ async function endWall(watch: Watch, reason: Reason): Promise<void> {
   // The first process reaps the wall's process 1 when it is given the time.
   if (inner !== null && killPid(inner)) await Promise.race([watch.process.exited, pause(REAP_MS_MAX)]);
   watch.process.kill("SIGKILL");
-  watch.group?.kill();
 }
 
 const OUT_OF_MEMORY_SIGNALS: readonly string[] = ["SIGABRT", "SIGTRAP", "SIGILL", "SIGSEGV", "SIGBUS"];
@@ -291,7 +300,7 @@ async function closeWall(watch: Watch): Promise<void> {
   for (let waitMs = 1; !isEmpty(); waitMs = Math.min(waitMs * 2, 50)) {
     if (Date.now() > deadline) throw survivors();
     await pause(waitMs);
-    group?.kill();
+    for (const pid of group?.pids() ?? []) killPid(pid);
   }
   for (const descriptor of [0, 1, 2, 3]) process.duplex(descriptor)?.destroy();
   await plan.release();

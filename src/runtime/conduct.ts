@@ -34,6 +34,8 @@ export interface Stage {
   readonly room: Pick<GateRoom, "execute" | "matchSecrets" | "placeholders" | "keepResult">;
   /** Network effects the egress began. */
   readonly egressStarted: () => number;
+  /** The program is over: effects under way are cut short. */
+  readonly endEffects: () => void;
   /** What the outside says at the start: wall, matrix, host. Recorded as facts. */
   readonly startFacts: JsonObject;
 }
@@ -83,11 +85,19 @@ export async function conductPlan(prepared: PreparedRun, stage: Stage, program: 
     const counter = { declared: 0 };
     const steps = trackSteps(admission);
     const conversation = await talk(prepared, program, execution, { stage, gate, steps, counter });
-    const outcome = await outcomeOf(conversation, execution, chain);
+    const ending = conversation.kind === "closed" ? await execution.ending : null;
+    await settleCalls(stage, gate);
+    const outcome = outcomeOf(conversation, ending, chain);
     return await closeBooks(stage, gate, counter.declared, outcome);
   } finally {
     await session.close();
   }
+}
+
+/** Cut what is under way and wait for its record, so that nothing follows the books. */
+export async function settleCalls(stage: Stage, gate: Gate): Promise<void> {
+  stage.endEffects();
+  await gate.idle();
 }
 
 /** Wait for the wall and for the first record; a wall that rose for nothing is closed again. */
@@ -207,7 +217,7 @@ async function onCall(
 }
 
 /** What the conversation and the process's end say together. A broken host rethrows: nothing may go on. */
-async function outcomeOf(conversation: Conversation, execution: Execution, chain: ChainWriter): Promise<ProgramOutcome> {
+function outcomeOf(conversation: Conversation, ending: Ending | null, chain: ChainWriter): ProgramOutcome {
   switch (conversation.kind) {
     case "broken":
       throw conversation.cause;
@@ -217,7 +227,7 @@ async function outcomeOf(conversation: Conversation, execution: Execution, chain
       chain.append({ type: "SecurityViolation", data: { reason: conversation.reason } });
       return failure("PROTOCOL_VIOLATION", conversation.reason);
     case "closed":
-      return endingOutcome(await execution.ending, chain);
+      return ending === null ? failure("INTERNAL", "the guest's end is unknown") : endingOutcome(ending, chain);
     default:
       return unreachable(conversation);
   }

@@ -15,9 +15,9 @@ import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { listenUnix, privateDirectory, resolveHost, type UnixListener } from "../host/index.ts";
-import type { Execution, IsolationProvider, SandboxBind, SandboxFile, SandboxSpec } from "../isolation/index.ts";
+import type { Ending, Execution, IsolationProvider, SandboxBind, SandboxFile, SandboxSpec, Session } from "../isolation/index.ts";
 import { decide } from "../policy/index.ts";
-import { bothOrClose, type Conducted, closeBooks, endingOutcome, type ProgramOutcome, startData } from "./conduct.ts";
+import { bothOrClose, type Conducted, closeBooks, endingOutcome, type ProgramOutcome, settleCalls, startData } from "./conduct.ts";
 import { createGate, type Gate, type GateEvent } from "./gate.ts";
 import { converse } from "./guest-link.ts";
 import type { LiveStage } from "./live.ts";
@@ -53,7 +53,7 @@ const CALLS_IN_FLIGHT_MAX = 64;
 export async function conductCommand(world: World, prepared: PreparedRun, room: CommandRoom): Promise<Conducted> {
   const { chain } = room.stage;
   const argv = prepared.inputs.command ?? [];
-  const counter = { declared: 0, tunnels: 0 };
+  const counter = { declared: 0 };
   chain.append({ type: "RunStarted", data: { ...startData(prepared, ""), argv: digestArgv(argv) }, facts: room.stage.startFacts });
   const gate = createGate({
     ...room.stage.room,
@@ -67,20 +67,17 @@ export async function conductCommand(world: World, prepared: PreparedRun, room: 
   const broken = new AbortController();
   const session = randomBytes(32).toString("hex");
   const capability = await serveCapabilities(join(sockets.path, "capability.sock"), session, { gate, counter, broken });
-  const proxy = await openProxy(prepared, room, { path: join(sockets.path, "proxy.sock"), gate, counter });
+  const proxy = await openProxy(prepared, room, { path: join(sockets.path, "proxy.sock"), gate });
   try {
     const spec = await specOf(world, prepared, room, { session, capability: capability.path, proxy: proxy?.path ?? null });
     const [walls] = await bothOrClose(room.wall.open(spec), chain.commit());
-    try {
-      const signal = AbortSignal.any([room.signal, broken.signal]);
-      const command = proxy === null ? argv : [world.nodePath === "" ? "node" : "/ccos/node", "/ccos/forward.cjs", "--", ...argv];
-      const execution = await walls.execute({ kind: "external", argv: command, channel: false }, signal);
-      const outcome = await watch(execution, room, chain);
-      if (broken.signal.aborted) throw broken.signal.reason;
-      return await closeBooks(room.stage, gate, counter.declared, outcome);
-    } finally {
-      await walls.close();
-    }
+    const ending = await runInside(walls, { command: proxy === null ? argv : forwarded(argv), room, broken });
+    if (broken.signal.aborted) throw broken.signal.reason;
+    await settleCalls(room.stage, gate);
+    await proxy?.proxy.close();
+    const tunnels = proxy?.proxy.counters ?? { requested: 0, intended: 0 };
+    const stage = { ...room.stage, egressStarted: () => room.stage.egressStarted() + tunnels.intended };
+    return await closeBooks(stage, gate, counter.declared + tunnels.requested, outcomeOf(ending, chain));
   } finally {
     await proxy?.proxy.close();
     await capability.close();
@@ -88,19 +85,41 @@ export async function conductCommand(world: World, prepared: PreparedRun, room: 
   }
 }
 
+function forwarded(argv: readonly string[]): readonly string[] {
+  return ["/ccos/node", "/ccos/forward.cjs", "--", ...argv];
+}
+
+interface Inside {
+  readonly command: readonly string[];
+  readonly room: CommandRoom;
+  readonly broken: AbortController;
+}
+
+/** The program from its start to the wall's close: nothing of it is left when this resolves. */
+async function runInside(walls: Session, { command, room, broken }: Inside): Promise<Ending> {
+  try {
+    const signal = AbortSignal.any([room.signal, broken.signal]);
+    const execution = await walls.execute({ kind: "external", argv: command, channel: false }, signal);
+    return await watch(execution, room.terminal);
+  } finally {
+    await walls.close();
+  }
+}
+
+function outcomeOf(ending: Ending, chain: LiveStage["chain"]): ProgramOutcome {
+  if (ending.kind === "exited") return { kind: "exited", status: ending.status };
+  if (ending.kind === "signaled") return { kind: "signaled", signal: ending.signal };
+  return endingOutcome(ending, chain);
+}
+
 /** argv may carry what must not be recorded; its digest says whether two runs were the same. */
 function digestArgv(argv: readonly string[]): string {
   return `sha256:${createHash("sha256").update(JSON.stringify(argv)).digest("hex")}`;
 }
 
-interface Counter {
-  declared: number;
-  tunnels: number;
-}
-
 interface CapabilityRoom {
   readonly gate: Gate;
-  readonly counter: Counter;
+  readonly counter: { declared: number };
   /** Aborted when the host itself cannot go on: the program is ended, the cause rethrown. */
   readonly broken: AbortController;
 }
@@ -133,7 +152,6 @@ async function onClientMessage(message: GuestMessage, send: (message: HostMessag
 interface ProxyRoom {
   readonly path: string;
   readonly gate: Gate;
-  readonly counter: Counter;
 }
 
 /** Null when no rule grants a tunnel: then the program has no proxy, and no route at all. */
@@ -159,12 +177,10 @@ async function recordTunnel(event: ProxyEvent, room: CommandRoom, at: ProxyRoom)
   const facts: JsonObject = event.kind === "closed" ? { sent: event.sentBytes, received: event.receivedBytes, reason: event.reason } : {};
   chain.append({ type: TUNNEL_RECORDS[event.kind], data: { tunnel: event.number, target, rule: event.rule, inspected: false, ...(event.kind === "denied" ? { code: event.code, reason: event.reason } : {}) }, facts });
   if (event.kind === "intended") {
-    at.counter.declared++;
     at.gate.counts.intended++;
     at.gate.counts.network++;
     await chain.commit();
   } else if (event.kind === "denied") {
-    at.counter.declared++;
     at.gate.counts.denied++;
     room.observe({ kind: "denied", call: line, code: event.code, rule: event.rule, reason: event.reason, fix: event.fix });
   } else {
@@ -182,7 +198,8 @@ async function specOf(world: World, prepared: PreparedRun, room: CommandRoom, re
   const { config } = prepared;
   const files: SandboxFile[] = room.staged.map(({ path, content }) => ({ path, content, executable: true }));
   if (reach.proxy !== null) files.push({ path: "/ccos/forward.cjs", content: await guestFile(world, "forward.cjs"), executable: false });
-  const binds: SandboxBind[] = [{ source: reach.capability, target: "/ccos/capability.sock", kind: "socket" }];
+  const { sockets } = room.wall;
+  const binds: SandboxBind[] = sockets ? [{ source: reach.capability, target: "/ccos/capability.sock", kind: "socket" }] : [];
   if (reach.proxy !== null) binds.push({ source: reach.proxy, target: "/ccos/proxy.sock", kind: "socket" });
   for (const [name, mount] of config.orchestrator.isolation.fs.mounts) {
     if (mount.source === null) continue;
@@ -191,8 +208,9 @@ async function specOf(world: World, prepared: PreparedRun, room: CommandRoom, re
   }
   const placeholders = room.stage.room.placeholders.map(({ name, value }) => [name, value] as const);
   const proxied = reach.proxy === null ? {} : proxyVariables();
-  const environment = { ...Object.fromEntries([...config.env, ...placeholders]), ...proxied, CCOS_CAPABILITY: "/ccos/capability.sock", CCOS_SESSION: reach.session };
-  return { limits: sandboxLimits(config), files, binds, environment, sockets: true };
+  const channel = sockets ? { CCOS_CAPABILITY: "/ccos/capability.sock", CCOS_SESSION: reach.session } : {};
+  const environment = { ...Object.fromEntries([...config.env, ...placeholders]), ...proxied, ...channel };
+  return { limits: sandboxLimits(config), files, binds, environment, sockets };
 }
 
 function proxyVariables(): Readonly<Record<string, string>> {
@@ -209,8 +227,7 @@ function writableMount(name: string): CcosError {
 }
 
 /** Pump the streams to the terminal and wait for the end. */
-async function watch(execution: Execution, room: CommandRoom, chain: LiveStage["chain"]): Promise<ProgramOutcome> {
-  const { terminal } = room;
+async function watch(execution: Execution, terminal: Terminal): Promise<Ending> {
   execution.stdout.on("data", (chunk: Uint8Array) => terminal.out(chunk));
   execution.stderr.on("data", (chunk: Uint8Array) => terminal.error(chunk));
   execution.stdin.on("error", () => undefined);
@@ -218,7 +235,5 @@ async function watch(execution: Execution, room: CommandRoom, chain: LiveStage["
   else terminal.stdin.pipe(execution.stdin);
   const ending = await execution.ending;
   terminal.stdin?.unpipe(execution.stdin);
-  if (ending.kind === "exited") return { kind: "exited", status: ending.status };
-  if (ending.kind === "signaled") return { kind: "signaled", signal: ending.signal };
-  return endingOutcome(ending, chain);
+  return ending;
 }

@@ -88,6 +88,8 @@ export interface GateRoom {
 
 export interface Gate {
   pass(call: GateCall): Promise<GateAnswer>;
+  /** Every call that was let in has its outcome recorded when this resolves. Never rejects. */
+  idle(): Promise<void>;
   readonly counts: GateCounts;
 }
 
@@ -101,8 +103,21 @@ export interface GateCounts {
 
 export function createGate(room: GateRoom): Gate {
   const counts: GateCounts = { intended: 0, denied: 0, refused: 0, network: 0 };
+  const open = new Set<Promise<GateAnswer>>();
   let number = 0;
-  return { counts, pass: (call) => passGate(room, counts, { ...call, number: ++number }) };
+  return {
+    counts,
+    pass(call) {
+      const passing = passGate(room, counts, { ...call, number: ++number });
+      open.add(passing);
+      const leave = (): void => void open.delete(passing);
+      passing.then(leave, leave);
+      return passing;
+    },
+    async idle() {
+      await Promise.allSettled(open);
+    },
+  };
 }
 
 type NumberedCall = GateCall & { readonly number: number };

@@ -46,6 +46,8 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
     nowMs: world.nowMs,
     before: () => payloads.sync(),
   });
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
   const broker = createBroker({
     resolve: resolveHost,
     redecide: (target, method) => redecide(prepared, target, method),
@@ -58,8 +60,9 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
     broker,
     startFacts: options.startFacts,
     egressStarted: () => broker.counters.started,
+    endEffects: () => stop.abort(),
     room: {
-      execute: (call) => executeLive(call, ports, prepared, options.signal),
+      execute: (call) => executeLive(call, ports, prepared, signal),
       matchSecrets: (parts) => findKnownSecrets(parts, secrets),
       placeholders,
       keepResult: (digest, value) => payloads.put(digest, new TextEncoder().encode(JSON.stringify(value))),

@@ -46,6 +46,7 @@ export async function replayRun(world: World, run: RunDirectory, signal: AbortSi
   const stage: Stage = {
     chain: cursor,
     startFacts: {},
+    endEffects: () => undefined,
     egressStarted: () => Number(cursor.upcoming()?.body.facts["egress"] ?? Number.NaN),
     room: {
       execute: (call) => recordedAnswer(run, cursor, payloads, call),
@@ -82,7 +83,7 @@ async function recordedAnswer(run: RunDirectory, cursor: RecordedChain, payloads
   const next = cursor.upcoming();
   if (next === undefined) throw unavailable(run, `it was cut after the intent of call ${call.number}`);
   const { type, data, facts } = next.body;
-  if (type === "LimitReached" || type === "RunCancelled") throw new OutsideEnd(String(facts["by"] ?? "cancelled"));
+  if (isOutsideEnd(next)) throw new OutsideEnd(String(facts["by"] ?? "outside"));
   if (type === "CallFailed" && data["call"] === call.number) {
     return { ok: false, code: data["code"] as Extract<Executed, { ok: false }>["code"], message: String(data["message"]), facts };
   }
@@ -116,6 +117,9 @@ class RecordedChain implements ChainWriter {
   append(input: Parameters<ChainWriter["append"]>[0]): ChainRecord {
     const expected = this.upcoming();
     const gist = { type: input.type, data: input.data };
+    if (expected !== undefined && expected.body.type !== input.type && isOutsideEnd(expected)) {
+      throw new OutsideEnd(String(expected.body.facts["by"] ?? "outside"));
+    }
     if (expected === undefined) throw new Divergence(this.#next, { type: "(the chain ended)", data: {} }, gist);
     const { ts, facts, seq, chain, prev } = expected.body;
     const record = linkRecord({ ...expected.body, chain, seq, prev, ts, facts, type: input.type, data: input.data });
@@ -131,6 +135,11 @@ class RecordedChain implements ChainWriter {
   close(): Promise<void> {
     return Promise.resolve();
   }
+}
+
+/** A limit or a cancel: the outside ended the program at a point that no replay can find again. */
+function isOutsideEnd(record: ChainRecord): boolean {
+  return record.body.type === "LimitReached" || record.body.type === "RunCancelled";
 }
 
 function gistOf(record: ChainRecord): RecordGist {

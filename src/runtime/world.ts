@@ -51,8 +51,13 @@ export async function chooseWall(world: World, config: AgentConfig, kind: "rtfs"
   return await selectProvider(providersOf(world), {
     kind,
     mode: config.orchestrator.isolation.mode,
-    sockets: kind === "external" && config.network.enabled,
+    sockets: kind === "external" && wantsEffects(config),
   });
+}
+
+/** A program whose config grants effects needs the capability socket; one without may run in a wall that has none. */
+function wantsEffects(config: AgentConfig): boolean {
+  return config.network.enabled || config.capabilities.fs.enabled || config.secrets.size > 0;
 }
 
 export async function loadGuest(world: World): Promise<{ guest: SandboxFile; guestDigest: string; stackKiB: number }> {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -24,6 +24,7 @@ let stateDir: string;
 beforeAll(async () => {
   node = await publicNode();
   stateDir = mkdtempSync(join(tmpdir(), "ccos-measure-"));
+  chmodSync(stateDir, 0o755);
 });
 afterAll(() => {
   node.remove();
@@ -37,13 +38,13 @@ function verdicts(measurements: readonly Measurement[]): Record<string, string> 
 describe("measureProvider", () => {
   test("finds no guarantee held by a wall that holds nothing", async () => {
     const context = { stateDir, nodePath: node.path, supervisor: [process.execPath, SUPERVISOR] };
-    const found = verdicts(await measureProvider(noWall(node.path), context));
+    const found = verdicts(await measureProvider(noWall(node.path, stateDir), context));
     expect(found).toEqual(Object.fromEntries(GUARANTEES.map((each) => [each, "not-held"])));
   }, 60_000);
 
   test("gives a row for every guarantee, in order, when it is cancelled before it begins", async () => {
     const context = { stateDir, nodePath: node.path, signal: AbortSignal.abort() };
-    const found = await measureProvider(noWall(node.path), context);
+    const found = await measureProvider(noWall(node.path, stateDir), context);
     expect(found.map((each) => [each.guarantee, each.verdict])).toEqual(
       GUARANTEES.map((each) => [each, "not-measured"]),
     );
@@ -51,7 +52,7 @@ describe("measureProvider", () => {
 
   test("calls a guarantee not measured, never held, when no session can be raised", async () => {
     const broken: IsolationProvider = {
-      ...noWall(node.path),
+      ...noWall(node.path, stateDir),
       open: () => Promise.reject(new Error("no wall here")),
     };
     const context = { stateDir, nodePath: node.path, supervisor: ["/nonexistent"] };
@@ -61,7 +62,7 @@ describe("measureProvider", () => {
   });
 
   test("calls a guarantee not measured when the attack ends without a word", async () => {
-    const silent = noWall("/usr/bin/true");
+    const silent = noWall("/usr/bin/true", stateDir);
     const mute: IsolationProvider = { ...silent, runs: new Set(["rtfs"] as const) };
     const context = { stateDir, nodePath: node.path, supervisor: ["/nonexistent"] };
     const found = await measureProvider(mute, context);

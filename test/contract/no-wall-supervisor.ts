@@ -7,7 +7,7 @@ const input = createInterface({ input: process.stdin });
 input.once("close", () => process.exit());
 input.once("line", (line) => {
   const job = JSON.parse(line) as SupervisorJob;
-  const provider = noWall(job.nodePath);
+  const provider = noWall(job.nodePath, job.stateDir);
   const context = { ...job, provider, supervisor: null, signal: AbortSignal.timeout(20_000) };
   void superviseAttack(context, job, (text) => process.stdout.write(`${text}\n`));
 });

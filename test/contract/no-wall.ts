@@ -22,15 +22,18 @@ import type {
 
 const DEADLINE_MS = 8_000;
 
-/** @param nodePath - A Node that `nobody` may run. */
-export function noWall(nodePath: string): IsolationProvider {
+/**
+ * @param nodePath - A Node that `nobody` may run.
+ * @param parent - Guests are written below it; everybody may enter it.
+ */
+export function noWall(nodePath: string, parent: string): IsolationProvider {
   return {
     name: "test/no-wall",
     strength: 0,
     runs: new Set(["rtfs", "external"] as const),
     sockets: true,
     probe: () => Promise.resolve({ kind: "ready", version: "none" }),
-    open: () => Promise.resolve(openSession(nodePath)),
+    open: () => Promise.resolve(openSession(nodePath, parent)),
   };
 }
 
@@ -44,8 +47,8 @@ export async function publicNode(): Promise<{ path: string; remove: () => void }
   return { path, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-function openSession(nodePath: string): Session {
-  const directory = mkdtempSync(join(tmpdir(), "ccos-no-wall-"));
+function openSession(nodePath: string, parent: string): Session {
+  const directory = mkdtempSync(join(parent, "guest-"));
   let stop: () => void = () => undefined;
   return {
     execute(program) {

@@ -145,9 +145,12 @@ function fillAttack(program: Attack["program"]): Attack {
 }
 
 /**
- * The most the attack had before it was cut. Freed memory counts too (a killed child's), and a watchdog
- * looks every 100 ms, so an ending by memory may come late; past twice and a half the limit it held nothing.
+ * How far over its limit an attack may get before it is cut. The count includes memory that was freed (a
+ * killed child's); a watchdog looks every 100 ms; the kernel's own bound on one process stands above it.
  */
+const MEMORY_OVERSHOOT = 2.5;
+
+/** The attack wants four times the limit for one process, three for several. */
 function judgeMemory(
   seen: Observation,
   mode: string,
@@ -155,11 +158,10 @@ function judgeMemory(
 ): Omit<Measurement, "guarantee"> {
   const most = Math.max(0, ...progress(seen.reports, "memory"));
   const had = `${mode}: ${mib(most)} of ${mib(limit)}, ${endingText(seen.ending)}`;
-  if (endedBy(seen.ending, "memory") && most <= limit * 2.5)
-    return { verdict: "held", evidence: had };
+  if (most > limit * MEMORY_OVERSHOOT) return { verdict: "not-held", evidence: had };
+  if (endedBy(seen.ending, "memory")) return { verdict: "held", evidence: had };
   const refused = seen.reports.find((each) => each.outcome === "blocked");
   const through = seen.reports.some((each) => each.outcome === "through");
-  if (most > limit * 1.25) return { verdict: "not-held", evidence: had };
   if (through || interrupted(seen.ending))
     return { verdict: "not-measured", evidence: `${had}: ended before its limit` };
   if (most === 0 && refused === undefined) return notRun(seen);

@@ -28,8 +28,6 @@ import { hostSeccompArch, seccompFilter } from "../seccomp.ts";
 import { type Layout, layWall, NODE_INSIDE } from "../staging.ts";
 import { LANDLOCK_SCRIPT } from "./landlock-script.ts";
 
-/** Processes of the wall itself that count as its user's. */
-const OWN_PROCESSES = 2;
 const GONE_MS_MAX = 10_000;
 const ETC_FILES = ["passwd", "group", "nsswitch.conf", "hosts", "localtime", "ssl/openssl.cnf"];
 const REASON_CHARS_MAX = 400;
@@ -237,7 +235,7 @@ function records(inside: Inside, limits: SandboxLimits, isAlone: boolean): reado
     `filter=${filter}`,
     `parent=${process.pid}`,
     `cwd=${inside.cwd}`,
-    `tasks=${limits.pidsMax + OWN_PROCESSES}`,
+    `tasks=${limits.pidsMax}`,
     `shared=${isAlone ? 0 : 1}`,
     ...kernel,
     ...inside.rules,

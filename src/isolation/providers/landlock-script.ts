@@ -28,7 +28,7 @@ my $abi = syscall(444, 0, 0, 1); print $abi < 0 ? 0 : $abi;
  * Told over descriptor 4, then closed: `key=value` records, each ended by NUL. Keys, repeatable where it
  * makes sense: `arg` (argument vector), `env`, `arch` (x64, arm64), `filter` (hex of the seccomp program),
  * `cwd`, `parent` (pid of the supervisor), `dir` (read and execute below), `file` (read), `exec` (read and
- * execute one file), `device` (read and write), `limit` (`resource:soft:hard`), `tasks` (RLIMIT_NPROC; with `shared=1` beside what this user runs already).
+ * execute one file), `device` (read and write), `limit` (`resource:soft:hard`), `tasks` (of the program; with `shared=1` beside what this user runs already).
  *
  * Answers on descriptor 5: nothing and its end when the tree is gone, or first `F` and a reason when the
  * program never began.
@@ -84,7 +84,6 @@ until (defined $result) {
   my $set = ""; vec($set, fileno $life_read, 1) = 1;
   last if select($set, undef, undef, 0.1) > 0;
 }
-end_all();
 syswrite $status_write, $result if defined $result;
 POSIX::_exit(0);
 
@@ -151,7 +150,8 @@ sub program {
 }
 sub limits {
   my $call = $arm ? 261 : 302;
-  my $tasks = one("tasks") + (one("shared") ? running() : 0);
+  # keeper and reaper, or everything this user runs, we included
+  my $tasks = one("tasks") + (one("shared") ? running() - 1 : 2);
   for (@{$o{limit} || []}, "6:$tasks:$tasks") {
     my ($resource, $soft, $hard) = split /:/; my $both = pack("QQ", $soft, $hard);
     syscall($call, 0, $resource + 0, $both, 0) == 0 or fail("limit $resource");

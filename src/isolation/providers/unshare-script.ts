@@ -10,7 +10,7 @@
  *
  * Anything that fails before exec ends with 125 and one line on stderr that begins with `ccos-wall:`.
  *
- * Arguments: the supervisor's pid, the architecture, `channel` or `none`. Descriptor 4: the description,
+ * Arguments: the architecture, `channel` or `none`. Descriptor 4: the description,
  * read to its end (it must close with the record `end`, so a cut one raises nothing); 5: what is told
  * (`pid N`, `end STATUS`); 6: the filter; from 7 up: files. A record of the description is a name, a
  * count, and that many fields, each ended by NUL.
@@ -19,12 +19,13 @@
  */
 export const UNSHARE_SCRIPT: string = String.raw`
 use strict; use POSIX ();
-my ($parent, $arch, $channel) = @ARGV;
+my ($arch, $channel) = @ARGV;
 my %nr = $arch eq "arm64"
   ? (mount => 40, umount => 39, pivot => 41, unshare => 97, prctl => 167, capset => 91, setattr => 442, prlimit => 261, hostname => 161)
   : (mount => 165, umount => 166, pivot => 155, unshare => 272, prctl => 157, capset => 126, setattr => 442, prlimit => 302, hostname => 170);
 my ($RDONLY, $NOSUID, $NODEV, $NOEXEC, $BIND, $REC, $PRIVATE) = (1, 2, 4, 8, 4096, 16384, 1 << 18);
-sub fail { my ($what) = @_; syswrite STDERR, "ccos-wall: $what: $!\n"; POSIX::_exit(125); }
+my $spoil;
+sub fail { my ($what) = @_; syswrite $spoil, "x" if defined $spoil; syswrite STDERR, "ccos-wall: $what: $!\n"; POSIX::_exit(125); }
 sub call { my ($name, @rest) = @_; syscall($nr{$name}, @rest) == 0 or fail("$name @rest[0 .. 1]"); }
 sub prctl { call("prctl", 0 + $_[0], 0 + $_[1], 0, 0, 0); }
 sub mount { my ($source, $target, $type, $flags, $data) = @_; call("mount", $source, $target, $type, $flags, $data); }
@@ -33,7 +34,6 @@ sub spill { my ($path, $text) = @_; open(my $to, ">", $path) or fail("open $path
 
 # outer
 prctl(1, 9);
-POSIX::_exit(125) if getppid() != $parent;
 my %r; my $whole = 0;
 {
   local $/; open(my $in, "<&=", 4) or fail("description"); my $text = <$in>; close $in;
@@ -41,6 +41,7 @@ my %r; my $whole = 0;
   while (@words > 1) { my ($name, $count) = splice @words, 0, 2; push @{$r{$name}}, [splice @words, 0, $count]; $whole = $name eq "end"; }
 }
 $! = 0; $whole or fail("the description was cut");
+POSIX::_exit(125) if getppid() != $r{parent}[0][0];
 my @files = @{$r{file} || []};
 close_from(7 + @files);
 POSIX::close(3) if $channel ne "channel";
@@ -64,6 +65,7 @@ if ($init) {
 }
 
 # init
+$0 = "wall";
 close $go; close $result;
 prctl(1, 9);
 (sysread($ready, my $byte, 1) // 0) == 1 or POSIX::_exit(125);
@@ -89,7 +91,7 @@ while (1) {
 sub capabilities { open(my $last, "<", "/proc/sys/kernel/cap_last_cap") or fail("cap_last_cap"); return 0 .. <$last>; }
 sub drop { my ($head, $none) = (pack("LL", 0x20080522, 0), pack("L6", (0) x 6)); call("capset", $head, $none); }
 sub filter { my $bytes = $r{filter_bytes}; my $code = pack("S x6 P", length($bytes) / 8, $bytes); call("prctl", 22, 2, unpack("Q", pack("P", $code)), 0, 0); }
-sub close_from { my ($first) = @_; opendir(my $open, "/proc/self/fd") or fail("descriptors"); my @all = grep { /^\d+$/ && $_ >= $first } readdir $open; closedir $open; POSIX::close($_) for @all; }
+sub close_from { my ($first, $kept) = @_; opendir(my $open, "/proc/self/fd") or fail("descriptors"); my @all = grep { /^\d+$/ && $_ >= $first && $_ != ($kept // -1) } readdir $open; closedir $open; POSIX::close($_) for @all; }
 # stdio and the control channel belong to the program alone: their ends must be seen
 sub let_go {
   my %keep = map { $_ => 1 } @_;
@@ -154,8 +156,9 @@ sub program {
   prctl(1, 9);
   $SIG{$_} = "DEFAULT" for qw(TERM INT HUP PIPE);
   POSIX::setsid();
-  close $tell;
-  close_from($channel eq "channel" ? 4 : 3);
+  # until exec, which closes it, a failure here is told as a wall that never stood
+  $spoil = $tell;
+  close_from($channel eq "channel" ? 4 : 3, fileno $tell);
   for (@{$r{limit} || []}) { my ($resource, $soft, $hard) = @$_; my $pair = pack("QQ", $soft, $hard); call("prlimit", 0, 0 + $resource, $pair, 0); }
   %ENV = map { $_->[0] => $_->[1] } @{$r{env} || []};
   my @argv = @{$r{argv}[0]};

@@ -115,7 +115,7 @@ function launchPlan({ perl, command, layout, spec, channel, user, lease }: Plann
   const status = statusReader();
   const mode = channel ? "channel" : "none";
   return {
-    argv: [perl, "-e", UNSHARE_SCRIPT, "--", String(process.pid), arch, mode],
+    argv: [perl, "-e", UNSHARE_SCRIPT, "--", arch, mode],
     env: {},
     cwd: "/",
     user,
@@ -142,6 +142,7 @@ function description(command: readonly string[], layout: Layout, spec: SandboxSp
   const { limits } = spec;
   const storeBytes = layout.files.reduce((total, file) => total + file.content.length + 4_096, STORE_BYTES_SPARE);
   return [
+    ["parent", String(process.pid)],
     ["uid", String(UID_INSIDE)],
     ["store", String(storeBytes)],
     ["scratch", String(scratchBytes(limits.diskBytes))],

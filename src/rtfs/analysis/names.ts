@@ -122,6 +122,8 @@ export function newBlock(parent: Block | null, scope: Scope): Block {
 /** Bind `name` in `block`, shadowing what it meant there. */
 export function bindName(block: Block, name: string, isLate = false): Binding {
   const slot = block.scope.slots++;
+  // A checked slot must start empty, so its frame is never used for a second turn.
+  if (isLate) block.scope.isCaptured = true;
   const binding: Binding = { name, scope: block.scope, slot, isLate, value: null };
   block.names.set(name, binding);
   return binding;

@@ -27,7 +27,7 @@ export interface Scope {
   readonly parent: Scope | null;
   /** Slots so far; slot 0 holds the parent frame. */
   slots: number;
-  /** Some function made inside reads this frame after the turn that made it. */
+  /** Each turn needs a frame of its own: a function reads it later, or a slot must start empty. */
   isCaptured: boolean;
 }
 

@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { loadConfig, unenforceable } from "./index.ts";
+
+function pathsOf(fields: string): readonly string[] {
+  const { config } = loadConfig(`(agent.config ${fields})`, { file: "a.rtfs" });
+  if (config === null) throw new Error("the test's config cannot be read");
+  return unenforceable(config).map((each) => each.path);
+}
+
+test.each([
+  ["", []],
+  [":orchestrator {:isolation {:mode :process}}", []],
+  [":orchestrator {:isolation {:mode :container}}", ["orchestrator.isolation.mode"]],
+  [":orchestrator {:isolation {:mode :gvisor}}", ["orchestrator.isolation.mode"]],
+  [":orchestrator {:isolation {:mode :microvm}}", ["orchestrator.isolation.mode"]],
+  [":microvm {:attestation {:enabled true}}", ["microvm.attestation.enabled"]],
+  [":network {:enabled true :egress {:via :direct}}", ["network.egress.via"]],
+  [":network {:enabled true :egress {:mtls true}}", ["network.egress.mtls"]],
+  [":network {:enabled false :egress {:mtls true}}", []],
+  [':network {:enabled true :egress {:tls_pins ["x"]}}', ["network.egress.tls_pins"]],
+  [":network {:enabled true} :capabilities {:http {:enabled true :egress {:mtls true}}}", ["capabilities.http.egress.mtls"]],
+  [":causal_chain {:storage {:mode :sqlite}}", ["causal_chain.storage.mode"]],
+  [":causal_chain {:storage {:mode :vsock_stream}}", ["causal_chain.storage.mode"]],
+  [':causal_chain {:storage {:mode :append_file :path "c"}}', []],
+  [":causal_chain {:anchor {:enabled true}}", ["causal_chain.anchor.enabled"]],
+  [":governance {:policies {:default {:requires_approvals 1}}}", ["governance.policies.default.requires_approvals"]],
+  [':governance {:keys {:verify "keys/g.pub"}}', ["governance.keys.verify"]],
+  [":capabilities {:llm {:enabled true}}", ["capabilities.llm.enabled"]],
+  [":features [:llm :gpu]", ["features", "features"]],
+] as const)("unenforceable(%s) names %j", (fields, paths) => {
+  expect(pathsOf(fields)).toEqual(paths);
+});

@@ -1,0 +1,182 @@
+/**
+ * Calls: of closures with 0 to 3 arguments without an argument array, of builtins, of keywords, of the host.
+ *
+ * @module
+ */
+import type { Node } from "../analysis/node.ts";
+import { kindOf } from "../values/kind-of.ts";
+import { RtfsError, typeError } from "../values/rtfs-error.ts";
+import { Keyword, type Value } from "../values/value.ts";
+import type { Generator } from "./generate.ts";
+import { generateOperator } from "./generate-operator.ts";
+import {
+  arityError,
+  type Builtin,
+  Closure,
+  type Frame,
+  frameFor,
+  lookUp,
+  type Run,
+  TAIL_CALL,
+} from "./machine.ts";
+
+type CallNode = Extract<Node, { op: "call" }>;
+
+export function generateCall(generator: Generator, node: CallNode): Run {
+  const { callee } = node;
+  if (callee.op === "builtin") {
+    const operator = generateOperator(generator, callee.name, node);
+    return operator ?? builtinCall(generator, generator.builtins.get(callee.name)!, node);
+  }
+  if (callee.op === "const" && callee.value instanceof Keyword) {
+    return keywordCall(generator, callee.value, node);
+  }
+  return node.isTail && generator.current !== null
+    ? tailCall(generator, node)
+    : plainCall(generator, node);
+}
+
+function builtinCall(generator: Generator, builtin: Builtin, node: CallNode): Run {
+  const { machine } = generator;
+  const { span } = node;
+  const args = node.args.map((arg) => generator.run(arg));
+  const isFit = args.length >= builtin.arityMin && args.length <= builtin.arityMax;
+  return (frame) => {
+    const values: Value[] = new Array(args.length);
+    for (let index = 0; index < args.length; index++) values[index] = args[index]!(frame);
+    if (--machine.fuel < 0) machine.refuel();
+    machine.at = span;
+    if (!isFit) throw arityError(builtin, args.length);
+    return builtin.run(values, machine);
+  };
+}
+
+function keywordCall(generator: Generator, key: Keyword, node: CallNode): Run {
+  const { machine } = generator;
+  const { span } = node;
+  const args = node.args.map((arg) => generator.run(arg));
+  return (frame) => {
+    const values = args.map((arg) => arg(frame));
+    machine.at = span;
+    return lookUp(key, values);
+  };
+}
+
+function plainCall(generator: Generator, node: CallNode): Run {
+  const { machine } = generator;
+  const callee = generator.run(node.callee);
+  const args = node.args.map((arg) => generator.run(arg));
+  const count = args.length;
+  const { span } = node;
+  const slow = (target: Value, values: readonly Value[]): Value => {
+    machine.at = span;
+    return machine.apply(target, values);
+  };
+  const [first, second, third] = args as [Run, Run, Run];
+  switch (count) {
+    case 0:
+      return (frame) => {
+        const target = callee(frame);
+        return isDirect(target, 0) ? machine.enter(target, newFrame(target)) : slow(target, []);
+      };
+    case 1:
+      return (frame) => {
+        const target = callee(frame);
+        if (!isDirect(target, 1)) return slow(target, [first(frame)]);
+        const inner = newFrame(target);
+        inner[1] = first(frame);
+        return machine.enter(target, inner);
+      };
+    case 2:
+      return (frame) => {
+        const target = callee(frame);
+        if (!isDirect(target, 2)) return slow(target, [first(frame), second(frame)]);
+        const inner = newFrame(target);
+        inner[1] = first(frame);
+        inner[2] = second(frame);
+        return machine.enter(target, inner);
+      };
+    case 3:
+      return (frame) => {
+        const target = callee(frame);
+        if (!isDirect(target, 3)) return slow(target, [first(frame), second(frame), third(frame)]);
+        const inner = newFrame(target);
+        inner[1] = first(frame);
+        inner[2] = second(frame);
+        inner[3] = third(frame);
+        return machine.enter(target, inner);
+      };
+    default:
+      return (frame) => slow(callee(frame), evaluateAll(args, frame));
+  }
+}
+
+function evaluateAll(args: readonly Run[], frame: Frame): Value[] {
+  const values: Value[] = new Array(args.length);
+  for (let index = 0; index < args.length; index++) values[index] = args[index]!(frame);
+  return values;
+}
+
+function isDirect(target: Value, count: number): target is Closure {
+  return target instanceof Closure && target.code.arity === count && target.code.restSlot === 0;
+}
+
+function newFrame(target: Closure): Frame {
+  const frame: Frame = new Array(target.code.slots);
+  frame[0] = target.frame;
+  return frame;
+}
+
+/** A call whose value is the value of the current function: its target is left to `Machine.enter`. */
+function tailCall(generator: Generator, node: CallNode): Run {
+  const { machine } = generator;
+  const own = generator.current!;
+  const callee = generator.run(node.callee);
+  const args = node.args.map((arg) => generator.run(arg));
+  const count = args.length;
+  const { span } = node;
+  return (frame) => {
+    const target = callee(frame);
+    const values: Value[] = new Array(count);
+    for (let index = 0; index < count; index++) values[index] = args[index]!(frame);
+    if (!(target instanceof Closure)) {
+      machine.at = span;
+      return machine.apply(target, values);
+    }
+    machine.tailTarget = target;
+    if (target.code === own && own.isReusable && count === own.arity && frame[0] === target.frame) {
+      for (let index = 0; index < count; index++) frame[index + 1] = values[index]!;
+      machine.tailFrame = frame;
+    } else {
+      machine.at = span;
+      machine.tailFrame = frameFor(target, values);
+    }
+    return TAIL_CALL;
+  };
+}
+
+/** `(call id arg…)`. */
+export function generateHostCall(
+  generator: Generator,
+  node: Extract<Node, { op: "host-call" }>,
+): Run {
+  const { machine } = generator;
+  const { span } = node;
+  const args = node.args.map((arg) => generator.run(arg));
+  return (frame) => {
+    const [id, ...values] = evaluateAll(args, frame);
+    if (--machine.fuel < 0) machine.refuel();
+    machine.at = span;
+    const capability = id instanceof Keyword ? id.name : id;
+    if (typeof capability !== "string") {
+      throw typeError("a keyword or a string", kindOf(capability ?? null), "call");
+    }
+    if (machine.host === null) {
+      const message = `There is no host to call "${capability.slice(0, 80).toWellFormed()}"`;
+      throw new RtfsError("SecurityViolation", message, { operation: "call", capability });
+    }
+    const value = machine.host.call(capability, values);
+    machine.at = span;
+    return value;
+  };
+}

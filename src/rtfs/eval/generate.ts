@@ -1,0 +1,271 @@
+/**
+ * Nodes to closures: the generator and the simple nodes.
+ *
+ * Read in this order: Generator.run, Generator.code. Calls live in generate-call.ts, inlined arithmetic in
+ * generate-operator.ts, control in generate-control.ts. A closure gets the frame and returns a value; only
+ * one in tail position may return TAIL_CALL.
+ *
+ * @module
+ */
+import type { SourceSpan } from "../../foundation/source-span.ts";
+import type { CodeNode, Node, Scope } from "../analysis/node.ts";
+import type { TypeValidator } from "../types/compile-type.ts";
+import { MapValue } from "../values/map-value.ts";
+import { RtfsError } from "../values/rtfs-error.ts";
+import { type MapKey, type Value, Vector } from "../values/value.ts";
+import { generateCall, generateHostCall } from "./generate-call.ts";
+import { generateMatch, generateStep, generateTry } from "./generate-control.ts";
+import { generateDotimes, generateFor } from "./generate-loop.ts";
+import { generateDestructure } from "./generate-pattern.ts";
+import { type Builtin, Closure, type Code, type Frame, type Machine, type Run } from "./machine.ts";
+
+/** One top-level name at run time. */
+export interface CellBox {
+  value: Value | undefined;
+}
+
+export class Generator {
+  readonly machine: Machine;
+  readonly boxes: readonly CellBox[];
+  readonly builtins: ReadonlyMap<string, Builtin>;
+  readonly args: readonly Value[];
+  /** The function being generated; null at top level. */
+  current: Code | null = null;
+
+  constructor(parts: Pick<Generator, "machine" | "boxes" | "builtins" | "args">) {
+    this.machine = parts.machine;
+    this.boxes = parts.boxes;
+    this.builtins = parts.builtins;
+    this.args = parts.args;
+  }
+
+  run(node: Node): Run {
+    switch (node.op) {
+      case "const": {
+        const { value } = node;
+        return () => value;
+      }
+      case "local":
+        return this.#local(node);
+      case "global":
+        return this.#global(this.boxes[node.cell.index]!, node.cell.name, node.span);
+      case "builtin": {
+        const builtin = this.builtins.get(node.name)!;
+        return () => builtin;
+      }
+      case "argument":
+        return this.#argument(node.index, node.span);
+      case "fn":
+        return this.#function(node.code);
+      case "call":
+        return generateCall(this, node);
+      case "host-call":
+        return generateHostCall(this, node);
+      case "vector":
+        return this.#vector(node.items.map((item) => this.run(item)));
+      case "map":
+        return this.#map(node);
+      default:
+        return this.#control(node);
+    }
+  }
+
+  #control(node: Exclude<Node, { op: "const" | "local" | "global" | "builtin" | "argument" | "fn" | "call" | "host-call" | "vector" | "map" }>): Run {
+    switch (node.op) {
+      case "if":
+        return this.#if(this.run(node.test), this.run(node.then), this.run(node.otherwise));
+      case "do":
+        return this.#do(node.nodes.map((each) => this.run(each)));
+      case "and":
+      case "or":
+        return this.#logic(node.op === "and", node.nodes.map((each) => this.run(each)));
+      case "set": {
+        const { slot } = node;
+        const value = this.run(node.value);
+        return (frame) => (frame[slot] = value(frame));
+      }
+      case "bind":
+        return generateDestructure(this, node);
+      case "define":
+        return this.#define(node.cells.map(({ index }) => this.boxes[index]!), this.run(node.value));
+      case "check":
+        return this.#check(node, this.run(node.value));
+      case "match":
+        return generateMatch(this, node);
+      case "try":
+        return generateTry(this, node);
+      case "step":
+        return generateStep(this, node);
+      case "for":
+        return generateFor(this, node);
+      case "dotimes":
+        return generateDotimes(this, node);
+    }
+  }
+
+  #local({ depth, binding, span }: Extract<Node, { op: "local" }>): Run {
+    const { slot, isLate, name } = binding;
+    if (isLate) return this.#lateLocal(depth, slot, () => this.#unset(name, span));
+    if (depth === 0) return (frame) => frame[slot] as Value;
+    if (depth === 1) return (frame) => (frame[0] as Frame)[slot] as Value;
+    if (depth === 2) return (frame) => ((frame[0] as Frame)[0] as Frame)[slot] as Value;
+    return (frame) => outer(frame, depth)[slot] as Value;
+  }
+
+  #lateLocal(depth: number, slot: number, unset: () => never): Run {
+    return (frame) => {
+      const value = outer(frame, depth)[slot];
+      return value === undefined ? unset() : (value as Value);
+    };
+  }
+
+  #unset(name: string, span: SourceSpan): never {
+    this.machine.at = span;
+    const message = `\`${name}\` is used before it is defined`;
+    throw new RtfsError("UndefinedSymbol", message, { symbol: name });
+  }
+
+  #global(box: CellBox, name: string, span: SourceSpan): Run {
+    return () => {
+      const { value } = box;
+      return value === undefined ? this.#unset(name, span) : value;
+    };
+  }
+
+  #argument(index: number, span: SourceSpan): Run {
+    if (index < 0) {
+      const all = new Vector(this.args);
+      return () => all;
+    }
+    const value = this.args[index];
+    if (value !== undefined) return () => value;
+    return () => {
+      this.machine.at = span;
+      const message = `\`arg${index}\` is not given: the program got ${this.args.length} arguments`;
+      throw new RtfsError("UndefinedSymbol", message, { symbol: `arg${index}` });
+    };
+  }
+
+  #function(node: CodeNode): Run {
+    const code = this.code(node);
+    return (frame) => new Closure(code, frame);
+  }
+
+  code(node: CodeNode): Code {
+    const { name, scope, arity, restSlot } = node;
+    const code: Code = {
+      name,
+      arity,
+      restSlot,
+      slots: scope.slots,
+      isReusable: !scope.isCaptured && restSlot === 0,
+      body: () => null,
+    };
+    const around = this.current;
+    this.current = code;
+    const steps = node.prologue.map((each) => this.run(each));
+    const body = this.run(node.body);
+    this.current = around;
+    code.body = steps.length === 0 ? body : this.#do([...steps, body]);
+    return code;
+  }
+
+  #vector(items: readonly Run[]): Run {
+    const { machine } = this;
+    return (frame) => {
+      if ((machine.fuel -= 1 + items.length) < 0) machine.refuel();
+      const values: Value[] = new Array(items.length);
+      for (let index = 0; index < items.length; index++) values[index] = items[index]!(frame);
+      return new Vector(values);
+    };
+  }
+
+  #map({ entries, form }: Extract<Node, { op: "map" }>): Run {
+    const { machine } = this;
+    const keys = entries.map(([key]) => key);
+    const runs = entries.map(([, value]) => this.run(value));
+    return (frame) => {
+      if ((machine.fuel -= 1 + keys.length) < 0) machine.refuel();
+      const values = new Map<MapKey, Value>();
+      for (let index = 0; index < keys.length; index++) values.set(keys[index]!, runs[index]!(frame));
+      const map = new MapValue(values);
+      machine.onMapLiteral?.(map, form);
+      return map;
+    };
+  }
+
+  #if(test: Run, then: Run, otherwise: Run): Run {
+    return (frame) => {
+      const value = test(frame);
+      return value !== false && value !== null ? then(frame) : otherwise(frame);
+    };
+  }
+
+  #do(runs: readonly Run[]): Run {
+    if (runs.length === 2) {
+      const [first, second] = runs as readonly [Run, Run];
+      return (frame) => {
+        first(frame);
+        return second(frame);
+      };
+    }
+    const last = runs.length - 1;
+    const tail = runs[last]!;
+    return (frame) => {
+      for (let index = 0; index < last; index++) runs[index]!(frame);
+      return tail(frame);
+    };
+  }
+
+  #logic(isAnd: boolean, runs: readonly Run[]): Run {
+    const last = runs.length - 1;
+    const tail = runs[last]!;
+    return (frame) => {
+      for (let index = 0; index < last; index++) {
+        const value = runs[index]!(frame);
+        if ((value === false || value === null) === isAnd) return value;
+      }
+      return tail(frame);
+    };
+  }
+
+  #define(boxes: readonly CellBox[], run: Run): Run {
+    return (frame) => {
+      const value = run(frame);
+      for (const box of boxes) box.value = value;
+      return value;
+    };
+  }
+
+  #check({ type, what, span }: Extract<Node, { op: "check" }>, run: Run): Run {
+    return (frame) => {
+      const value = run(frame);
+      checkType(type, value, what, () => (this.machine.at = span));
+      return value;
+    };
+  }
+}
+
+/** @throws {RtfsError} TypeValidationError. */
+export function checkType(type: TypeValidator, value: Value, what: string, place?: () => void): void {
+  const failure = type.check(value);
+  if (failure === null) return;
+  place?.();
+  const { path, expected, actual } = failure;
+  const at = path === "" ? "" : ` at ${path}`;
+  const message = `${what}${at}: expected ${expected}, got ${actual}`;
+  throw new RtfsError("TypeValidationError", message, { expected, actual, path });
+}
+
+function outer(frame: Frame, depth: number): Frame {
+  let at = frame;
+  for (let left = depth; left > 0; left--) at = at[0] as Frame;
+  return at;
+}
+
+/** An empty frame inside another. */
+export function newFrame(scope: Scope, parent: Frame): Frame {
+  const frame: Frame = new Array(scope.slots);
+  frame[0] = parent;
+  return frame;
+}

@@ -1,0 +1,218 @@
+/**
+ * The state of one run: fuel, depth, the pending tail call, the place of the operation under way.
+ *
+ * Read in this order: Machine.enter, apply, spend. Every call and every turn costs one unit of fuel; library
+ * functions pay for their work with `spend`. A call in tail position leaves its target here and returns
+ * TAIL_CALL, so it takes no stack. After an error `depth` is stale; who catches it restores it.
+ *
+ * @module
+ */
+import type { SourceSpan } from "../../foundation/source-span.ts";
+import type { MapForm } from "../syntax/form.ts";
+import { kindOf } from "../values/kind-of.ts";
+import { MapValue } from "../values/map-value.ts";
+import { errorField, RtfsError, typeError } from "../values/rtfs-error.ts";
+import { ErrorValue, FunctionValue, Keyword, List, type Value } from "../values/value.ts";
+
+/** What effects and steps go through. Synchronous: a call blocks the program. */
+export interface Host {
+  /** @throws {RtfsError} what the program gets; any other exception ends the run at once. */
+  call(capability: string, args: readonly Value[]): Value;
+  step(event: "enter" | "leave" | "fail", name: string): void;
+}
+
+/** Slots of one function call or loop turn; slot 0 is the frame around it, null at the program's own. */
+export interface Frame extends Array<Value | Frame | undefined> {}
+
+export type Run = (frame: Frame) => Value;
+
+export interface Code {
+  readonly name: string;
+  readonly arity: number;
+  /** 0: no rest parameter. */
+  readonly restSlot: number;
+  readonly slots: number;
+  /** A self call in tail position may use its frame again. */
+  readonly isReusable: boolean;
+  body: Run;
+}
+
+export class Closure extends FunctionValue {
+  readonly code: Code;
+  readonly frame: Frame;
+
+  constructor(code: Code, frame: Frame) {
+    super(code.name);
+    this.code = code;
+    this.frame = frame;
+  }
+}
+
+export type BuiltinRun = (args: readonly Value[], machine: Machine) => Value;
+
+/** A library function. The machine checks the arity before `run`. */
+export class Builtin extends FunctionValue {
+  readonly arityMin: number;
+  readonly arityMax: number;
+  readonly run: BuiltinRun;
+
+  constructor(name: string, arity: readonly [number, number], run: BuiltinRun) {
+    super(name);
+    [this.arityMin, this.arityMax] = arity;
+    this.run = run;
+  }
+}
+
+/** Stands for a call that `Machine.enter` still has to make; never a value a program sees. */
+export const TAIL_CALL: Value = new FunctionValue("tail call");
+
+/** Fuel is counted in a small integer and refilled from the rest of the budget. */
+const FUEL_CHUNK = 2 ** 30 - 1;
+
+export interface MachineOptions {
+  readonly fuel: number;
+  readonly depthMax: number;
+  readonly host: Host | null;
+  readonly onMapLiteral: ((map: MapValue, form: MapForm) => void) | null;
+}
+
+export class Machine {
+  fuel: number;
+  depth = 0;
+  /** The operation under way: where an error is placed. */
+  at: SourceSpan | null = null;
+  tailTarget: Closure | null = null;
+  tailFrame: Frame | null = null;
+  readonly depthMax: number;
+  readonly host: Host | null;
+  readonly onMapLiteral: MachineOptions["onMapLiteral"];
+  readonly #budget: number;
+  #reserve: number;
+
+  constructor(options: MachineOptions) {
+    this.#budget = options.fuel;
+    this.fuel = Math.min(options.fuel, FUEL_CHUNK);
+    this.#reserve = options.fuel - this.fuel;
+    this.depthMax = options.depthMax;
+    this.host = options.host;
+    this.onMapLiteral = options.onMapLiteral;
+  }
+
+  get fuelUsed(): number {
+    return this.#budget - this.#reserve - Math.max(this.fuel, 0);
+  }
+
+  /** Pay for work in proportion. @throws {RtfsError} FuelExhausted, which no program catches. */
+  spend(units: number): void {
+    this.fuel -= units;
+    if (this.fuel < 0) this.refuel();
+  }
+
+  /** Called when `fuel` went below zero. */
+  refuel(): void {
+    const left = this.#reserve + this.fuel;
+    if (left < 0) {
+      this.fuel = 0;
+      this.#reserve = 0;
+      throw new RtfsError("FuelExhausted", `The program used up its ${this.#budget} units of fuel`);
+    }
+    this.fuel = Math.min(left, FUEL_CHUNK);
+    this.#reserve = left - this.fuel;
+  }
+
+  /** Run a closure on a frame that holds its arguments. */
+  enter(target: Closure, targetFrame: Frame): Value {
+    if (++this.depth > this.depthMax) throw this.#tooDeep();
+    let closure = target;
+    let frame = targetFrame;
+    for (;;) {
+      if (--this.fuel < 0) this.refuel();
+      const result = closure.code.body(frame);
+      if (result !== TAIL_CALL) {
+        this.depth--;
+        return result;
+      }
+      closure = this.tailTarget!;
+      frame = this.tailFrame!;
+    }
+  }
+
+  #tooDeep(): RtfsError {
+    const message = `Calls nest deeper than ${this.depthMax}`;
+    return new RtfsError("StackOverflow", message, { depth: this.depthMax });
+  }
+
+  /** Call any applicable value. @throws {RtfsError} TypeError when it is not applicable. */
+  apply(callee: Value, args: readonly Value[]): Value {
+    if (callee instanceof Closure) return this.enter(callee, frameFor(callee, args));
+    if (callee instanceof Builtin) {
+      if (--this.fuel < 0) this.refuel();
+      if (args.length < callee.arityMin || args.length > callee.arityMax) throw arityError(callee, args.length);
+      return callee.run(args, this);
+    }
+    if (callee instanceof Keyword) return lookUp(callee, args);
+    throw typeError("a function", kindOf(callee), "call");
+  }
+}
+
+/** A frame with the arguments in their slots. @throws {RtfsError} ArityMismatch. */
+export function frameFor(closure: Closure, args: readonly Value[]): Frame {
+  const { arity, restSlot, slots } = closure.code;
+  if (args.length < arity || (args.length > arity && restSlot === 0)) {
+    throw arityError(closure, args.length);
+  }
+  const frame: Frame = new Array(slots);
+  frame[0] = closure.frame;
+  for (let index = 0; index < arity; index++) frame[index + 1] = args[index]!;
+  if (restSlot !== 0) frame[restSlot] = new List(args.slice(arity));
+  return frame;
+}
+
+export function arityError(callee: Closure | Builtin | Keyword, actual: number): RtfsError {
+  const name = callee.name === "" ? "fn" : callee.name;
+  const expected = expectedArity(callee);
+  return new RtfsError("ArityMismatch", `${name}: expected ${expected} arguments, got ${actual}`, {
+    function: name,
+    expected,
+    actual,
+  });
+}
+
+function expectedArity(callee: Closure | Builtin | Keyword): string {
+  if (callee instanceof Keyword) return "1 to 2";
+  const isClosure = callee instanceof Closure;
+  const least = isClosure ? callee.code.arity : callee.arityMin;
+  const openMost = isClosure && callee.code.restSlot !== 0 ? Number.POSITIVE_INFINITY : least;
+  const most = isClosure ? openMost : callee.arityMax;
+  if (most === least) return `${least}`;
+  return most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`;
+}
+
+/** `(:key map default?)`; also on error values and nil. */
+export function lookUp(key: Keyword, args: readonly Value[]): Value {
+  if (args.length < 1 || args.length > 2) throw arityError(key, args.length);
+  const container = args[0]!;
+  const absent = args[1] ?? null;
+  if (container instanceof MapValue) {
+    const found = container.get(key);
+    return found === undefined ? absent : found;
+  }
+  if (container === null) return absent;
+  if (container instanceof ErrorValue) return errorField(container, key.name) ?? absent;
+  throw typeError("a map", kindOf(container), `:${key.name}`);
+}
+
+/** What a thrown thing is for the program; null when it is no matter of the program at all. */
+export function asRtfsError(thrown: unknown, machine: Machine): RtfsError | null {
+  const error = thrown instanceof RtfsError ? thrown : fromRangeError(thrown);
+  if (error !== null) error.span ??= machine.at;
+  return error;
+}
+
+function fromRangeError(thrown: unknown): RtfsError | null {
+  if (!(thrown instanceof RangeError)) return null;
+  if (thrown.message.includes("call stack")) {
+    return new RtfsError("StackOverflow", "Calls nest deeper than the stack of this machine");
+  }
+  return new RtfsError("LimitExceeded", "A value is larger than this machine can hold");
+}
