@@ -1,6 +1,6 @@
 /**
  * Bundles the two kinds of executables to one file each: the CLI (dist/cli.cjs) and what runs inside
- * the walls (dist/guest/*.cjs). One file starts in half the time of many and is one file to mount.
+ * the walls (dist/guest/*.cjs); and the supervisor that a measurement kills (dist/measure-supervisor.cjs). One file starts in half the time of many and is one file to mount.
  */
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { build } from "esbuild";
@@ -13,11 +13,13 @@ const common = {
   target: "node26",
   format: "cjs",
   legalComments: "none",
+  define: { "import.meta.url": "undefined", "import.meta.dirname": "undefined" },
   logLevel: "warning",
 };
 const guests = readdirSync("guest").filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
 await Promise.all([
   build({ ...common, entryPoints: ["src/cli/main.ts"], outfile: "dist/cli.cjs" }),
+  build({ ...common, entryPoints: ["src/isolation/measure-supervisor.ts"], outfile: "dist/measure-supervisor.cjs" }),
   ...guests.map((name) =>
     build({
       ...common,

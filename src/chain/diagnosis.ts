@@ -10,7 +10,7 @@ import type { Line, LineFault } from "./lines.ts";
 
 export interface Broken {
   readonly kind: "broken";
-  /** Number of the first record that is not as it was written; for `duplicated`, of the one copied. */
+  /** Number of the first record that is not as it was written; where two share a number, that one. */
   readonly seq: number;
   /** The line where it shows, counting from 1; 0 when no line was read. */
   readonly line: number;
@@ -91,7 +91,7 @@ export class Diagnosis {
     const { reason, detail, line } = this.#suspicion;
     const broken = this.#broken(reason, detail);
     if (line.kind !== "record") return broken;
-    if (reason === "duplicated") return { ...broken, seq: line.seq };
+    if (reason === "duplicated" || reason === "inserted") return { ...broken, seq: line.seq };
     // A record that fits itself but not the one before: whom the next line follows was not the one changed.
     const forged = next?.kind === "record" && next.prev !== line.hash;
     return reason === "changed" && !forged && broken.seq > 0

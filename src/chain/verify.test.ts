@@ -117,7 +117,7 @@ describe("verifyChain", () => {
     [
       "an inserted forgery",
       ({ records }, lines) => lines.splice(3, 0, relinked(records[3]!, { data: {} })),
-      { seq: 4, reason: "changed" },
+      { seq: 3, line: 5, reason: "inserted" },
     ],
     [
       "an inserted forgery with another prev",

@@ -186,7 +186,7 @@ class ChainWalk {
     if (this.#recent[seq % REMEMBERED_HASHES] === hash) {
       return { reason: "duplicated", detail: `record ${seq} stands here again` };
     }
-    return { reason: "inserted", detail: `a record with the number ${seq} stands here` };
+    return { reason: "inserted", detail: `a second record ${seq} stands here` };
   }
 
   #take({ chain, seq, hash }: Link): Broken | null {

@@ -8,7 +8,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
 import type { World } from "../runtime/index.ts";
 import type { Command, Io } from "./command.ts";
@@ -16,8 +16,8 @@ import { COMMANDS } from "./commands/index.ts";
 import { renderError } from "./render.ts";
 import { VERSION } from "./version.ts";
 
-/** Build output lies in `dist/`; examples and this package's files one above. */
-const distDir = import.meta.dirname ?? dirname(process.argv[1] ?? ".");
+/** Where the bundle lies, with the guests below it; examples and this package's files are one above. */
+const distDir = typeof __dirname === "string" ? __dirname : join(import.meta.dirname, "..", "..", "dist");
 
 async function main(argv: readonly string[]): Promise<number> {
   const separator = argv.indexOf("--");

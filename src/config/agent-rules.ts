@@ -9,7 +9,7 @@ import { quoted, segmentOf } from "./display.ts";
 import type { RuleContext } from "./rule-context.ts";
 import type { Feature, SecretConfig } from "./types.ts";
 
-export const SCHEMA_VERSION = "0.1";
+const SCHEMA_VERSION = "0.1";
 /** It becomes part of paths, socket names and interface names. */
 const AGENT_ID = /^[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;

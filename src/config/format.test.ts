@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
 import { findingsToJson, formatFindings, loadConfig } from "./index.ts";
 
-const { findings } = loadConfig('(agent.config\n  :agent-idd "x"\n  :capabilities {:fs {:enabled true}})', {
-  file: "dir/a.rtfs",
-});
+const { findings } = loadConfig(
+  '(agent.config\n  :agent-idd "x"\n  :capabilities {:fs {:enabled true}})',
+  {
+    file: "dir/a.rtfs",
+  },
+);
 
 test("formatFindings gives place, severity, code, path, message and fix", () => {
   expect(formatFindings(findings, { color: false })).toBe(

@@ -150,14 +150,16 @@ describe("loadConfig", () => {
   });
 
   test("production is an option or a profile, and stricter either way", () => {
-    const source = '(agent.config :secrets {:T {:source "env:T" :origins ["http://a.example.com"] :headers ["x"]}} :agent-id "a"';
+    const source =
+      '(agent.config :secrets {:T {:source "env:T" :origins ["http://a.example.com"] :headers ["x"]}} :agent-id "a"';
     expect(load(`${source})`).valid).toBe(true);
     expect(loadConfig(`${source})`, { file: "a", production: true }).valid).toBe(false);
     expect(load(`${source} :profile :production)`).valid).toBe(false);
   });
 
   test("placeholders pass when examples are asked for, and no other rule then judges them", () => {
-    const source = '(agent.config :network {:egress {:tls_pins ["sha256/..."]}} :governance {:keys {:verify "pubkey-pem"}})';
+    const source =
+      '(agent.config :network {:egress {:tls_pins ["sha256/..."]}} :governance {:keys {:verify "pubkey-pem"}})';
     expect(codes(load(source).findings)).toEqual([
       "PLACEHOLDER_VALUE governance.keys.verify",
       "PLACEHOLDER_VALUE network.egress.tls_pins[0]",
@@ -166,11 +168,16 @@ describe("loadConfig", () => {
   });
 
   test("nil is absence", () => {
-    expect(load("(agent.config :plan nil :limits nil :microvm nil :features nil)").findings).toEqual([]);
+    expect(
+      load("(agent.config :plan nil :limits nil :microvm nil :features nil)").findings,
+    ).toEqual([]);
   });
 
   test("whole floats are integers, and no other float is", () => {
-    expect(load("(agent.config :limits {:fuel 1e6 :pids 8.0})").config?.limits).toMatchObject({ fuel: 1_000_000, pids: 8 });
+    expect(load("(agent.config :limits {:fuel 1e6 :pids 8.0})").config?.limits).toMatchObject({
+      fuel: 1_000_000,
+      pids: 8,
+    });
     expect(codes(load("(agent.config :limits {:fuel 1e400})").findings).length).toBe(1);
   });
 });
@@ -183,7 +190,7 @@ describe("hostile texts", () => {
     ":constructor {:prototype {:polluted true}}",
     ':env {:__proto__ "x" "constructor" "y"}',
     ":orchestrator {:isolation {:fs {:mounts {:__proto__ {:mode :ro}}}}}",
-    ':governance {:policies {:__proto__ {:risk_tier :low}}}',
+    ":governance {:policies {:__proto__ {:risk_tier :low}}}",
     ":limits {:toString 1 :hasOwnProperty 2}",
   ])("%s touches no prototype", (fields) => {
     const { config } = load(`(agent.config ${fields})`);
@@ -201,7 +208,10 @@ describe("hostile texts", () => {
 
   test("a name of the prototype in a map of the author's names is only a name", () => {
     const { config, findings } = load('(agent.config :env {:__proto__ "x" :toString "y"})');
-    expect([...(config?.env ?? [])]).toEqual([["__proto__", "x"], ["toString", "y"]]);
+    expect([...(config?.env ?? [])]).toEqual([
+      ["__proto__", "x"],
+      ["toString", "y"],
+    ]);
     expect(findings).toEqual([]);
   });
 
@@ -209,7 +219,10 @@ describe("hostile texts", () => {
     const { findings } = load('(agent.config :limits.pids 1 "agent-id" "../x" :limits {:pids 0})');
     expect(codes(findings)).toEqual(["PARSE_ERROR "]);
     const { findings: nested } = load('(agent.config :network {"egress.via" 1} :limits {:pids 0})');
-    expect(codes(nested)).toEqual(["UNKNOWN_FIELD network.egress\\u{2e}via", "OUT_OF_RANGE limits.pids"]);
+    expect(codes(nested)).toEqual([
+      "UNKNOWN_FIELD network.egress\\u{2e}via",
+      "OUT_OF_RANGE limits.pids",
+    ]);
   });
 
   test("40 000 unknown keys are 40 000 findings", () => {
@@ -221,7 +234,11 @@ describe("hostile texts", () => {
   test("100 000 keys, a text over 1 MiB and deep nesting are one error each", () => {
     const keys = Array.from({ length: 100_000 }, (_, index) => `:k${index} 1`).join(" ");
     const deep = `(agent.config :env ${"[".repeat(500)}${"]".repeat(500)})`;
-    for (const source of [`(agent.config ${keys})`, `(agent.config :plan "${"x".repeat(1_100_000)}")`, deep]) {
+    for (const source of [
+      `(agent.config ${keys})`,
+      `(agent.config :plan "${"x".repeat(1_100_000)}")`,
+      deep,
+    ]) {
       const { config, findings } = load(source);
       expect(config).toBeNull();
       expect(findings.map((each) => each.code)).toEqual(["PARSE_ERROR"]);
@@ -229,7 +246,29 @@ describe("hostile texts", () => {
   });
 
   test("no text makes loadConfig throw", () => {
-    const piece = fc.constantFrom("(", ")", "{", "}", "[", "]", '"', ":a", ":network", "agent.config", " ", "1e5", "nil", "\\", "\u0000", "\ud800", "#", "^", "'", "fn", "profile:minimal");
+    const piece = fc.constantFrom(
+      "(",
+      ")",
+      "{",
+      "}",
+      "[",
+      "]",
+      '"',
+      ":a",
+      ":network",
+      "agent.config",
+      " ",
+      "1e5",
+      "nil",
+      "\\",
+      "\u0000",
+      "\ud800",
+      "#",
+      "^",
+      "'",
+      "fn",
+      "profile:minimal",
+    );
     fc.assert(
       fc.property(fc.array(fc.oneof(piece, fc.string()), { maxLength: 30 }), (pieces) => {
         const { config, valid, findings } = load(pieces.join(" "));
@@ -241,7 +280,8 @@ describe("hostile texts", () => {
 });
 
 test("the first schema's example in its published form is refused at its surplus parenthesis", () => {
-  const source = '(agent.config\n :marketplace\n {:registry_paths ["./capabilities/"]\n :readonly true})\n\n :features [:network :attestation])';
+  const source =
+    '(agent.config\n :marketplace\n {:registry_paths ["./capabilities/"]\n :readonly true})\n\n :features [:network :attestation])';
   const { findings } = load(source);
   expect(findings.map((each) => [each.code, each.span?.line])).toEqual([["PARSE_ERROR", 6]]);
 });

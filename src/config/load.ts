@@ -33,15 +33,15 @@ export function loadConfig(source: string, options: LoadOptions): LoadedConfig {
   const context: RuleContext = {
     config,
     production: (options.production ?? false) || config.profile === "production",
-    isWritten: reading.isWritten,
-    complain: reading.complain,
+    isWritten: (path) => reading.isWritten(path),
+    complain: (...words) => reading.complain(...words),
   };
   checkAgent(context);
   checkMicrovm(context);
   checkNetwork(context);
   const findings = reading.findings();
   const valid = findings.every((each) => each.severity !== "error");
-  return { config, findings, valid, spanOf: reading.spanOf };
+  return { config, findings, valid, spanOf: (path) => reading.spanOf(path) };
 }
 
 function unreadable(problems: readonly ExpressionProblem[]): LoadedConfig {

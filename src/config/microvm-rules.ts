@@ -80,15 +80,12 @@ function checkImages({ complain }: RuleContext, { kernel, rootfs }: MicrovmConfi
     complain("OUT_OF_RANGE", path, `${path} takes at most ${CMDLINE_LENGTH_MAX} characters`);
     return;
   }
-  const forbidden = kernel.cmdline.split(/\s+/).find((each) => each !== "" && !isHarmless(each));
+  const words = kernel.cmdline.split(/\s+/).filter((each) => each !== "");
+  const forbidden = words.find((each) => !CMDLINE_ALLOWED.test(each));
   if (forbidden !== undefined) {
     const message = `${quoted(forbidden)} may not be set on the kernel command line`;
     complain("KERNEL_CMDLINE_FORBIDDEN", path, message);
   }
-}
-
-function isHarmless(token: string): boolean {
-  return CMDLINE_ALLOWED.test(token);
 }
 
 function emptyImage(complain: RuleContext["complain"], path: string): void {
@@ -109,7 +106,7 @@ function checkResources({ complain }: RuleContext, { resources }: MicrovmConfig)
   } else if (memMb > 1024) complain("HIGH_MEMORY_ALLOCATION", memory, `${memMb} MiB are asked for`);
 }
 
-function checkVsock({ config, complain }: RuleContext, { devices }: MicrovmConfig): void {
+function checkVsock({ complain }: RuleContext, { devices }: MicrovmConfig): void {
   const { enabled, cid } = devices.vsock;
   const path = "microvm.devices.vsock.cid";
   if (!enabled) return;

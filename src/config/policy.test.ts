@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { type AccessRequest, decide, parseTarget, type Policy, type Verdict } from "../policy/index.ts";
+import {
+  type AccessRequest,
+  decide,
+  parseTarget,
+  type Policy,
+  type Verdict,
+} from "../policy/index.ts";
 import { compilePolicy, loadConfig } from "./index.ts";
 
 function policyOf(fields: string): Policy {
@@ -13,7 +19,10 @@ function policyOf(fields: string): Policy {
 function http(method: string, url: string): AccessRequest {
   const target = parseTarget(url);
   if (!target.ok) throw new Error(target.error);
-  return { capability: "ccos.network.http-fetch", resource: { kind: "http", method, target: target.value } };
+  return {
+    capability: "ccos.network.http-fetch",
+    resource: { kind: "http", method, target: target.value },
+  };
 }
 
 const connect = (host: string, port: number): AccessRequest => ({
@@ -21,7 +30,8 @@ const connect = (host: string, port: number): AccessRequest => ({
   resource: { kind: "connect", host, port },
 });
 const use = (capability: string): AccessRequest => ({ capability, resource: null });
-const shape = (verdict: Verdict): string => (verdict.kind === "deny" ? `deny ${verdict.code}` : `${verdict.kind} ${verdict.rule}`);
+const shape = (verdict: Verdict): string =>
+  verdict.kind === "deny" ? `deny ${verdict.code}` : `${verdict.kind} ${verdict.rule}`;
 
 const NET = (egress: string, rest = ""): string =>
   `:network {:enabled true :egress {:via :proxy ${egress}}} :capabilities {:http {:enabled true ${rest}}}`;
@@ -43,7 +53,12 @@ describe("compilePolicy, capabilities", () => {
       "ccos.system.get-env",
     ]);
     expect(shape(decide(policy, use("ccos.math.add")))).toBe("allow base");
-    for (const id of ["ccos.network.http-fetch", "ccos.network.connect", "ccos.io.read-file", "ccos.io.open-file"]) {
+    for (const id of [
+      "ccos.network.http-fetch",
+      "ccos.network.connect",
+      "ccos.io.read-file",
+      "ccos.io.open-file",
+    ]) {
       expect(shape(decide(policy, use(id)))).toBe("deny CAPABILITY_DENIED");
     }
   });
@@ -51,7 +66,9 @@ describe("compilePolicy, capabilities", () => {
   test("http-fetch needs the network and the http block", () => {
     const url = "https://a.example.com/";
     const domains = ':allow-domains ["a.example.com"]';
-    expect(shape(decide(policyOf(NET(domains)), http("GET", url)))).toBe("allow network.egress.allow-domains[0]");
+    expect(shape(decide(policyOf(NET(domains)), http("GET", url)))).toBe(
+      "allow network.egress.allow-domains[0]",
+    );
     const off = `:network {:enabled false :egress {:via :proxy ${domains}}} :capabilities {:http {:enabled true}}`;
     expect(shape(decide(policyOf(off), http("GET", url)))).toBe("deny CAPABILITY_DENIED");
     const noHttp = `:network {:enabled true :egress {:via :proxy ${domains}}}`;
@@ -68,7 +85,9 @@ describe("compilePolicy, capabilities", () => {
     for (const id of ["ccos.network.http-fetch", "ccos.network.connect", "ccos.io.read-file"]) {
       expect(shape(decide(policy, use(id)))).toBe("deny CAPABILITY_DENIED");
     }
-    expect(shape(decide(policyOf(':capabilities {:allow ["com.x"]}'), use("ccos.echo")))).toBe("deny CAPABILITY_DENIED");
+    expect(shape(decide(policyOf(':capabilities {:allow ["com.x"]}'), use("ccos.echo")))).toBe(
+      "deny CAPABILITY_DENIED",
+    );
     expect(policyOf(":capabilities {:allow []}").allow).toEqual([]);
   });
 });
@@ -88,7 +107,9 @@ describe("compilePolicy, egress", () => {
       requestBytesMax: 1_048_576,
       responseBytesMax: 10_485_760,
     });
-    expect(shape(decide(policy, http("HEAD", "https://x.b.example.com:8443/y")))).toBe("allow network.egress.allow-domains[1]");
+    expect(shape(decide(policy, http("HEAD", "https://x.b.example.com:8443/y")))).toBe(
+      "allow network.egress.allow-domains[1]",
+    );
     for (const [method, url] of [
       ["POST", "https://a.example.com/"],
       ["GET", "http://a.example.com/"],
@@ -107,15 +128,30 @@ describe("compilePolicy, egress", () => {
                    {:host "127.0.0.1" :addresses ["127.0.0.1/32"] :schemes [:http] :ports [8080]}]`),
     );
     expect(policy.egress.map((each) => each.ports)).toEqual([[443], [8443], [80], [8080]]);
-    expect(policy.egress[0]).toMatchObject({ methods: ["POST", "PUT"], paths: ["/v1/*"], requestBytesMax: 10, responseBytesMax: 20 });
-    expect(shape(decide(policy, http("POST", "https://a.example.com/v1/x")))).toBe("allow network.egress.rules[0]");
-    expect(shape(decide(policy, http("GET", "https://a.example.com/v1/x")))).toBe("deny EGRESS_DENIED");
-    expect(shape(decide(policy, http("GET", "http://127.0.0.1:8080/")))).toBe("allow network.egress.rules[3]");
+    expect(policy.egress[0]).toMatchObject({
+      methods: ["POST", "PUT"],
+      paths: ["/v1/*"],
+      requestBytesMax: 10,
+      responseBytesMax: 20,
+    });
+    expect(shape(decide(policy, http("POST", "https://a.example.com/v1/x")))).toBe(
+      "allow network.egress.rules[0]",
+    );
+    expect(shape(decide(policy, http("GET", "https://a.example.com/v1/x")))).toBe(
+      "deny EGRESS_DENIED",
+    );
+    expect(shape(decide(policy, http("GET", "http://127.0.0.1:8080/")))).toBe(
+      "allow network.egress.rules[3]",
+    );
   });
 
   test("a tunnel needs a rule that says so", () => {
-    const policy = policyOf(NET(':allow-domains ["b.example.com"] :rules [{:host "a.example.com" :tunnel true}]'));
-    expect(shape(decide(policy, connect("a.example.com", 443)))).toBe("allow network.egress.rules[0]");
+    const policy = policyOf(
+      NET(':allow-domains ["b.example.com"] :rules [{:host "a.example.com" :tunnel true}]'),
+    );
+    expect(shape(decide(policy, connect("a.example.com", 443)))).toBe(
+      "allow network.egress.rules[0]",
+    );
     expect(shape(decide(policy, connect("b.example.com", 443)))).toBe("deny EGRESS_DENIED");
     const plain = policyOf(NET(':allow-domains ["b.example.com"]'));
     expect(shape(decide(plain, connect("b.example.com", 443)))).toBe("deny CAPABILITY_DENIED");
@@ -128,16 +164,25 @@ describe("compilePolicy, egress", () => {
         ':egress {:allow-domains ["api.example.com" "x.example.com:443"]}',
       ),
     );
-    expect(shape(decide(policy, http("GET", "https://api.example.com/")))).toBe("allow network.egress.allow-domains[0]");
-    expect(shape(decide(policy, http("POST", "https://x.example.com/")))).toBe("allow network.egress.rules[1]");
-    expect(shape(decide(policy, http("GET", "https://www.example.com/")))).toBe("deny EGRESS_DENIED");
+    expect(shape(decide(policy, http("GET", "https://api.example.com/")))).toBe(
+      "allow network.egress.allow-domains[0]",
+    );
+    expect(shape(decide(policy, http("POST", "https://x.example.com/")))).toBe(
+      "allow network.egress.rules[1]",
+    );
+    expect(shape(decide(policy, http("GET", "https://www.example.com/")))).toBe(
+      "deny EGRESS_DENIED",
+    );
     expect(shape(decide(policy, http("GET", "https://other.org/")))).toBe("deny EGRESS_DENIED");
     expect(shape(decide(policy, http("GET", "https://t.org/")))).toBe("deny EGRESS_DENIED");
     expect(shape(decide(policy, connect("t.org", 443)))).toBe("allow network.egress.rules[0]");
   });
 
   test("an exact host of the network does not cover a wildcard of the http capability", () => {
-    const fields = NET(':allow-domains ["example.org"]', ':egress {:allow-domains ["*.example.org"]}');
+    const fields = NET(
+      ':allow-domains ["example.org"]',
+      ':egress {:allow-domains ["*.example.org"]}',
+    );
     const { findings } = loadConfig(`(agent.config :features [:network] ${fields})`, { file: "a" });
     expect(findings.map((each) => each.code)).toEqual(["HTTP_EGRESS_NOT_SUBSET"]);
   });
@@ -147,7 +192,12 @@ test("compilePolicy grants files as listed, read-only unless said, and only with
   const paths = ':paths ["/data" {:path "/workspace" :mode :rw}]';
   const policy = policyOf(`:capabilities {:fs {:enabled true ${paths}}}`);
   const file = (operation: "read" | "write", path: string): string =>
-    shape(decide(policy, { capability: `ccos.io.${operation}-file`, resource: { kind: "file", operation, path } }));
+    shape(
+      decide(policy, {
+        capability: `ccos.io.${operation}-file`,
+        resource: { kind: "file", operation, path },
+      }),
+    );
   expect(file("read", "/data/x")).toBe("allow capabilities.fs.paths[0]");
   expect(file("write", "/data/x")).toBe("deny FILE_DENIED");
   expect(file("write", "/workspace/x")).toBe("allow capabilities.fs.paths[1]");

@@ -26,7 +26,7 @@ import {
 import type { AgentConfig } from "./types.ts";
 
 /** What every agent may use: no effect outside of its own run, or one that the run's records hold. */
-export const BASE_CAPABILITIES = [
+const BASE_CAPABILITIES = [
   "ccos.echo",
   "ccos.math.*",
   "ccos.io.log",

@@ -18,7 +18,6 @@ import {
   optionalAmount,
   optionalBlock,
   optionalFlag,
-  optionalInteger,
   optionalList,
   optionalProse,
   optionalText,
@@ -30,6 +29,7 @@ import {
   word,
   words,
 } from "./decoder.ts";
+import { microvm } from "./microvm-schema.ts";
 import { describeNode } from "./node.ts";
 import {
   type AgentConfig,
@@ -42,7 +42,6 @@ import {
   ISOLATION_MODES,
   type LimitsConfig,
   type MarketplaceConfig,
-  type MicrovmConfig,
   type MountConfig,
   type NetworkConfig,
   type OrchestratorConfig,
@@ -132,66 +131,6 @@ const network: Decoder<NetworkConfig> = block<NetworkConfig>({
       mtls: field("mtls", flag(false)),
       tlsPins: field("tls_pins", list(requiredText)),
       clientCert: field("client-cert", optionalText),
-    }),
-  ),
-});
-
-const expectedHash: Decoder<MicrovmConfig["attestation"]["expectRootfsHash"]> = (
-  node,
-  path,
-  reading,
-) => {
-  if (node?.kind === "keyword" && node.text === "policy-resolved") return { kind: "policy" };
-  const digest = optionalText(node, path, reading);
-  return digest === null ? null : { kind: "digest", text: digest };
-};
-
-const microvm: Decoder<MicrovmConfig> = block<MicrovmConfig>({
-  kernel: field(
-    "kernel",
-    block<MicrovmConfig["kernel"]>({
-      image: field("image", requiredText),
-      cmdline: field("cmdline", requiredText),
-    }),
-  ),
-  rootfs: field(
-    "rootfs",
-    block<MicrovmConfig["rootfs"]>({
-      image: field("image", requiredText),
-      ro: field("ro", flag(true)),
-    }),
-  ),
-  resources: field(
-    "resources",
-    block<MicrovmConfig["resources"]>({
-      vcpus: field("vcpus", integer(1)),
-      memMb: field("mem_mb", integer(256)),
-    }),
-  ),
-  devices: field(
-    "devices",
-    block<MicrovmConfig["devices"]>({
-      nic: field(
-        "nic",
-        block<MicrovmConfig["devices"]["nic"]>({
-          enabled: field("enabled", flag(false)),
-          proxyNs: field("proxy_ns", optionalText),
-        }),
-      ),
-      vsock: field(
-        "vsock",
-        block<MicrovmConfig["devices"]["vsock"]>({
-          enabled: field("enabled", flag(false)),
-          cid: field("cid", optionalInteger),
-        }),
-      ),
-    }),
-  ),
-  attestation: field(
-    "attestation",
-    block<MicrovmConfig["attestation"]>({
-      enabled: field("enabled", flag(false)),
-      expectRootfsHash: field("expect_rootfs_hash", expectedHash),
     }),
   ),
 });

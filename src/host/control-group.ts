@@ -101,10 +101,12 @@ function groupOfVersion1(found: Extract<Hierarchies, { version: 1 }>, name: stri
     usage: () => ({
       outOfMemoryKills: field(join(memory, "memory.oom_control"), /^oom_kill (\d+)$/m),
       memoryBytesPeak: field(join(memory, "memory.max_usage_in_bytes"), /^(\d+)$/m),
-      cpuMs: cpu === null ? null : Math.floor(field(join(cpu, "cpuacct.usage"), /^(\d+)$/m) / 1_000_000),
+      cpuMs:
+        cpu === null ? null : Math.floor(field(join(cpu, "cpuacct.usage"), /^(\d+)$/m) / 1_000_000),
     }),
     pids: () => members(memory),
-    remove: () => [memory, ...(cpu === null ? [] : [cpu])].map(removeIfEmpty).every((removed) => removed),
+    remove: () =>
+      [memory, ...(cpu === null ? [] : [cpu])].map(removeIfEmpty).every((removed) => removed),
   };
 }
 
@@ -124,7 +126,10 @@ function groupOfVersion2(found: Hierarchy, name: string): ControlGroup {
 }
 
 function members(directory: string): readonly number[] {
-  return readOr(join(directory, "cgroup.procs"), "").split("\n").filter((line) => line !== "").map(Number);
+  return readOr(join(directory, "cgroup.procs"), "")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(Number);
 }
 
 /** Groups of supervisors that were killed: their members died with them. A group with members stays. */
@@ -167,12 +172,16 @@ function findHierarchies(): Hierarchies | null {
   // A group with members cannot hand out controllers; a sibling of our own group gets our parent's.
   const parent = join(mount, path, path === "/" ? "." : "..");
   const handedOut = readOr(join(parent, "cgroup.subtree_control"), "").split(/\s+/);
-  return handedOut.includes("memory") ? { version: 2, memory: { parent, own: join(mount, path) } } : null;
+  return handedOut.includes("memory")
+    ? { version: 2, memory: { parent, own: join(mount, path) } }
+    : null;
 }
 
 function version1(mounts: string, own: string, controller: "memory" | "cpuacct"): Hierarchy | null {
   const mount = mountPoint(mounts, new RegExp(`^cgroup \\S+ \\S*\\b${controller}\\b`));
-  const path = new RegExp(`^\\d+:(?:[^:\\n]*,)?${controller}(?:,[^:\\n]*)?:(/.*)$`, "m").exec(own)?.[1];
+  const path = new RegExp(`^\\d+:(?:[^:\\n]*,)?${controller}(?:,[^:\\n]*)?:(/.*)$`, "m").exec(
+    own,
+  )?.[1];
   if (mount === null || path === undefined) return null;
   const directory = join(mount, path);
   return { parent: directory, own: directory };
@@ -182,7 +191,8 @@ function version1(mounts: string, own: string, controller: "memory" | "cpuacct")
 function mountPoint(mountinfo: string, type: RegExp): string | null {
   for (const line of mountinfo.split("\n")) {
     const [left, right] = line.split(" - ");
-    if (left !== undefined && right !== undefined && type.test(right)) return left.split(" ")[4] ?? null;
+    if (left !== undefined && right !== undefined && type.test(right))
+      return left.split(" ")[4] ?? null;
   }
   return null;
 }
@@ -218,5 +228,8 @@ function removeIfEmpty(directory: string): boolean {
 
 function isRefusal(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
-  return code !== undefined && ["EACCES", "EPERM", "EROFS", "ENOENT", "EBUSY", "ENODEV", "EOPNOTSUPP"].includes(code);
+  return (
+    code !== undefined &&
+    ["EACCES", "EPERM", "EROFS", "ENOENT", "EBUSY", "ENODEV", "EOPNOTSUPP"].includes(code)
+  );
 }

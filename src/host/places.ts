@@ -6,7 +6,17 @@
  *
  * @module
  */
-import { chmodSync, chownSync, closeSync, lstatSync, openSync, readlinkSync, readSync, realpathSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 export type Place =
@@ -79,7 +89,10 @@ export function closedToOthers(path: string): string | null {
  */
 export function openSocketTo(path: string, gid: number): string | null {
   const directory = dirname(path);
-  for (const [each, bits] of [[directory, 0o010], [path, 0o060]] as const) {
+  for (const [each, bits] of [
+    [directory, 0o010],
+    [path, 0o060],
+  ] as const) {
     const { mode } = statSync(each);
     if (each === directory && (mode & 0o001) !== 0) continue;
     chownSync(each, statSync(each).uid, gid);

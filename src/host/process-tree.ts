@@ -104,7 +104,10 @@ function residentBytes(pid: number): number {
 
 /** Where the kernel does not let us look (another user's process), the coarser figure stands. */
 function proportionalBytes(pid: number): number {
-  return kibibytes(`/proc/${pid}/smaps_rollup`, /^(?:Pss_Anon|Pss_Shmem):\s+(\d+) kB$/gm) ?? residentBytes(pid);
+  return (
+    kibibytes(`/proc/${pid}/smaps_rollup`, /^(?:Pss_Anon|Pss_Shmem):\s+(\d+) kB$/gm) ??
+    residentBytes(pid)
+  );
 }
 
 function kibibytes(path: string, lines: RegExp): number | null {
@@ -122,5 +125,7 @@ function kibibytes(path: string, lines: RegExp): number | null {
 /** Gone: never there, or dead and only waiting to be reaped. `startTicks` guards against a reused pid. */
 export function isGone(pid: number, startTicks: number): boolean {
   const facts = processFacts(pid);
-  return facts === null || facts.startTicks !== startTicks || facts.state === "Z" || facts.state === "X";
+  return (
+    facts === null || facts.startTicks !== startTicks || facts.state === "Z" || facts.state === "X"
+  );
 }

@@ -67,7 +67,9 @@ let nullDescriptor: number | null = null;
 export async function spawnProcess(request: SpawnRequest): Promise<SpawnedProcess> {
   nullDescriptor ??= openSync("/dev/null", "r+");
   const { descriptors } = request;
-  const surplus = leakedDescriptors().filter((each) => (descriptors[each] ?? "closed") === "closed");
+  const surplus = leakedDescriptors().filter(
+    (each) => (descriptors[each] ?? "closed") === "closed",
+  );
   const { argv } = request;
   const [file, ...rest] = typeof argv === "function" ? argv(surplus) : argv;
   if (file === undefined || !file.startsWith("/")) throw new TypeError("argv[0] is not absolute");
@@ -83,7 +85,11 @@ export async function spawnProcess(request: SpawnRequest): Promise<SpawnedProces
 
 type Stdio = "pipe" | "ignore" | number;
 
-function stdioOf(wanted: readonly Descriptor[], surplus: readonly number[], nowhere: number): Stdio[] {
+function stdioOf(
+  wanted: readonly Descriptor[],
+  surplus: readonly number[],
+  nowhere: number,
+): Stdio[] {
   const stdio: Stdio[] = wanted.map((each) => {
     if (each === "null") return nowhere;
     return each === "closed" ? "ignore" : each;
@@ -191,7 +197,11 @@ function openNameless(): number {
       return openSync(directory, constants.O_RDWR | constants.O_EXCL | O_TMPFILE, 0o600);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === undefined || !["EOPNOTSUPP", "EISDIR", "ENOENT", "EACCES", "EROFS"].includes(code)) throw error;
+      if (
+        code === undefined ||
+        !["EOPNOTSUPP", "EISDIR", "ENOENT", "EACCES", "EROFS"].includes(code)
+      )
+        throw error;
     }
   }
   const path = join(tmpdir(), `ccos-${randomBytes(16).toString("hex")}`);
@@ -215,7 +225,13 @@ export function killPid(pid: number): boolean {
 }
 
 /** Where system programs are, in the order of trust: never a directory of the user's. */
-export const SYSTEM_DIRECTORIES: readonly string[] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"];
+export const SYSTEM_DIRECTORIES: readonly string[] = [
+  "/usr/bin",
+  "/bin",
+  "/usr/sbin",
+  "/sbin",
+  "/usr/local/bin",
+];
 
 /** @returns The first regular executable file of that name, or null. */
 export function findExecutable(name: string, directories: readonly string[]): string | null {

@@ -101,7 +101,10 @@ function usedTwice(): CcosError {
 }
 
 function cancelled(): CcosError {
-  return new CcosError("CANCELLED", { what: "Cannot start the program", why: "the run was cancelled" });
+  return new CcosError("CANCELLED", {
+    what: "Cannot start the program",
+    why: "the run was cancelled",
+  });
 }
 
 /** What is known of one running wall. */
@@ -119,11 +122,17 @@ interface Watch {
   exited: boolean;
 }
 
-async function launch(plan: LaunchPlan, limits: SandboxLimits, signal: AbortSignal): Promise<Launched> {
+async function launch(
+  plan: LaunchPlan,
+  limits: SandboxLimits,
+  signal: AbortSignal,
+): Promise<Launched> {
   const watch = await begin(plan, limits);
   const { process } = watch;
   const stop = (reason: Reason): void => void endWall(watch, reason);
-  const output = capOutput(process.readable(1), process.readable(2), limits.outputBytes, () => stop("output"));
+  const output = capOutput(process.readable(1), process.readable(2), limits.outputBytes, () =>
+    stop("output"),
+  );
   const onAbort = (): void => stop("cancelled");
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
@@ -146,7 +155,8 @@ async function launch(plan: LaunchPlan, limits: SandboxLimits, signal: AbortSign
 
 /** Make the control group, spawn in it, let go on. On failure nothing is left. */
 async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
-  const group = plan.start === null ? null : createControlGroup(limits.memoryBytes + GROUP_BYTES_OWN);
+  const group =
+    plan.start === null ? null : createControlGroup(limits.memoryBytes + GROUP_BYTES_OWN);
   let process: SpawnedProcess;
   try {
     const spawning = (): Promise<SpawnedProcess> => spawnProcess(requestOf(plan));
@@ -250,27 +260,37 @@ async function endWall(watch: Watch, reason: Reason): Promise<void> {
   if (watch.exited) return;
   const inner = init?.pid() ?? null;
   // The first process reaps the wall's process 1 when it is given the time.
-  if (inner !== null && killPid(inner)) await Promise.race([watch.process.exited, pause(REAP_MS_MAX)]);
+  if (inner !== null && killPid(inner))
+    await Promise.race([watch.process.exited, pause(REAP_MS_MAX)]);
   watch.process.kill("SIGKILL");
 }
 
-const OUT_OF_MEMORY_SIGNALS: readonly string[] = ["SIGABRT", "SIGTRAP", "SIGILL", "SIGSEGV", "SIGBUS"];
+const OUT_OF_MEMORY_SIGNALS: readonly string[] = [
+  "SIGABRT",
+  "SIGTRAP",
+  "SIGILL",
+  "SIGSEGV",
+  "SIGBUS",
+];
 
 /** @throws {CcosError} `PROVIDER_CRASHED` when the wall never stood. */
 function classify(watch: Watch, end: ProcessEnd, output: CappedOutput): Ending {
   const { limits, reason } = watch;
   if (output.isOver()) return { kind: "killed", by: "output" };
   const own = watch.plan.endingOf(end);
-  if (reason !== null && (own === null || signalOf(own) === "SIGKILL")) return { kind: "killed", by: reason };
+  if (reason !== null && (own === null || signalOf(own) === "SIGKILL"))
+    return { kind: "killed", by: reason };
   if (own === null) throw crashed(output.complaint());
   if (watch.outOfMemory) return { kind: "killed", by: "memory" };
   const signal = signalOf(own);
   if (signal === null) return own;
   const cpuSpent = watch.cpuMs >= limits.cpuMs / 2;
-  if ((signal === "SIGXCPU" || signal === "SIGKILL") && cpuSpent) return { kind: "killed", by: "cpu" };
+  if ((signal === "SIGXCPU" || signal === "SIGKILL") && cpuSpent)
+    return { kind: "killed", by: "cpu" };
   const memorySpent = watch.memoryBytesPeak >= limits.memoryBytes * 0.6;
   // A runtime that is refused memory ends itself; how much it had is the host's figure.
-  if (OUT_OF_MEMORY_SIGNALS.includes(signal) && memorySpent) return { kind: "killed", by: "memory" };
+  if (OUT_OF_MEMORY_SIGNALS.includes(signal) && memorySpent)
+    return { kind: "killed", by: "memory" };
   return { kind: "signaled", signal };
 }
 

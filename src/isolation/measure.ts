@@ -29,8 +29,10 @@ export interface MeasureContext {
   /** Canary files are laid below it. */
   readonly stateDir: string;
   readonly nodePath: string;
-  /** Absent: until MEASURE_MS are over. Aborted: what did not run yet is `not-measured`. */
+  /** Absent: never cancelled. Aborted: what did not run yet is `not-measured`. */
   readonly signal?: AbortSignal;
+  /** Wall clock of it all, milliseconds; absent: MEASURE_MS. What did not run by then is `not-measured`. */
+  readonly timeoutMs?: number;
   /** Argument vector of measure-supervisor; absent: the one beside this code. */
   readonly supervisor?: readonly string[];
 }
@@ -59,7 +61,7 @@ export async function measureFully(
   provider: IsolationProvider,
   context: MeasureContext,
 ): Promise<ProviderMeasurements> {
-  const deadline = AbortSignal.timeout(MEASURE_MS);
+  const deadline = AbortSignal.timeout(context.timeoutMs ?? MEASURE_MS);
   const signal =
     context.signal === undefined ? deadline : AbortSignal.any([context.signal, deadline]);
   const supervisor = context.supervisor ?? ownSupervisor(context.nodePath);

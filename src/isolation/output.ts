@@ -60,7 +60,11 @@ interface Pump {
   finish(): Promise<void>;
 }
 
-function pump(source: Readable | null, keep: (bytes: number) => number, saw: (chunk: Buffer) => void): Pump {
+function pump(
+  source: Readable | null,
+  keep: (bytes: number) => number,
+  saw: (chunk: Buffer) => void,
+): Pump {
   const stream = new PassThrough();
   if (source === null) {
     stream.end();
@@ -95,6 +99,9 @@ function pump(source: Readable | null, keep: (bytes: number) => number, saw: (ch
 }
 
 function oneLine(bytes: Buffer): string {
-  const text = bytes.toString("utf8").replaceAll(/[^\x20-\x7e]+/g, " ").trim();
+  const text = bytes
+    .toString("utf8")
+    .replaceAll(/[^\x20-\x7e]+/g, " ")
+    .trim();
   return text.slice(0, 300);
 }

@@ -35,7 +35,10 @@ export interface ProbeQuestion {
 }
 
 /** Runs `true` inside a real wall. Never throws: what fails is named in the answer. */
-export async function probeBy(open: IsolationProvider["open"], question: ProbeQuestion): Promise<Probe> {
+export async function probeBy(
+  open: IsolationProvider["open"],
+  question: ProbeQuestion,
+): Promise<Probe> {
   try {
     const [version, complaint] = await Promise.all([versionOf(question), raiseOnce(open)]);
     if (complaint === null) return { kind: "ready", version };

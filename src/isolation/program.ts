@@ -17,7 +17,11 @@ import { type Layout, NODE_INSIDE, SEARCH_PATH } from "./staging.ts";
  * @returns argv with an absolute first word. The guest's file must already be in the layout.
  * @throws {CcosError} `INPUT_NOT_FOUND` when the command is not visible inside.
  */
-export function programArgv(program: SandboxProgram, layout: Layout, limits: SandboxLimits): readonly string[] {
+export function programArgv(
+  program: SandboxProgram,
+  layout: Layout,
+  limits: SandboxLimits,
+): readonly string[] {
   if (program.kind === "rtfs") return guestArgv(program, NODE_INSIDE, limits);
   const [command = "", ...rest] = program.argv;
   if (program.argv.some((word) => word.includes("\0"))) {
@@ -53,12 +57,15 @@ function commandInside(command: string, layout: Layout): string {
   throw notFound(command, `it is in none of ${search.join(":")} inside the wall`);
 }
 
-type Visible = { readonly kind: "host"; readonly source: string } | { readonly kind: "data"; readonly head: Uint8Array };
+type Visible =
+  | { readonly kind: "host"; readonly source: string }
+  | { readonly kind: "data"; readonly head: Uint8Array };
 
 /** What a path inside leads to, or null. */
 function visible(path: string, layout: Layout): Visible | null {
   const file = layout.files.find((each) => each.path === path);
-  if (file !== undefined) return file.executable ? { kind: "data", head: file.content.subarray(0, 256) } : null;
+  if (file !== undefined)
+    return file.executable ? { kind: "data", head: file.content.subarray(0, 256) } : null;
   const outside = outsideOf(path, layout);
   const source = outside === null ? null : realPath(outside);
   if (source === null || !isShown(source, layout)) return null;
@@ -68,7 +75,8 @@ function visible(path: string, layout: Layout): Visible | null {
 
 function outsideOf(path: string, layout: Layout): string | null {
   const linked = layout.links.find((link) => path.startsWith(`${link.path}/`));
-  const inside = linked === undefined ? path : posix.join("/", linked.to, path.slice(linked.path.length));
+  const inside =
+    linked === undefined ? path : posix.join("/", linked.to, path.slice(linked.path.length));
   for (const { source, target } of [...layout.shown, ...layout.binds]) {
     if (inside === target) return source;
     if (inside.startsWith(`${target}/`)) return posix.join(source, inside.slice(target.length));

@@ -183,8 +183,16 @@ function assemble(arch: SeccompArch, sockets: SeccompOptions["sockets"]): readon
     asm.instructions.push(...body.instructions);
   }
   const plain = [...ALLOWED_CALLS.keys()].filter((name) => !ARGUMENT_RULES.has(name));
-  returnForCalls(asm, plain.map((name) => callNumber(arch, name)), ALLOW);
-  returnForCalls(asm, [...DENIED_CALLS.keys()].map((name) => callNumber(arch, name)), EPERM);
+  returnForCalls(
+    asm,
+    plain.map((name) => callNumber(arch, name)),
+    ALLOW,
+  );
+  returnForCalls(
+    asm,
+    [...DENIED_CALLS.keys()].map((name) => callNumber(arch, name)),
+    EPERM,
+  );
   asm.return(ENOSYS);
   return asm.instructions;
 }

@@ -32,7 +32,8 @@ export async function selectProvider(
   selection: Selection,
 ): Promise<IsolationProvider> {
   const least = MODE_STRENGTH.get(selection.mode);
-  if (least === undefined) throw unavailable(selection, [`no wall is called "${selection.mode}"`], []);
+  if (least === undefined)
+    throw unavailable(selection, [`no wall is called "${selection.mode}"`], []);
   const reasons: string[] = [];
   const hints: string[] = [];
   for (const provider of [...providers].sort((left, right) => right.strength - left.strength)) {
@@ -45,17 +46,29 @@ export async function selectProvider(
   throw unavailable(selection, reasons, hints);
 }
 
-function unfitness(provider: IsolationProvider, selection: Selection, least: number): string | null {
+function unfitness(
+  provider: IsolationProvider,
+  selection: Selection,
+  least: number,
+): string | null {
   if (provider.strength < least) return `is weaker than "${selection.mode}"`;
   if (!provider.runs.has(selection.kind)) return `does not run ${selection.kind} programs`;
-  if (selection.sockets && !provider.sockets) return "cannot grant sockets without granting the network";
+  if (selection.sockets && !provider.sockets)
+    return "cannot grant sockets without granting the network";
   return null;
 }
 
-function unavailable({ kind, mode }: Selection, reasons: readonly string[], hints: readonly string[]): CcosError {
+function unavailable(
+  { kind, mode }: Selection,
+  reasons: readonly string[],
+  hints: readonly string[],
+): CcosError {
   return new CcosError("ISOLATION_UNAVAILABLE", {
     what: `Cannot find a wall of at least "${mode}" for ${kind === "rtfs" ? "this plan" : "this program"}`,
     why: reasons.length === 0 ? "no wall was named" : reasons.join("; "),
-    fix: hints.length === 0 ? "Run `ccos doctor`, or ask for a lesser :isolation :mode" : hints.join("; "),
+    fix:
+      hints.length === 0
+        ? "Run `ccos doctor`, or ask for a lesser :isolation :mode"
+        : hints.join("; "),
   });
 }

@@ -9,7 +9,13 @@
  * @module
  */
 import { CcosError } from "../foundation/errors.ts";
-import { closedToOthers, openSocketTo, placeAt, realPath, storedExecutable } from "../host/index.ts";
+import {
+  closedToOthers,
+  openSocketTo,
+  placeAt,
+  realPath,
+  storedExecutable,
+} from "../host/index.ts";
 import type { SandboxFile, SandboxSpec } from "./provider.ts";
 
 /** A host path shown read-only. */
@@ -58,7 +64,9 @@ const SHARED_ETC = [
   "/etc/pki/ca-trust/extracted",
 ];
 const SYSTEM_DIRECTORIES = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
-const MASKED = ["cmdline", "config.gz", "keys", "kallsyms", "modules"].map((name) => `/proc/${name}`);
+const MASKED = ["cmdline", "config.gz", "keys", "kallsyms", "modules"].map(
+  (name) => `/proc/${name}`,
+);
 
 type SystemLayout = Pick<Layout, "shown" | "links" | "masked">;
 let system: SystemLayout | null = null;
@@ -95,7 +103,10 @@ export async function layWall(
     shown: [...host.shown, { source: node, target: NODE_INSIDE }],
     links: host.links,
     files: [...ETC_FILES, ...spec.files],
-    binds: spec.binds.map((bind) => ({ source: reachableSource(bind, user?.gid), target: bind.target })),
+    binds: spec.binds.map((bind) => ({
+      source: reachableSource(bind, user?.gid),
+      target: bind.target,
+    })),
     masked: host.masked,
     environment: environmentOf(spec.environment),
   };
@@ -134,16 +145,25 @@ const TARGET = /^\/(?:ccos|work|mnt)(?:\/[A-Za-z0-9._@+-]{1,100}){1,8}$/;
 
 /** Every target is a plain path of its own: none twice, none inside another, none over our Node. */
 function checkTargets(spec: SandboxSpec): void {
-  const targets = [...spec.files.map((file) => file.path), ...spec.binds.map((bind) => bind.target)];
+  const targets = [
+    ...spec.files.map((file) => file.path),
+    ...spec.binds.map((bind) => bind.target),
+  ];
   const all = [NODE_INSIDE, ...targets].sort();
   for (const target of targets) {
     if (!TARGET.test(target) || /\/\.{1,2}(?:\/|$)/.test(target)) {
-      throw refused(`Cannot put anything at "${target}"`, "it is not a plain path below /ccos, /work or /mnt");
+      throw refused(
+        `Cannot put anything at "${target}"`,
+        "it is not a plain path below /ccos, /work or /mnt",
+      );
     }
   }
   for (const [index, target] of all.entries()) {
-    const within = all.slice(0, index).find((other) => target === other || target.startsWith(`${other}/`));
-    if (within !== undefined) throw refused(`Cannot put anything at "${target}"`, `"${within}" is there`);
+    const within = all
+      .slice(0, index)
+      .find((other) => target === other || target.startsWith(`${other}/`));
+    if (within !== undefined)
+      throw refused(`Cannot put anything at "${target}"`, `"${within}" is there`);
   }
 }
 
@@ -160,10 +180,16 @@ function environmentOf(own: Readonly<Record<string, string>>): ReadonlyMap<strin
   let bytes = 0;
   for (const [name, value] of Object.entries(own)) {
     if (!/^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name) || value.includes("\0")) {
-      throw refused(`Cannot set the variable "${name}"`, "its name or value is not one of an environment");
+      throw refused(
+        `Cannot set the variable "${name}"`,
+        "its name or value is not one of an environment",
+      );
     }
     if (STEERING.test(name)) {
-      throw refused(`Cannot set the variable "${name}"`, "it would steer the launcher that limits the program");
+      throw refused(
+        `Cannot set the variable "${name}"`,
+        "it would steer the launcher that limits the program",
+      );
     }
     bytes += name.length + Buffer.byteLength(value) + 2;
     variables.set(name, value);

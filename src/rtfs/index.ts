@@ -38,3 +38,14 @@ export {
   WholeFloat,
 } from "./values/value.ts";
 export { fromWire, toWire } from "./wire.ts";
+export type { Host } from "./eval/machine.ts";
+export {
+  type CompileOptions,
+  compileProgram,
+  type Outcome,
+  outlinePlan,
+  type Program,
+  type RunOptions,
+  runProgram,
+} from "./program.ts";
+export type { CallSite, PlanOutline, StepOutline } from "./analysis/outline.ts";

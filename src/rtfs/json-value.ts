@@ -87,7 +87,8 @@ function objectOf(map: MapValue, depthLeft: number): JsonValue {
   const object = Object.create(null) as Record<string, JsonValue>;
   for (const [key, value] of map.entries()) {
     const name = jsonKey(key);
-    if (Object.hasOwn(object, name)) throw jsonError(`the key ${JSON.stringify(name)} stands twice`);
+    if (Object.hasOwn(object, name))
+      throw jsonError(`the key ${JSON.stringify(name)} stands twice`);
     object[name] = toJson(value, depthLeft - 1);
   }
   return object;

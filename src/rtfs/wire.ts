@@ -53,12 +53,16 @@ function encode(value: Value, depth: number): JsonValue {
     throw new RtfsError("LimitExceeded", `A value nests deeper than ${WIRE_DEPTH_MAX}`);
   }
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
-  if (typeof value === "number") return Number.isFinite(value) ? value : tagged("float", floatText(value));
+  if (typeof value === "number")
+    return Number.isFinite(value) ? value : tagged("float", floatText(value));
   if (typeof value === "bigint") return tagged("int", String(value));
   if (value instanceof Vector) return value.items.map((item) => encode(item, depth + 1));
   if (value instanceof MapValue) return tagged("map", encodePairs(value, depth));
   if (value instanceof List) {
-    return tagged("list", value.items.map((item) => encode(item, depth + 1)));
+    return tagged(
+      "list",
+      value.items.map((item) => encode(item, depth + 1)),
+    );
   }
   return encodeAtom(value, depth);
 }
@@ -83,7 +87,10 @@ function tagged(tag: string, content: JsonValue): JsonValue {
 }
 
 function encodePairs(map: MapValue, depth: number): JsonValue {
-  return Array.from(map.entries(), ([key, value]) => [encode(key, depth + 1), encode(value, depth + 1)]);
+  return Array.from(map.entries(), ([key, value]) => [
+    encode(key, depth + 1),
+    encode(value, depth + 1),
+  ]);
 }
 
 function floatText(value: number): string {
@@ -217,5 +224,9 @@ function decodeError(json: JsonValue, depthLeft: number): ErrorValue {
     return refuse("a wire error is kind, message and payload");
   }
   const [kind, message, payload] = json as readonly JsonValue[];
-  return new ErrorValue(decodeText(kind), decodeText(message), decodePairs(payload ?? null, depthLeft));
+  return new ErrorValue(
+    decodeText(kind),
+    decodeText(message),
+    decodePairs(payload ?? null, depthLeft),
+  );
 }

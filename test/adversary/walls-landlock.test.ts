@@ -16,7 +16,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { openCanaries, processesNaming } from "../../src/host/index.ts";
 import { targetsOf } from "../../src/isolation/escapes/attack.ts";
 import { perlAttack } from "../../src/isolation/escapes/attack-perl.ts";
-import { LANDLOCK_PROBE, LANDLOCK_SCRIPT } from "../../src/isolation/providers/landlock-script.ts";
+import { LANDLOCK_PROBE, LANDLOCK_SCRIPT } from "../../src/isolation/landlock/script.ts";
 import { hostSeccompArch, seccompFilter } from "../../src/isolation/seccomp.ts";
 
 const ASK = "my $abi = syscall(444, 0, 0, 1);";
@@ -56,14 +56,15 @@ function raise(argv: readonly string[], abi: number): Raised {
     "env=PATH=/usr/bin:/bin",
     ...argv.map((word) => `arg=${word}`),
   ];
-  (child.stdio[4] as Writable).end(told.map((record) => `${record}\0`).join(""));
+  const pipes = child.stdio as readonly unknown[];
+  (pipes[4] as Writable).end(told.map((record) => `${record}\0`).join(""));
   const end = new Promise<{ status: number | null; signal: string | null }>((resolve) => {
     child.on("exit", (status, signal) => resolve({ status, signal }));
   });
   return {
     pid: child.pid ?? -1,
     out: textOf(child.stdout),
-    answer: textOf(child.stdio[5] as Readable),
+    answer: textOf(pipes[5] as Readable),
     end,
   };
 }

@@ -37,7 +37,12 @@ function verdicts(measurements: readonly Measurement[]): Record<string, string> 
 
 describe("measureProvider", () => {
   test("finds no guarantee held by a wall that holds nothing", async () => {
-    const context = { stateDir, nodePath: node.path, supervisor: [process.execPath, SUPERVISOR] };
+    const context = {
+      stateDir,
+      nodePath: node.path,
+      supervisor: [process.execPath, SUPERVISOR],
+      timeoutMs: 50_000,
+    };
     const found = verdicts(await measureProvider(noWall(node.path, stateDir), context));
     expect(found).toEqual(Object.fromEntries(GUARANTEES.map((each) => [each, "not-held"])));
   }, 60_000);

@@ -20,7 +20,7 @@ import type {
   Session,
 } from "../../src/isolation/provider.ts";
 
-const DEADLINE_MS = 8_000;
+const DEADLINE_MS = 30_000;
 
 /**
  * @param nodePath - A Node that `nobody` may run.

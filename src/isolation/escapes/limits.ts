@@ -57,7 +57,7 @@ export function limitTrials(runsExternal: boolean): readonly Trial[] {
 function perlTrials(): readonly Trial[] {
   const amount = 3 * PERL_MEMORY_BYTES;
   const spin = perlProgram({ mode: "spin", seconds: SPIN_MS / 1_000, marker: "spin" });
-  const sleep = perlProgram({ mode: "sleep", seconds: 20, marker: "sleep" });
+  const sleep = perlProgram({ mode: "sleep", seconds: 4, marker: "sleep" });
   return [
     trial(
       "wall-clock",
@@ -89,7 +89,7 @@ function perlTrials(): readonly Trial[] {
 }
 
 function nodeTrials(): readonly Trial[] {
-  const sleep = nodeProgram({ mode: "sleep", ms: 20_000 });
+  const sleep = nodeProgram({ mode: "sleep", ms: 4_000 });
   const spin = nodeProgram({ mode: "spin", ms: SPIN_MS });
   const children = nodeProgram({ mode: "children", count: FORKS });
   return [

@@ -25,7 +25,13 @@ import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits, limitedArgv } from "../limits.ts";
 import { probeBy } from "../probing.ts";
 import { programArgv } from "../program.ts";
-import type { IsolationProvider, Probe, SandboxProgram, SandboxSpec, Session } from "../provider.ts";
+import type {
+  IsolationProvider,
+  Probe,
+  SandboxProgram,
+  SandboxSpec,
+  Session,
+} from "../provider.ts";
 import { hostSeccompArch, seccompFilter } from "../seccomp.ts";
 import { type Layout, layWall, scratchBytes, UID_INSIDE } from "../staging.ts";
 
@@ -37,7 +43,8 @@ const SECCOMP_FD = 6;
 const FILES_FD = 7;
 /** bubblewrap's process 1 inside the wall. */
 const OWN_PROCESSES = 1;
-const HINT = "Install bubblewrap 0.8 or newer: `apt install bubblewrap` or `dnf install bubblewrap`";
+const HINT =
+  "Install bubblewrap 0.8 or newer: `apt install bubblewrap` or `dnf install bubblewrap`";
 
 interface Tools {
   readonly bwrap: string;
@@ -82,7 +89,11 @@ async function probe(open: IsolationProvider["open"]): Promise<Probe> {
     ];
     return { kind: "missing", what, hint: HINT };
   }
-  return await probeBy(open, { argv: [tools.bwrap, "--version"], pattern: /^bubblewrap (\S+)/, hint: HINT });
+  return await probeBy(open, {
+    argv: [tools.bwrap, "--version"],
+    pattern: /^bubblewrap (\S+)/,
+    hint: HINT,
+  });
 }
 
 interface Raising {
@@ -90,7 +101,11 @@ interface Raising {
   readonly nodePath: string;
 }
 
-async function planOf(program: SandboxProgram, spec: SandboxSpec, { tools, nodePath }: Raising): Promise<LaunchPlan> {
+async function planOf(
+  program: SandboxProgram,
+  spec: SandboxSpec,
+  { tools, nodePath }: Raising,
+): Promise<LaunchPlan> {
   const lease = currentUser().uid === 0 ? await leaseUser() : null;
   try {
     const user = lease === null ? undefined : { uid: lease.uid, gid: lease.uid };
@@ -171,7 +186,16 @@ function wallOptions(layout: Layout, spec: SandboxSpec): readonly string[] {
     ...["--proc", "/proc", ...layout.masked.flatMap((path) => ["--ro-bind", "/dev/null", path])],
     ...["--remount-ro", "/proc", "--dev", "/dev", "--size", scratch, "--perms", "1777"],
     ...["--tmpfs", "/dev/shm", "--remount-ro", "/dev", "--size", scratch, "--perms", "1777"],
-    ...["--tmpfs", "/tmp", "--size", String(spec.limits.diskBytes), "--perms", "0700", "--tmpfs", "/work"],
+    ...[
+      "--tmpfs",
+      "/tmp",
+      "--size",
+      String(spec.limits.diskBytes),
+      "--perms",
+      "0700",
+      "--tmpfs",
+      "/work",
+    ],
     ...["--dir", "/ccos", "--dir", "/run"],
     ...layout.shown.slice(-1).flatMap(({ source, target }) => ["--ro-bind", source, target]),
     ...layout.files.flatMap(({ path, executable }, index) => [

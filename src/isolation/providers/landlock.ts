@@ -1,7 +1,7 @@
 /**
  * Walls for a host without user namespaces: Landlock, seccomp and no_new_privs, raised by perl.
  *
- * Read in this order: createLandlock, probe, checkSpec; then landlock-plan.ts and landlock-script.ts. The program sees the host's own /usr and a
+ * Read in this order: createLandlock, probe, checkSpec; then landlock/plan.ts and landlock/script.ts. The program sees the host's own /usr and a
  * private directory with its files, both read-only; there is no directory it may write, so that the disk
  * limit holds. It has no socket of any kind. What this wall cannot hold is refused: sockets (no network
  * namespace to keep them in) and binds (no mount namespace). File names and sizes outside stay visible
@@ -14,8 +14,8 @@ import { findExecutable, SYSTEM_DIRECTORIES, spawnProcess } from "../../host/ind
 import { openSession } from "../launch.ts";
 import { checkLimits } from "../limits.ts";
 import type { IsolationProvider, Probe, SandboxLimits, SandboxSpec } from "../provider.ts";
-import { prepareLandlock, tinyLandlock } from "./landlock-plan.ts";
-import { LANDLOCK_PROBE } from "./landlock-script.ts";
+import { prepareLandlock, tinyLandlock } from "../landlock/plan.ts";
+import { LANDLOCK_PROBE } from "../landlock/script.ts";
 
 /** @param nodePath - The Node that runs guests. */
 export function createLandlock(nodePath: string): IsolationProvider {

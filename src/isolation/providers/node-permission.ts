@@ -144,10 +144,9 @@ async function planOf(
  * count of processes would be everybody's: the permission model alone refuses children there.
  */
 function limiter(limits: SandboxLimits, isAlone: boolean): readonly string[] {
-  const [setpriv, prlimit] = ["setpriv", "prlimit"].map((name) =>
-    findExecutable(name, SYSTEM_DIRECTORIES),
-  );
-  if (setpriv == null || prlimit == null) throw refused("limits, without util-linux,");
+  const setpriv = findExecutable("setpriv", SYSTEM_DIRECTORIES);
+  const prlimit = findExecutable("prlimit", SYSTEM_DIRECTORIES);
+  if (setpriv === null || prlimit === null) throw refused("limits, without util-linux,");
   const limited = limitedArgv({ prlimit, limits, ownProcesses: 0 });
   return [
     setpriv,

@@ -56,8 +56,9 @@ my $init = fork; defined $init or fail("fork");
 if ($init) {
   close $ready; close $tell;
   open(my $told, ">&=", 5) or fail("status");
-  syswrite $told, "pid $init\n"; syswrite $go, "g";
-  let_go(5, fileno $result);
+  # before process 1 takes this mount namespace to another root
+  let_go(5, fileno $result, fileno $go);
+  syswrite $told, "pid $init\n"; syswrite $go, "g"; close $go;
   sysread $result, my $status, 16;
   waitpid $init, 0;
   syswrite $told, "end $status\n" if defined $status && $status =~ /^\d+$/;

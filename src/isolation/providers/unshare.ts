@@ -82,7 +82,11 @@ interface Raising {
   readonly nodePath: string;
 }
 
-async function planOf(program: SandboxProgram, spec: SandboxSpec, { perl, nodePath }: Raising): Promise<LaunchPlan> {
+async function planOf(
+  program: SandboxProgram,
+  spec: SandboxSpec,
+  { perl, nodePath }: Raising,
+): Promise<LaunchPlan> {
   const lease = currentUser().uid === 0 ? await leaseUser() : null;
   try {
     const user = lease === null ? undefined : { uid: lease.uid, gid: lease.uid };
@@ -138,9 +142,16 @@ function launchPlan({ perl, command, layout, spec, channel, user, lease }: Plann
 
 type DescriptionRecord = readonly [name: string, ...fields: string[]];
 
-function description(command: readonly string[], layout: Layout, spec: SandboxSpec): readonly DescriptionRecord[] {
+function description(
+  command: readonly string[],
+  layout: Layout,
+  spec: SandboxSpec,
+): readonly DescriptionRecord[] {
   const { limits } = spec;
-  const storeBytes = layout.files.reduce((total, file) => total + file.content.length + 4_096, STORE_BYTES_SPARE);
+  const storeBytes = layout.files.reduce(
+    (total, file) => total + file.content.length + 4_096,
+    STORE_BYTES_SPARE,
+  );
   return [
     ["parent", String(process.pid)],
     ["uid", String(UID_INSIDE)],
@@ -151,7 +162,9 @@ function description(command: readonly string[], layout: Layout, spec: SandboxSp
     ...layout.links.map(({ path, to }): DescriptionRecord => ["link", path, to]),
     ...layout.shown.map(({ source, target }): DescriptionRecord => ["show", source, target]),
     ...layout.masked.map((path): DescriptionRecord => ["mask", path]),
-    ...layout.files.map(({ path, executable }): DescriptionRecord => ["file", path, executable ? "0555" : "0444"]),
+    ...layout.files.map(
+      ({ path, executable }): DescriptionRecord => ["file", path, executable ? "0555" : "0444"],
+    ),
     ...layout.binds.map(({ source, target }): DescriptionRecord => ["bind", source, target]),
     ...[...layout.environment].map(([name, value]): DescriptionRecord => ["env", name, value]),
     ["argv", ...command],
@@ -160,7 +173,15 @@ function description(command: readonly string[], layout: Layout, spec: SandboxSp
 }
 
 /** By the kernel's numbers, which x64 and arm64 share. */
-const RLIMIT = { cpu: 0, fileBytes: 1, data: 2, stack: 3, core: 4, processes: 6, descriptors: 7 } as const;
+const RLIMIT = {
+  cpu: 0,
+  fileBytes: 1,
+  data: 2,
+  stack: 3,
+  core: 4,
+  processes: 6,
+  descriptors: 7,
+} as const;
 
 function limitRecords(limits: SandboxLimits): readonly DescriptionRecord[] {
   const { cpuSeconds, dataBytes, fileBytes, stackBytes, descriptorsMax } = kernelLimits(limits);
@@ -182,7 +203,11 @@ function limitRecords(limits: SandboxLimits): readonly DescriptionRecord[] {
 }
 
 function encodeRecords(records: readonly DescriptionRecord[]): string {
-  return records.map(([name, ...fields]) => [name, fields.length, ...fields].map((word) => `${word}\0`).join("")).join("");
+  return records
+    .map(([name, ...fields]) =>
+      [name, fields.length, ...fields].map((word) => `${word}\0`).join(""),
+    )
+    .join("");
 }
 
 interface StatusReader {

@@ -9,7 +9,12 @@
  */
 import type { SourceSpan } from "../../foundation/source-span.ts";
 import { err, ok, type Result } from "../../foundation/result.ts";
-import { type Diagnostic, type DiagnosticMore, DIAGNOSTICS_MAX, diagnostic } from "../diagnostic.ts";
+import {
+  type Diagnostic,
+  type DiagnosticMore,
+  DIAGNOSTICS_MAX,
+  diagnostic,
+} from "../diagnostic.ts";
 import { type Form, formToValue, keyOf, type ListForm, type MapForm } from "../syntax/form.ts";
 import { compileTypeForm, type TypeValidator } from "../types/compile-type.ts";
 import type { MapKey } from "../values/value.ts";

@@ -29,7 +29,9 @@ interface Step extends Annotated {
 function targetsAt(forms: readonly Form[], index: number): Step[] {
   const target = forms[index]!;
   if (target.kind !== "symbol") {
-    return target.kind === "vector" || target.kind === "map" ? [{ target, type: null, next: index + 1 }] : [];
+    return target.kind === "vector" || target.kind === "map"
+      ? [{ target, type: null, next: index + 1 }]
+      : [];
   }
   const joined = splitName(target);
   if (joined !== null) return joinedSteps(joined, forms, index);
@@ -76,7 +78,8 @@ function clip(span: SourceSpan, from: number, to?: number): SourceSpan {
 /** `[pattern type? value …]`; null when the forms cannot be read so. */
 export function parseBindings(forms: readonly Form[]): readonly AnnotatedValue[] | null {
   const choice: (AnnotatedValue & { readonly next: number })[] = new Array(forms.length);
-  const isParsable = (index: number): boolean => index === forms.length || choice[index] !== undefined;
+  const isParsable = (index: number): boolean =>
+    index === forms.length || choice[index] !== undefined;
   for (let index = forms.length - 1; index >= 0; index--) {
     const step = targetsAt(forms, index).find(
       ({ next }) => next < forms.length && isParsable(next + 1),
@@ -104,7 +107,10 @@ export function parseParameters(forms: readonly Form[]): readonly Annotated[] | 
 }
 
 /** The return type after a parameter vector, and the body that follows it. */
-export function takeReturnType(forms: readonly Form[]): { type: Form | null; body: readonly Form[] } {
+export function takeReturnType(forms: readonly Form[]): {
+  type: Form | null;
+  body: readonly Form[];
+} {
   const [first, second] = forms;
   if (first?.kind === "symbol" && first.name === ":" && second !== undefined && forms.length > 2) {
     return { type: second, body: forms.slice(2) };

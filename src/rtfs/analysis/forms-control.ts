@@ -51,7 +51,10 @@ export const tryForm: SpecialForm = (analyser, form, context) => {
   let finalizer: Node | null = null;
   for (const handler of handlers) {
     if (!isHandler(handler) || finalizer !== null) {
-      return analyser.problem(handler.span, "Only `catch` clauses and one last `finally` may follow");
+      return analyser.problem(
+        handler.span,
+        "Only `catch` clauses and one last `finally` may follow",
+      );
     }
     const list = handler as ListForm;
     if (headName(handler) === "finally") finalizer = analyser.sequence(list.items.slice(1), inner);
@@ -72,20 +75,32 @@ function readCatch(analyser: Analyser, form: ListForm, context: Context): CatchC
   const target = isTyped ? second : first;
   const isNamed = first?.kind === "symbol" || (isTyped && first?.kind === "keyword");
   if (second === undefined || target?.kind !== "symbol" || !isNamed) {
-    const body = analyser.problem(form.span, "`catch` is (catch Type name body…) or (catch name body…)");
+    const body = analyser.problem(
+      form.span,
+      "`catch` is (catch Type name body…) or (catch name body…)",
+    );
     return { type: null, slot: 0, body };
   }
   const { slot } = bindName(inner.block, target.name);
   const body = analyser.sequence(isTyped ? rest : form.items.slice(2), inner);
   if (!isTyped) return { type: null, slot, body };
-  return { type: first!.kind === "keyword" ? `:${first!.name}` : (first as { name: string }).name, slot, body };
+  return {
+    type: first!.kind === "keyword" ? `:${first!.name}` : (first as { name: string }).name,
+    slot,
+    body,
+  };
 }
 
 /** `(for [x xs y ys] body)`: rightmost fastest, a vector of the results. */
 export const forForm: SpecialForm = (analyser, form, context) => {
   const [, bindings, bodyForm] = form.items;
   const pairs = bindings?.kind === "vector" ? bindings.items : [];
-  if (bodyForm === undefined || form.items.length > 3 || pairs.length === 0 || pairs.length % 2 === 1) {
+  if (
+    bodyForm === undefined ||
+    form.items.length > 3 ||
+    pairs.length === 0 ||
+    pairs.length % 2 === 1
+  ) {
     return analyser.problem(form.span, "`for` is (for [name collection …] body)");
   }
   const { scope, inner } = turnContext(context);

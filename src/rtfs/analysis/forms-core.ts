@@ -96,7 +96,11 @@ export function conditionalLet(isWhen: boolean): SpecialForm {
     const [, binding, ...rest] = form.items;
     const [target, value] = binding?.kind === "vector" ? binding.items : [];
     const isShaped = binding?.kind === "vector" && binding.items.length === 2;
-    if (!isShaped || target?.kind !== "symbol" || (!isWhen && (rest.length < 1 || rest.length > 2))) {
+    if (
+      !isShaped ||
+      target?.kind !== "symbol" ||
+      (!isWhen && (rest.length < 1 || rest.length > 2))
+    ) {
       return analyser.problem(form.span, "This form needs [name expression] and its branches");
     }
     const bound = analyser.form(value!, argumentContext(context));
@@ -108,7 +112,8 @@ export function conditionalLet(isWhen: boolean): SpecialForm {
       op: "if",
       test: { op: "set", slot: local.slot, value: bound },
       then: isWhen ? analyser.sequence(rest, branch) : analyser.form(rest[0]!, branch),
-      otherwise: rest[1] === undefined || isWhen ? NIL : analyser.form(rest[1], conditional(context)),
+      otherwise:
+        rest[1] === undefined || isWhen ? NIL : analyser.form(rest[1], conditional(context)),
     };
   };
 }
@@ -142,7 +147,8 @@ export function isFunctionForm(form: Form | undefined, block: Block): boolean {
 export function analyseBody(analyser: Analyser, forms: readonly Form[], context: Context): Node {
   for (const form of forms) {
     const name = definedFunction(form, context.block);
-    if (name !== null && !context.block.names.get(name)?.isLate) bindName(context.block, name, true);
+    if (name !== null && !context.block.names.get(name)?.isLate)
+      bindName(context.block, name, true);
   }
   return analyser.sequence(forms, context);
 }
@@ -203,7 +209,11 @@ interface Defining {
  * Bind a name at top level, or in the innermost body. `make` runs when the name is in reach, so a function
  * sees itself; a plain value was made before.
  */
-export function define(analyser: Analyser, { name, form, context }: Defining, make: () => Node): Node {
+export function define(
+  analyser: Analyser,
+  { name, form, context }: Defining,
+  make: () => Node,
+): Node {
   const { block } = context;
   if (block.parent === null && analyser.language.specialForms.has(name)) {
     return analyser.problem(form.span, `\`${name}\` is a special form and cannot be defined`);
@@ -237,11 +247,17 @@ export const letForm: SpecialForm = (analyser, form, context) => {
 };
 
 /** Bindings in order. Functions bound by name see themselves and the functions bound after them. */
-function bindAll(analyser: Analyser, bindings: readonly AnnotatedValue[], context: Context): Node[] {
+function bindAll(
+  analyser: Analyser,
+  bindings: readonly AnnotatedValue[],
+  context: Context,
+): Node[] {
   const { block } = context;
   const pending = newBlock(block, block.scope);
   const late = bindings.map(({ target, value }) =>
-    target.kind === "symbol" && isFunctionForm(value, block) ? bindName(pending, target.name, true) : null,
+    target.kind === "symbol" && isFunctionForm(value, block)
+      ? bindName(pending, target.name, true)
+      : null,
   );
   return bindings.map((binding, index) => {
     const own = late[index] ?? null;

@@ -61,7 +61,11 @@ function stepOptions(
     const value = forms[count + 1]!;
     if (key.kind !== "keyword") break;
     if (key.name === "params" && value.kind === "map") params = value;
-    else if (key.name === "expose-context" || key.name === "context-keys" || key.name === "params") {
+    else if (
+      key.name === "expose-context" ||
+      key.name === "context-keys" ||
+      key.name === "params"
+    ) {
       analyser.problem(key.span, `This version has no step option \`:${key.name}\` of that form`);
     } else break;
   }

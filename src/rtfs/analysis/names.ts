@@ -72,8 +72,10 @@ export class Names {
   define(name: string, isConditional: boolean): readonly Cell[] {
     const forward = this.#forward.get(name)?.cell;
     const known = this.#current.get(name);
-    if (known !== undefined && isConditional) return known === forward ? [known] : withForward(known, forward);
-    const cell = known === undefined && forward !== undefined ? forward : this.#newCell(name, false);
+    if (known !== undefined && isConditional)
+      return known === forward ? [known] : withForward(known, forward);
+    const cell =
+      known === undefined && forward !== undefined ? forward : this.#newCell(name, false);
     cell.isDefined = true;
     this.#current.set(name, cell);
     return withForward(cell, forward);

@@ -102,16 +102,26 @@ export type Node =
   | ({ readonly op: "local"; readonly depth: number; readonly binding: Binding } & At)
   | ({ readonly op: "global"; readonly cell: Cell } & At)
   | ({ readonly op: "builtin"; readonly name: string } & At)
-  | ({ readonly op: "argument"; /** -1: the vector of all. */ readonly index: number } & At)
+  | ({ readonly op: "argument" /** -1: the vector of all. */; readonly index: number } & At)
   | { readonly op: "if"; readonly test: Node; readonly then: Node; readonly otherwise: Node }
   | { readonly op: "do"; readonly nodes: readonly Node[] }
   | { readonly op: "and" | "or"; readonly nodes: readonly Node[] }
   | { readonly op: "set"; readonly slot: number; readonly value: Node }
   | ({ readonly op: "bind"; readonly pattern: Pattern; readonly value: Node } & At)
   | { readonly op: "define"; readonly cells: readonly Cell[]; readonly value: Node }
-  | ({ readonly op: "check"; readonly type: TypeValidator; readonly value: Node; readonly what: string } & At)
+  | ({
+      readonly op: "check";
+      readonly type: TypeValidator;
+      readonly value: Node;
+      readonly what: string;
+    } & At)
   | { readonly op: "fn"; readonly code: CodeNode }
-  | ({ readonly op: "call"; readonly callee: Node; readonly args: readonly Node[]; readonly isTail: boolean } & At)
+  | ({
+      readonly op: "call";
+      readonly callee: Node;
+      readonly args: readonly Node[];
+      readonly isTail: boolean;
+    } & At)
   | ({ readonly op: "host-call"; readonly args: readonly Node[] } & At)
   | { readonly op: "vector"; readonly items: readonly Node[] }
   | {
@@ -119,7 +129,11 @@ export type Node =
       readonly entries: readonly (readonly [MapKey, Node])[];
       readonly form: MapForm;
     }
-  | ({ readonly op: "match"; readonly subject: Node; readonly clauses: readonly MatchClause[] } & At)
+  | ({
+      readonly op: "match";
+      readonly subject: Node;
+      readonly clauses: readonly MatchClause[];
+    } & At)
   | {
       readonly op: "try";
       readonly body: Node;
@@ -135,7 +149,12 @@ export type Node =
       readonly params: Node | null;
       readonly body: Node;
     }
-  | ({ readonly op: "for"; readonly scope: Scope; readonly loops: readonly ForLoop[]; readonly body: Node } & At)
+  | ({
+      readonly op: "for";
+      readonly scope: Scope;
+      readonly loops: readonly ForLoop[];
+      readonly body: Node;
+    } & At)
   | ({
       readonly op: "dotimes";
       readonly scope: Scope;

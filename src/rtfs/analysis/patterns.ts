@@ -42,7 +42,9 @@ export class PatternReader {
       case "map":
         return this.#map(form);
       case "list":
-        return this.#isMatch ? this.#special(form.items, form) : this.#refuse(form, "A list is no pattern");
+        return this.#isMatch
+          ? this.#special(form.items, form)
+          : this.#refuse(form, "A list is no pattern");
       default:
         if (!this.#isMatch) return this.#refuse(form, "A literal cannot be bound to");
         return { kind: "literal", value: formToValue(form) };
@@ -52,7 +54,8 @@ export class PatternReader {
   /** Bind a name; `_` binds nothing. */
   #name(form: SymbolForm, type: TypeValidator | null): Pattern {
     if (form.name === "_") return ANY;
-    if (form.name === "&" || form.name === ":") return this.#refuse(form, `\`${form.name}\` is no name`);
+    if (form.name === "&" || form.name === ":")
+      return this.#refuse(form, `\`${form.name}\` is no name`);
     const joined = this.#isMatch ? null : splitName(form);
     if (joined?.type) return this.#name(joined.target, this.#analyser.type(joined.type));
     const binding = bindName(this.#context.block, form.name);
@@ -72,9 +75,15 @@ export class PatternReader {
       const form = forms[index]!;
       if (form.kind === "symbol" && form.name === "&" && rest === null) {
         rest = this.#plainName(forms[++index], form, "`&`");
-      } else if (form.kind === "keyword" && form.name === "as" && !this.#isMatch && whole === null) {
+      } else if (
+        form.kind === "keyword" &&
+        form.name === "as" &&
+        !this.#isMatch &&
+        whole === null
+      ) {
         whole = this.#plainName(forms[++index], form, "`:as`");
-      } else if (rest !== null || whole !== null) this.#refuse(form, "Nothing may follow the rest of a pattern");
+      } else if (rest !== null || whole !== null)
+        this.#refuse(form, "Nothing may follow the rest of a pattern");
       else items.push(this.read(form));
     }
     return { kind: "vector", items, rest, whole };
@@ -105,7 +114,11 @@ export class PatternReader {
 
   #keysItem(item: Form, fallbacks: ReadonlyMap<string, Form>): MapPatternEntry {
     if (item.kind !== "symbol") {
-      return { key: keyword("_"), pattern: this.#refuse(item, "`:keys` takes names"), fallback: null };
+      return {
+        key: keyword("_"),
+        pattern: this.#refuse(item, "`:keys` takes names"),
+        fallback: null,
+      };
     }
     const name = splitName(item)?.target.name ?? item.name;
     const fallback = this.#fallback(name, fallbacks);
@@ -117,7 +130,11 @@ export class PatternReader {
     const key = keyOf(left) ?? keyOf(right);
     const target = keyOf(left) === null ? left : right;
     if (key === null) {
-      return { key: keyword("_"), pattern: this.#refuse(left, "A key must stand here"), fallback: null };
+      return {
+        key: keyword("_"),
+        pattern: this.#refuse(left, "A key must stand here"),
+        fallback: null,
+      };
     }
     const fallback = target.kind === "symbol" ? this.#fallback(target.name, fallbacks) : null;
     return { key, pattern: this.read(target), fallback };
@@ -131,11 +148,21 @@ export class PatternReader {
   /** `(:as name pattern)` and `(:int name)` of `match`. */
   #special(items: readonly Form[], form: Form): Pattern {
     const [head, first, second] = items;
-    if (isKeyword(head, "as") && first?.kind === "symbol" && second !== undefined && items.length === 3) {
+    if (
+      isKeyword(head, "as") &&
+      first?.kind === "symbol" &&
+      second !== undefined &&
+      items.length === 3
+    ) {
       const slot = bindName(this.#context.block, first.name).slot;
       return { kind: "as", slot, pattern: this.read(second) };
     }
-    if (head?.kind === "keyword" && isTypeName(head.name) && first !== undefined && items.length === 2) {
+    if (
+      head?.kind === "keyword" &&
+      isTypeName(head.name) &&
+      first !== undefined &&
+      items.length === 2
+    ) {
       const type = this.#analyser.type(head);
       return type === null ? ANY : { kind: "typed", type, pattern: this.read(first) };
     }

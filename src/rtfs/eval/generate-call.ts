@@ -77,7 +77,9 @@ function plainCall(generator: Generator, node: CallNode): Run {
     case 0:
       return (frame) => {
         const target = callee(frame);
-        return isDirect(target, 0) ? machine.enter(target, newFrame(target)) : slow(target, []);
+        if (!isDirect(target, 0)) return slow(target, []);
+        machine.at = span;
+        return machine.enter(target, newFrame(target));
       };
     case 1:
       return (frame) => {
@@ -85,6 +87,7 @@ function plainCall(generator: Generator, node: CallNode): Run {
         if (!isDirect(target, 1)) return slow(target, [first(frame)]);
         const inner = newFrame(target);
         inner[1] = first(frame);
+        machine.at = span;
         return machine.enter(target, inner);
       };
     case 2:
@@ -94,6 +97,7 @@ function plainCall(generator: Generator, node: CallNode): Run {
         const inner = newFrame(target);
         inner[1] = first(frame);
         inner[2] = second(frame);
+        machine.at = span;
         return machine.enter(target, inner);
       };
     case 3:
@@ -104,6 +108,7 @@ function plainCall(generator: Generator, node: CallNode): Run {
         inner[1] = first(frame);
         inner[2] = second(frame);
         inner[3] = third(frame);
+        machine.at = span;
         return machine.enter(target, inner);
       };
     default:
@@ -139,18 +144,13 @@ function tailCall(generator: Generator, node: CallNode): Run {
     const target = callee(frame);
     const values: Value[] = new Array(count);
     for (let index = 0; index < count; index++) values[index] = args[index]!(frame);
-    if (!(target instanceof Closure)) {
-      machine.at = span;
-      return machine.apply(target, values);
-    }
+    machine.at = span;
+    if (!(target instanceof Closure)) return machine.apply(target, values);
     machine.tailTarget = target;
     if (target.code === own && own.isReusable && count === own.arity && frame[0] === target.frame) {
       for (let index = 0; index < count; index++) frame[index + 1] = values[index]!;
       machine.tailFrame = frame;
-    } else {
-      machine.at = span;
-      machine.tailFrame = frameFor(target, values);
-    }
+    } else machine.tailFrame = frameFor(target, values);
     return TAIL_CALL;
   };
 }

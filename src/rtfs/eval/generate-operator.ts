@@ -9,7 +9,15 @@
  */
 import type { Node } from "../analysis/node.ts";
 import { equalValues } from "../values/equality.ts";
-import { add, compareNumbers, divide, isNumber, modulo, multiply, subtract } from "../values/numbers.ts";
+import {
+  add,
+  compareNumbers,
+  divide,
+  isNumber,
+  modulo,
+  multiply,
+  subtract,
+} from "../values/numbers.ts";
 import { typeError } from "../values/rtfs-error.ts";
 import { kindOf } from "../values/kind-of.ts";
 import { compareText } from "../values/equality.ts";
@@ -45,7 +53,8 @@ export function generateOperator(generator: Generator, name: string, node: CallN
 
 /** A constant whose sums with 32-bit integers stay exact. */
 function smallInteger(node: Node): number | null {
-  const isSmall = node.op === "const" && typeof node.value === "number" && (node.value | 0) === node.value;
+  const isSmall =
+    node.op === "const" && typeof node.value === "number" && (node.value | 0) === node.value;
   return isSmall ? (node.value as number) : null;
 }
 
@@ -78,7 +87,8 @@ function plus(left: Run, right: Run, place: () => void): Run {
   return (frame) => {
     const a = left(frame);
     const b = right(frame);
-    if (typeof a === "number" && typeof b === "number" && (a | 0) === a && (b | 0) === b) return a + b;
+    if (typeof a === "number" && typeof b === "number" && (a | 0) === a && (b | 0) === b)
+      return a + b;
     place();
     return add(a, b);
   };
@@ -88,7 +98,8 @@ function minus(left: Run, right: Run, place: () => void): Run {
   return (frame) => {
     const a = left(frame);
     const b = right(frame);
-    if (typeof a === "number" && typeof b === "number" && (a | 0) === a && (b | 0) === b) return a - b;
+    if (typeof a === "number" && typeof b === "number" && (a | 0) === a && (b | 0) === b)
+      return a - b;
     place();
     return subtract(a, b);
   };

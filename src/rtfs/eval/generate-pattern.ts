@@ -94,7 +94,11 @@ function mapBinder(generator: Generator, pattern: Extract<Pattern, { kind: "map"
   };
 }
 
-function without(generator: Generator, map: MapValue, entries: readonly MapPatternEntry[]): MapValue {
+function without(
+  generator: Generator,
+  map: MapValue,
+  entries: readonly MapPatternEntry[],
+): MapValue {
   generator.machine.spend(map.size);
   const taken = new Set(entries.map(({ key }) => key));
   return MapValue.of([...map.entries()].filter(([key]) => !taken.has(key)));
@@ -154,7 +158,10 @@ function vectorMatcher(generator: Generator, pattern: Extract<Pattern, { kind: "
 
 /** Open: keys that the pattern does not name are allowed. */
 function mapMatcher(generator: Generator, pattern: Extract<Pattern, { kind: "map" }>): Match {
-  const entries = pattern.entries.map(({ key, pattern: inner }) => ({ key, match: matcher(generator, inner) }));
+  const entries = pattern.entries.map(({ key, pattern: inner }) => ({
+    key,
+    match: matcher(generator, inner),
+  }));
   const rest = pattern.rest === null ? null : matcher(generator, pattern.rest);
   return (frame, value) => {
     if (!(value instanceof MapValue)) return false;

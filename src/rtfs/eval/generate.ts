@@ -70,7 +70,24 @@ export class Generator {
     }
   }
 
-  #control(node: Exclude<Node, { op: "const" | "local" | "global" | "builtin" | "argument" | "fn" | "call" | "host-call" | "vector" | "map" }>): Run {
+  #control(
+    node: Exclude<
+      Node,
+      {
+        op:
+          | "const"
+          | "local"
+          | "global"
+          | "builtin"
+          | "argument"
+          | "fn"
+          | "call"
+          | "host-call"
+          | "vector"
+          | "map";
+      }
+    >,
+  ): Run {
     switch (node.op) {
       case "if":
         return this.#if(this.run(node.test), this.run(node.then), this.run(node.otherwise));
@@ -78,7 +95,10 @@ export class Generator {
         return this.#do(node.nodes.map((each) => this.run(each)));
       case "and":
       case "or":
-        return this.#logic(node.op === "and", node.nodes.map((each) => this.run(each)));
+        return this.#logic(
+          node.op === "and",
+          node.nodes.map((each) => this.run(each)),
+        );
       case "set": {
         const { slot } = node;
         const value = this.run(node.value);
@@ -87,7 +107,10 @@ export class Generator {
       case "bind":
         return generateDestructure(this, node);
       case "define":
-        return this.#define(node.cells.map(({ index }) => this.boxes[index]!), this.run(node.value));
+        return this.#define(
+          node.cells.map(({ index }) => this.boxes[index]!),
+          this.run(node.value),
+        );
       case "check":
         return this.#check(node, this.run(node.value));
       case "match":
@@ -187,7 +210,8 @@ export class Generator {
     return (frame) => {
       if ((machine.fuel -= 1 + keys.length) < 0) machine.refuel();
       const values = new Map<MapKey, Value>();
-      for (let index = 0; index < keys.length; index++) values.set(keys[index]!, runs[index]!(frame));
+      for (let index = 0; index < keys.length; index++)
+        values.set(keys[index]!, runs[index]!(frame));
       const map = new MapValue(values);
       machine.onMapLiteral?.(map, form);
       return map;
@@ -247,7 +271,12 @@ export class Generator {
 }
 
 /** @throws {RtfsError} TypeValidationError. */
-export function checkType(type: TypeValidator, value: Value, what: string, place?: () => void): void {
+export function checkType(
+  type: TypeValidator,
+  value: Value,
+  what: string,
+  place?: () => void,
+): void {
   const failure = type.check(value);
   if (failure === null) return;
   place?.();

@@ -147,7 +147,8 @@ export class Machine {
     if (callee instanceof Closure) return this.enter(callee, frameFor(callee, args));
     if (callee instanceof Builtin) {
       if (--this.fuel < 0) this.refuel();
-      if (args.length < callee.arityMin || args.length > callee.arityMax) throw arityError(callee, args.length);
+      if (args.length < callee.arityMin || args.length > callee.arityMax)
+        throw arityError(callee, args.length);
       return callee.run(args, this);
     }
     if (callee instanceof Keyword) return lookUp(callee, args);

@@ -20,7 +20,13 @@ export interface Open {
   arity: number;
 }
 
-const CLOSERS: Readonly<Record<Shape, string>> = { "(": ")", "[": "]", "{": "}", "#(": ")", "'": "" };
+const CLOSERS: Readonly<Record<Shape, string>> = {
+  "(": ")",
+  "[": "]",
+  "{": "}",
+  "#(": ")",
+  "'": "",
+};
 
 export function openBracket(shape: Shape, span: SourceSpan): Open {
   return { shape, closer: CLOSERS[shape], span, items: [], arity: 0 };
@@ -39,9 +45,17 @@ export function finishBracket(open: Open, span: SourceSpan, report: Report): For
     name: `%${index + 1}`,
     span: open.span,
   }));
-  const body: Form = { kind: "list", items, span: { ...span, start: span.start + 1, column: span.column + 1 } };
+  const body: Form = {
+    kind: "list",
+    items,
+    span: { ...span, start: span.start + 1, column: span.column + 1 },
+  };
   const head: Form = { kind: "symbol", name: "fn", span: open.span };
-  return { kind: "list", items: [head, { kind: "vector", items: params, span: open.span }, body], span };
+  return {
+    kind: "list",
+    items: [head, { kind: "vector", items: params, span: open.span }, body],
+    span,
+  };
 }
 
 function finishMap(items: readonly Form[], span: SourceSpan, report: Report): Form {
@@ -54,7 +68,10 @@ function finishMap(items: readonly Form[], span: SourceSpan, report: Report): Fo
     if (identity === null) {
       report(key.span, "A map key is a keyword, a string or an integer");
     } else if (first === undefined) seen.set(identity, key.span);
-    else report(key.span, "The map has this key twice", { related: [{ message: "the first", span: first }] });
+    else
+      report(key.span, "The map has this key twice", {
+        related: [{ message: "the first", span: first }],
+      });
     entries.push({ key, value: items[index + 1]! });
   }
   if (items.length % 2 === 1) {

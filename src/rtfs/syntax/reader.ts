@@ -9,7 +9,12 @@
  */
 import { err, ok, type Result } from "../../foundation/result.ts";
 import type { SourceSpan } from "../../foundation/source-span.ts";
-import { type Diagnostic, type DiagnosticMore, DIAGNOSTICS_MAX, diagnostic } from "../diagnostic.ts";
+import {
+  type Diagnostic,
+  type DiagnosticMore,
+  DIAGNOSTICS_MAX,
+  diagnostic,
+} from "../diagnostic.ts";
 import { SOURCE_BYTES_MAX, tooLarge, utf8Length } from "../source/decode.ts";
 import type { Form } from "./form.ts";
 import { type Open, openBracket, finishBracket, type Shape } from "./bracket.ts";
@@ -40,7 +45,7 @@ export function readForms(
 
 const isSpace = (unit: number): boolean =>
   unit === 32 || unit === 10 || unit === 9 || unit === 13 || unit === 44;
-const ENDS = new Set([..."()[]{}\"; ,\n\t\r"].map((each) => each.charCodeAt(0)));
+const ENDS = new Set([...'()[]{}"; ,\n\t\r'].map((each) => each.charCodeAt(0)));
 const FORBIDDEN = /[\0\u202a-\u202e\u2066-\u2069]/;
 
 /** A bracket or token error that ends the reading. */
@@ -116,7 +121,8 @@ class Reader {
   #skipBlock(): void {
     const end = this.#text.indexOf("|#", this.#at + 2);
     const span = this.#span(this.#at, this.#at + 2);
-    if (end < 0) this.#stop(span, "The comment `#|` is never closed", { hint: "Close it with `|#`" });
+    if (end < 0)
+      this.#stop(span, "The comment `#|` is never closed", { hint: "Close it with `|#`" });
     this.#advance(end + 2);
   }
 
@@ -161,7 +167,8 @@ class Reader {
       this.#stop(span, `\`${closer}\` closes nothing`, { hint: "Remove it" });
     }
     if (open.closer !== closer) {
-      const expected = open.closer === "" ? "a form must follow `'`" : `\`${open.closer}\` is needed`;
+      const expected =
+        open.closer === "" ? "a form must follow `'`" : `\`${open.closer}\` is needed`;
       this.#stop(span, `\`${closer}\` does not close \`${open.shape}\`: ${expected}`, {
         related: [{ message: `\`${open.shape}\` is opened here`, span: open.span }],
       });
@@ -176,7 +183,9 @@ class Reader {
     const literal = readString(this.#text, start + 1);
     const span = this.#span(start, literal.end);
     if (literal.kind === "open") {
-      this.#stop({ ...span, end: start + 1 }, "The string is never closed", { hint: 'Close it with `"`' });
+      this.#stop({ ...span, end: start + 1 }, "The string is never closed", {
+        hint: 'Close it with `"`',
+      });
     }
     for (const problem of literal.problems) {
       const place = this.#placeInside(start, problem.at);
@@ -209,14 +218,16 @@ class Reader {
       this.#report(span, token.message, { hint: token.hint });
       return this.#add({ kind: "nil", span });
     }
-    if (token.kind === "symbol" && text.startsWith("%")) return this.#add(this.#positional(text, span));
+    if (token.kind === "symbol" && text.startsWith("%"))
+      return this.#add(this.#positional(text, span));
     this.#add({ ...token, span });
   }
 
   /** `%`, `%1` … inside `#( )` name its parameters. */
   #positional(name: string, span: SourceSpan): Form {
     const open = this.#stack.find((each) => each.shape === "#(");
-    const index = name === "%" ? 1 : /^%[1-9]$|^%1[0-9]$|^%20$/.test(name) ? Number(name.slice(1)) : 0;
+    const index =
+      name === "%" ? 1 : /^%[1-9]$|^%1[0-9]$|^%20$/.test(name) ? Number(name.slice(1)) : 0;
     if (open === undefined || index === 0) return { kind: "symbol", name, span };
     open.arity = Math.max(open.arity, index);
     return { kind: "symbol", name: `%${index}`, span };
@@ -237,7 +248,11 @@ class Reader {
       }
       this.#stack.pop();
       const quote: Form = { kind: "symbol", name: "quote", span: open.span };
-      placed = { kind: "list", items: [quote, placed], span: { ...open.span, end: placed.span.end } };
+      placed = {
+        kind: "list",
+        items: [quote, placed],
+        span: { ...open.span, end: placed.span.end },
+      };
     }
   }
 
@@ -267,9 +282,13 @@ class Reader {
   }
 }
 
-function unsupported(text: string, next: string | undefined): { message: string; hint: string } | null {
+function unsupported(
+  text: string,
+  next: string | undefined,
+): { message: string; hint: string } | null {
   const first = text[0]!;
-  if (text === "#" && next === "{") return { message: "There are no set literals", hint: "Use a vector" };
+  if (text === "#" && next === "{")
+    return { message: "There are no set literals", hint: "Use a vector" };
   if (text.startsWith("#_")) return { message: "There is no `#_` comment", hint: "Use `;`" };
   if (!"`~@^".includes(first)) return null;
   const hint = "Quasiquote, context access and metadata are not part of this version";

@@ -46,7 +46,8 @@ export function readString(text: string, start: number): StringLiteral {
     } else if (unit === 92) {
       parts.push(text.slice(from, at));
       const escape = readEscape(text, at);
-      if (escape.value === null && problems.length < PROBLEMS_MAX) problems.push(badEscape(text, at));
+      if (escape.value === null && problems.length < PROBLEMS_MAX)
+        problems.push(badEscape(text, at));
       parts.push(escape.value ?? "");
       from = at = escape.end;
     } else at++;

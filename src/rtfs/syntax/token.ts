@@ -88,7 +88,11 @@ function numberToken(text: string): Token {
   if (FLOAT.test(text)) {
     const value = Number(text);
     if (Number.isFinite(value)) return { kind: "float", value };
-    return { kind: "bad", message: `\`${clip(text)}\` is over the range of a float`, hint: "Write ##Inf" };
+    return {
+      kind: "bad",
+      message: `\`${clip(text)}\` is over the range of a float`,
+      hint: "Write ##Inf",
+    };
   }
   if (isTimestampText(text)) return { kind: "timestamp", text };
   return {
@@ -100,7 +104,8 @@ function numberToken(text: string): Token {
 
 function integerToken(text: string): Token {
   const digits = text.replace(/^[+-]?0*(?=[0-9])/, "");
-  const value = digits.length > 19 ? null : makeInt(BigInt(text.startsWith("-") ? `-${digits}` : digits));
+  const value =
+    digits.length > 19 ? null : makeInt(BigInt(text.startsWith("-") ? `-${digits}` : digits));
   if (value !== null) return { kind: "integer", value };
   return { kind: "bad", message: `\`${clip(text)}\` does not fit a 64-bit integer` };
 }

@@ -149,7 +149,9 @@ const union: Constructor = (parts, form) => {
 
 /** Of the failed alternatives the one that went deepest; several at the top are named together. */
 function nearest(failures: readonly TypeFailure[]): TypeFailure {
-  const deepest = failures.reduce((best, each) => (each.path.length > best.path.length ? each : best));
+  const deepest = failures.reduce((best, each) =>
+    each.path.length > best.path.length ? each : best,
+  );
   if (deepest.path !== "") return deepest;
   const expected = [...new Set(failures.map((failure) => failure.expected))].join(" or ");
   return { ...deepest, expected };
@@ -186,7 +188,8 @@ const intersection: Constructor = (parts, form) => {
 /** `[:array T [n]]`; `?` leaves the length open. */
 const array: Constructor = (parts, form) => {
   const [item, shape] = parts;
-  if (item === undefined || parts.length > 2) throw new BadType(form.span, "`array` is [:array T [n]]");
+  if (item === undefined || parts.length > 2)
+    throw new BadType(form.span, "`array` is [:array T [n]]");
   const items = vectorOf([item], form);
   if (shape === undefined) return items;
   const length = shape.kind === "vector" && shape.items.length === 1 ? shape.items[0] : undefined;

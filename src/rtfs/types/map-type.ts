@@ -52,7 +52,11 @@ interface FieldForm {
 function fieldForms(parts: readonly Form[], form: Form): FieldForm[] {
   const [only] = parts;
   if (parts.length === 1 && only?.kind === "map") {
-    return only.entries.map(({ key, value }) => ({ name: fieldName(key), type: value, isOptional: false }));
+    return only.entries.map(({ key, value }) => ({
+      name: fieldName(key),
+      type: value,
+      isOptional: false,
+    }));
   }
   return parts.map((part) => {
     const items = part.kind === "vector" ? part.items : [];
@@ -83,7 +87,10 @@ function checkField(map: MapValue, { name, key, check, isOptional }: Field): Typ
   return failure === null ? null : inside(`.${name}`, failure);
 }
 
-function checkOthers(fields: readonly Field[], wildcard: Check): (map: MapValue) => TypeFailure | null {
+function checkOthers(
+  fields: readonly Field[],
+  wildcard: Check,
+): (map: MapValue) => TypeFailure | null {
   const known = new Set<MapKey>(fields.flatMap(({ key, name }) => [key, name]));
   return (map) => {
     for (const [key, value] of map.entries()) {
@@ -105,7 +112,8 @@ export function compileMapOf(parts: readonly Form[], form: Form, compile: Compil
     if (!(value instanceof MapValue)) return mismatch("map", value);
     for (const [key, item] of value.entries()) {
       const failure = checkKey(key);
-      if (failure !== null) return inside(keyStep(key), { ...failure, expected: `key ${failure.expected}` });
+      if (failure !== null)
+        return inside(keyStep(key), { ...failure, expected: `key ${failure.expected}` });
       const below = checkValue(item);
       if (below !== null) return inside(keyStep(key), below);
     }

@@ -52,7 +52,10 @@ function numberArgument(args: readonly Form[], index: number, form: Form): numbe
   throw new BadType(form.span, "This predicate needs a number");
 }
 
-function size(measure: (value: Value) => number | null, accept: (size: number, limit: number) => boolean): Build {
+function size(
+  measure: (value: Value) => number | null,
+  accept: (size: number, limit: number) => boolean,
+): Build {
   return (args, form) => {
     const limit = Number(numberArgument(args, 0, form));
     return (value) => {

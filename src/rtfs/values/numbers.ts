@@ -136,7 +136,10 @@ function divisionByZero(operation: string): RtfsError {
 }
 
 /** Exact comparison of two numbers: negative, 0, positive; NaN when one of them is NaN. */
-export function compareNumbers(a: number | bigint | WholeFloat, b: number | bigint | WholeFloat): number {
+export function compareNumbers(
+  a: number | bigint | WholeFloat,
+  b: number | bigint | WholeFloat,
+): number {
   const x = a instanceof WholeFloat ? a.value : a;
   const y = b instanceof WholeFloat ? b.value : b;
   // JS compares a BigInt with a Number exactly.

@@ -26,7 +26,7 @@ import { guestArgv, programArgv } from "../program.ts";
 import type { SandboxFile, SandboxLimits, SandboxProgram, SandboxSpec } from "../provider.ts";
 import { hostSeccompArch, seccompFilter } from "../seccomp.ts";
 import { type Layout, layWall, NODE_INSIDE } from "../staging.ts";
-import { LANDLOCK_SCRIPT } from "./landlock-script.ts";
+import { LANDLOCK_SCRIPT } from "./script.ts";
 
 const GONE_MS_MAX = 10_000;
 const ETC_FILES = ["passwd", "group", "nsswitch.conf", "hosts", "localtime", "ssl/openssl.cnf"];
@@ -77,7 +77,14 @@ export async function prepareLandlock(
         root: directory.path,
       });
       const plan = planOf(perl, inside, spec.limits, user);
-      return { ...plan, release: async () => await plan.release().finally(directory.remove) };
+      const release = async (): Promise<void> => {
+        try {
+          await plan.release();
+        } finally {
+          await directory.remove();
+        }
+      };
+      return { ...plan, release };
     } catch (cause) {
       await directory.remove();
       throw cause;

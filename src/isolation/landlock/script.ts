@@ -84,6 +84,7 @@ until (defined $result) {
   my $set = ""; vec($set, fileno $life_read, 1) = 1;
   last if select($set, undef, undef, 0.1) > 0;
 }
+end_all();
 syswrite $status_write, $result if defined $result;
 POSIX::_exit(0);
 

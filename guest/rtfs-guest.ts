@@ -1,0 +1,234 @@
+/**
+ * The RTFS evaluator's process: what runs inside the walls.
+ *
+ * Read in this order: main, converse, ChannelHost. One program per process: hello → ready, execute → calls
+ * and steps → result, end. The control channel is file descriptor 3, read and written synchronously, because
+ * a `call` blocks the program. Nothing is printed: stdout and stderr stay empty unless this file is broken.
+ * Exit: 0 after a result, 70 for anything unexpected.
+ *
+ * @module
+ */
+import { readSync, writeSync } from "node:fs";
+import { decodeBody, encodeFrame, frameLength } from "../src/foundation/framing.ts";
+import type { JsonValue } from "../src/foundation/json.ts";
+import {
+  type GuestMessage,
+  type HostMessage,
+  parseHostMessage,
+  PROTOCOL_VERSION,
+  type WireError,
+} from "../src/foundation/protocol.ts";
+import { formatSpan, type SourceSpan } from "../src/foundation/source-span.ts";
+import {
+  compileProgram,
+  type Diagnostic,
+  fromWire,
+  type Host,
+  keyword,
+  readForms,
+  RtfsError,
+  runProgram,
+  toWire,
+  type Value,
+} from "../src/rtfs/index.ts";
+
+const CHANNEL_FD = 3;
+/** Longest error message that crosses, UTF-16 units. */
+const MESSAGE_LENGTH_MAX = 4096;
+
+/** The channel or the host's side of the protocol failed. No program catches it. */
+class BrokenChannel extends Error {}
+
+/** Synchronous frames over one descriptor, which may be non-blocking. */
+class Channel {
+  readonly #fd: number;
+  readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  send(frame: Uint8Array): void {
+    let at = 0;
+    while (at < frame.length) at += this.#retry(() => writeSync(this.#fd, frame, at));
+  }
+
+  receive(): HostMessage {
+    const length = frameLength(this.#readExactly(4));
+    if (!length.ok) throw new BrokenChannel(length.error);
+    const body = decodeBody(this.#readExactly(length.value));
+    if (!body.ok) throw new BrokenChannel(body.error);
+    const message = parseHostMessage(body.value);
+    if (!message.ok) throw new BrokenChannel(message.error);
+    return message.value;
+  }
+
+  #readExactly(length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    while (at < length) {
+      const count = this.#retry(() => readSync(this.#fd, bytes, at, length - at, null));
+      if (count === 0) throw new BrokenChannel("the channel was closed");
+      at += count;
+    }
+    return bytes;
+  }
+
+  /** Do it until the descriptor is ready; waits grow from 20 µs to 2 ms. */
+  #retry(operation: () => number): number {
+    for (let waitMs = 0.02; ; waitMs = Math.min(waitMs * 2, 2)) {
+      try {
+        return operation();
+      } catch (error) {
+        const { code } = error as { code?: unknown };
+        if (code !== "EAGAIN" && code !== "EINTR") throw error;
+        Atomics.wait(this.#sleeper, 0, 0, waitMs);
+      }
+    }
+  }
+}
+
+/** Calls and steps over the channel. */
+class ChannelHost implements Host {
+  readonly #channel: Channel;
+  #calls = 0;
+  /** An exchange was cut (the stack ended inside it): the channel's state is unknown. */
+  #isCut = false;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+  }
+
+  call(capability: string, args: readonly Value[]): Value {
+    const id = ++this.#calls;
+    const answer = this.#exchange({ type: "call", id, capability, args: args.map(toWire) }, () =>
+      this.#answer(id),
+    );
+    if (answer?.type !== "result") throw new BrokenChannel("the host ended the run");
+    if (!answer.ok) throw errorOf(answer.error);
+    const value = fromWire(answer.value);
+    if (value.ok) return value.value;
+    throw new BrokenChannel(`the host's answer is malformed: ${value.error}`);
+  }
+
+  step(event: "enter" | "leave" | "fail", name: string): void {
+    this.#exchange({ type: "step", event, name }, () => null);
+  }
+
+  #answer(id: number): HostMessage {
+    for (;;) {
+      const message = this.#channel.receive();
+      if (message.type === "result" && message.id === id) return message;
+      if (message.type !== "ack") throw new BrokenChannel(`${message.type} is not expected here`);
+    }
+  }
+
+  /** Encoding may fail for a value of the program; after the first byte nothing may. */
+  #exchange<T>(message: GuestMessage, receive: () => T): T {
+    const frame = encodeFrame(message);
+    if (this.#isCut) throw new BrokenChannel("an earlier exchange was cut");
+    this.#isCut = true;
+    this.#channel.send(frame);
+    const answer = receive();
+    this.#isCut = false;
+    return answer;
+  }
+}
+
+function errorOf({ kind, code, message, retryable }: WireError): RtfsError {
+  return new RtfsError(kind, message, { code, retryable });
+}
+
+type Ending = Extract<GuestMessage, { type: "result" }>;
+
+function failure(
+  kind: string,
+  message: string,
+  span: SourceSpan | null,
+  code = "PROGRAM_ERROR",
+): Ending {
+  const text = message.slice(0, MESSAGE_LENGTH_MAX).toWellFormed();
+  const place = span === null ? null : formatSpan(span);
+  return {
+    type: "result",
+    ok: false,
+    error: { kind: kind.slice(0, 64), code, message: text, retryable: false, place },
+  };
+}
+
+function diagnosticEnding([first]: readonly Diagnostic[]): Ending {
+  return failure("ParseError", first?.message ?? "", first?.span ?? null, "PARSE_ERROR");
+}
+
+/** The code a host's error brought along; the host checks it against what it sent. */
+function codeOf(error: RtfsError): string {
+  const code = error.payload.get(keyword("code"));
+  return typeof code === "string" && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : "PROGRAM_ERROR";
+}
+
+function argumentsOf(args: readonly JsonValue[]): readonly Value[] {
+  return args.map((arg) => {
+    const value = fromWire(arg);
+    if (!value.ok) throw new BrokenChannel(`an argument is malformed: ${value.error}`);
+    return value.value;
+  });
+}
+
+function execute(message: Extract<HostMessage, { type: "execute" }>, host: Host): Ending {
+  const { source, file, fuel, depthMax } = message;
+  const forms = readForms(source, { file });
+  if (!forms.ok) return diagnosticEnding(forms.error);
+  const program = compileProgram(forms.value);
+  if (!program.ok) return diagnosticEnding(program.error);
+  const args = argumentsOf(message.args);
+  const outcome = runProgram(program.value, { host, fuel, depthMax, args });
+  if (!outcome.ok) return errorEnding(outcome.error);
+  try {
+    const ending: Ending = { type: "result", ok: true, value: toWire(outcome.value) };
+    encodeFrame(ending);
+    return ending;
+  } catch (error) {
+    if (error instanceof RtfsError) return errorEnding(error);
+    if (!(error instanceof RangeError)) throw error;
+    return failure("LimitExceeded", "The program's result is too large to leave it", null);
+  }
+}
+
+function errorEnding(error: RtfsError): Ending {
+  return failure(error.kind, error.message, error.span, codeOf(error));
+}
+
+/** @returns whether the conversation came to its proper end. */
+function converse(channel: Channel): boolean {
+  const hello = channel.receive();
+  if (hello.type !== "hello" || hello.version !== PROTOCOL_VERSION) return false;
+  const { version, session, image } = hello;
+  channel.send(encodeFrame({ type: "ready", version, session, image } satisfies GuestMessage));
+  const message = channel.receive();
+  if (message.type === "stop") return true;
+  if (message.type !== "execute") return false;
+  channel.send(encodeFrame(execute(message, new ChannelHost(channel))));
+  return true;
+}
+
+function main(): void {
+  const channel = new Channel(CHANNEL_FD);
+  try {
+    process.exitCode = converse(channel) ? 0 : 70;
+  } catch (error) {
+    process.exitCode = 70;
+    const why = error instanceof Error ? error.message : "unknown";
+    tellLastWords(channel, `The guest failed: ${why}`);
+  }
+}
+
+/** Try to say why; a channel that is gone is no news. */
+function tellLastWords(channel: Channel, message: string): void {
+  try {
+    channel.send(encodeFrame(failure("InternalError", message, null, "INTERNAL")));
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+main();

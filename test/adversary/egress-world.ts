@@ -1,0 +1,114 @@
+/** Real servers on loopback, a resolver under control, and the real decision function. */
+import { once } from "node:events";
+import { createServer as createHttp, type IncomingMessage, type RequestListener } from "node:http";
+import { createServer as createHttps } from "node:https";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import {
+  type Broker,
+  type BrokerOptions,
+  createBroker,
+  type Resolve,
+} from "../../src/egress/index.ts";
+import {
+  decide,
+  type EgressRule,
+  type HttpTarget,
+  parseTarget,
+  type Policy,
+  type SecretBinding,
+} from "../../src/policy/index.ts";
+import type { Certificate } from "./egress-certificate.ts";
+
+const open: Server[] = [];
+const sockets = new Set<Socket>();
+
+/** Close everything that was started since the last call. */
+export async function stopServers(): Promise<void> {
+  for (const socket of sockets) socket.destroy();
+  await Promise.all(
+    open.splice(0).map((server) => new Promise((resolve) => server.close(resolve))),
+  );
+}
+
+async function started(server: Server): Promise<number> {
+  open.push(server);
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+export const serveHttp = (handler: RequestListener): Promise<number> =>
+  started(createHttp(handler));
+export const serveHttps = (certificate: Certificate, handler: RequestListener): Promise<number> =>
+  started(createHttps(certificate, handler));
+export const serveRaw = (handler: (socket: Socket) => void): Promise<number> =>
+  started(createServer({ allowHalfOpen: true }, handler));
+
+export async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+export function ruleOf(host: string, port: number, rest: Partial<EgressRule> = {}): EgressRule {
+  return {
+    rule: `network.egress.rules[${host}:${port}]`,
+    host,
+    schemes: ["http", "https"],
+    ports: [port],
+    methods: ["GET", "HEAD", "POST", "PUT"],
+    paths: [],
+    addresses: ["127.0.0.0/8"],
+    tunnel: false,
+    requestBytesMax: 100_000,
+    responseBytesMax: 100_000,
+    ...rest,
+  };
+}
+
+export function policyOf(
+  egress: readonly EgressRule[],
+  secrets: readonly SecretBinding[] = [],
+): Policy {
+  const everything = [{ rule: "capabilities", pattern: "ccos.*" }];
+  const dlp = { enabled: false, level: "lenient" } as const;
+  return {
+    level: "controlled",
+    allow: everything,
+    deny: [],
+    egress,
+    files: [],
+    environment: [],
+    secrets,
+    dlp,
+  };
+}
+
+export const toLoopback: Resolve = () => Promise.resolve({ ok: true, value: ["127.0.0.1"] });
+
+export function brokerOf(rules: readonly EgressRule[], rest: Partial<BrokerOptions> = {}): Broker {
+  const policy = policyOf(rules, rest.bindings ?? []);
+  return createBroker({
+    resolve: toLoopback,
+    redecide(target, method) {
+      const resource = { kind: "http", method, target } as const;
+      const verdict = decide(policy, { capability: "ccos.network.http-fetch", resource });
+      const rule =
+        verdict.kind === "allow" ? rules.find((each) => each.rule === verdict.rule) : undefined;
+      return { verdict, rule: rule ?? null };
+    },
+    secrets: [],
+    bindings: [],
+    ...rest,
+  });
+}
+
+export function targetOf(url: string): HttpTarget {
+  const target = parseTarget(url);
+  if (!target.ok) throw new Error(target.error);
+  return target.value;
+}
