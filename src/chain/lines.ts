@@ -106,7 +106,9 @@ export class LineChecker {
   check(line: Buffer): Line {
     const opened = this.#open(line);
     if (opened.kind === "fault") return opened;
-    const scanned = this.#isSimple(opened.text.length) ? scanBody(opened.text) : null;
+    const { whole, bodyEnd } = opened;
+    const simple = this.#isSimple(bodyEnd - LINE_START.length);
+    const scanned = simple ? scanBody(whole, LINE_START.length, bodyEnd) : null;
     if (scanned === null || scanned.seq === 0) return linkOf(readBody(line), opened.hash);
     const { chain, seq, prev, type } = scanned;
     if (!isRecordType(type)) return badType(type);
@@ -129,12 +131,11 @@ export class LineChecker {
       whole.startsWith(LINE_MIDDLE, bodyEnd) &&
       whole.endsWith(LINE_END);
     if (!enveloped) return fault("malformed", 'the line is not {"body":{…},"hash":"…"}');
-    const recorded = whole.slice(bodyEnd + LINE_MIDDLE.length, line.length - LINE_END.length);
-    if (this.#hash(line, bodyEnd) !== recorded) {
-      return fault("changed", "its content and its hash do not fit");
+    const own = this.#hash(line, bodyEnd);
+    if (whole.startsWith(own, bodyEnd + LINE_MIDDLE.length)) {
+      return { kind: "opened", whole, bodyEnd, hash: own };
     }
-    const text = whole.slice(LINE_START.length, bodyEnd);
-    return { kind: "opened", text, hash: recorded };
+    return fault("changed", "its content and its hash do not fit");
   }
 
   #hash(line: Buffer, bodyEnd: number): string {
@@ -183,10 +184,14 @@ export type ReadLine =
   | { readonly kind: "record"; readonly body: ChainBody; readonly hash: string }
   | Fault;
 
-/** A line whose hash fits. `text` is the body's bytes as Latin-1. */
+/**
+ * A line whose hash fits. `whole` is its bytes as Latin-1: offsets are the same, and it stays one flat string,
+ * several times faster to look into than a slice.
+ */
 interface Opened {
   readonly kind: "opened";
-  readonly text: string;
+  readonly whole: string;
+  readonly bodyEnd: number;
   readonly hash: string;
 }
 

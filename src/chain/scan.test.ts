@@ -5,7 +5,7 @@ import { canonicalJson } from "../foundation/canonical-json.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import { hashOfBody, lineOf } from "./record.ts";
 import { LineChecker } from "./lines.ts";
-import { scanBody } from "./scan.ts";
+import { scanBody as scanWithin } from "./scan.ts";
 
 const FRAME = [
   '{"chain":"run-1","data":',
@@ -17,6 +17,9 @@ const PREV = "0".repeat(64);
 function framed(data: string): string {
   return `${FRAME[0]}${data}${FRAME[1]}${PREV}${FRAME[2]}`;
 }
+
+const scanBody = (text: string): ReturnType<typeof scanWithin> =>
+  scanWithin(`<<${text}>>`, 2, 2 + text.length);
 
 /** The verdict of the full parser on the same body. */
 function isCanonical(text: string): boolean {

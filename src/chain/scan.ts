@@ -10,9 +10,12 @@
 import { CANONICAL_DEPTH_MAX } from "../foundation/canonical-json.ts";
 
 const HASH_LENGTH = 64;
+const CHAIN_LENGTH_MAX = 128;
+const LAST = '","v":1}';
 
 /**
- * Fields of a body that link it. `prev` has its length and may still be no hash; `type` may be unknown.
+ * Fields of a body that link it. `prev` has a hash's length and `type` any content: both are only
+ * compared, with what a sound record has there.
  */
 export interface ScannedHeader {
   readonly chain: string;
@@ -22,28 +25,28 @@ export interface ScannedHeader {
 }
 
 /**
- * @param text - A body: ASCII without backslash and control characters (LineChecker sees to it).
+ * @param text - Has the body between `start` and `end`: ASCII without backslash and control characters
+ *   (LineChecker sees to it).
  * @returns Null when only the full parser can tell.
  */
-export function scanBody(text: string): ScannedHeader | null {
-  if (!text.startsWith('{"chain":"')) return null;
-  const chainEnd = text.indexOf('"', 10);
+export function scanBody(text: string, start: number, end: number): ScannedHeader | null {
+  if (!text.startsWith('{"chain":"', start)) return null;
+  const chainEnd = text.indexOf('"', start + 10);
   if (!text.startsWith('","data":{', chainEnd)) return null;
   const dataEnd = endOfValue(text, chainEnd + 9, 1);
   if (dataEnd === -1 || !text.startsWith(',"facts":{', dataEnd)) return null;
   const factsEnd = endOfValue(text, dataEnd + 9, 1);
   if (factsEnd === -1 || !text.startsWith(',"prev":"', factsEnd)) return null;
-  const prevEnd = text.indexOf('"', factsEnd + 9);
+  const prevEnd = factsEnd + 9 + HASH_LENGTH;
   if (!text.startsWith('","seq":', prevEnd)) return null;
   const seqEnd = endOfInteger(text, prevEnd + 8);
   if (seqEnd === -1 || !text.startsWith(',"ts":', seqEnd)) return null;
   const tsEnd = endOfInteger(text, seqEnd + 6);
   if (tsEnd === -1 || !text.startsWith(',"type":"', tsEnd)) return null;
-  const typeEnd = text.indexOf('"', tsEnd + 9);
-  if (typeEnd === -1 || typeEnd + 8 !== text.length || !text.endsWith('","v":1}')) return null;
-  const chain = text.slice(10, chainEnd);
-  if (chain.length === 0 || chain.length > 128 || chain.includes(" ")) return null;
-  if (prevEnd - factsEnd - 9 !== HASH_LENGTH) return null;
+  const typeEnd = end - LAST.length;
+  if (typeEnd < tsEnd + 9 || !text.startsWith(LAST, typeEnd)) return null;
+  const chain = text.slice(start + 10, chainEnd);
+  if (chain.length === 0 || chain.length > CHAIN_LENGTH_MAX || chain.includes(" ")) return null;
   return {
     chain,
     seq: Number(text.slice(prevEnd + 8, seqEnd)),

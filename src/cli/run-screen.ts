@@ -50,7 +50,7 @@ export class RunScreen {
       case "done":
         return ` ${marks.done} ${event.call.number}  ${callText(event.call)}  ${factsText(event.facts)}${marks.dim(`allowed by ${event.rule}`)}`;
       case "denied":
-        return ` ${marks.denied} ${event.call.number}  ${callText(event.call)}  ${marks.red("DENIED")}  ${event.code}  ${event.rule ?? "no rule"}: ${event.reason}`;
+        return ` ${marks.denied} ${event.call.number}  ${callText(event.call)}  ${marks.red("DENIED")}  ${event.code}  ${event.rule === null ? "" : `${event.rule}: `}${event.reason}`;
       case "failed":
         return ` ${marks.failed} ${event.call.number}  ${callText(event.call)}  failed  ${event.code}  ${event.reason}`;
       default:

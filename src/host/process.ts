@@ -77,7 +77,7 @@ export async function spawnProcess(request: SpawnRequest): Promise<SpawnedProces
     env: { ...request.env },
     stdio: stdioOf(descriptors, surplus, nullDescriptor),
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
-    ...(request.user ?? {}),
+    ...request.user,
   });
   if (child.pid === undefined) throw await startFailure(child, file);
   return followed(child, child.pid);

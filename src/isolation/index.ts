@@ -26,7 +26,12 @@ export function createProviders({ nodePath, only }: ProviderOptions): readonly I
 }
 
 export { type MeasureContext, measureProvider } from "./measure.ts";
-export { type MatrixOptions, type MeasuredMatrix, type MeasuredProvider, measuredMatrix } from "./measure-matrix.ts";
+export {
+  type MatrixOptions,
+  type MeasuredMatrix,
+  type MeasuredProvider,
+  measuredMatrix,
+} from "./measure-matrix.ts";
 export {
   type Ending,
   type Execution,

@@ -17,7 +17,6 @@ export { compileType, type TypeValidator } from "./types/compile-type.ts";
 export type { TypeFailure } from "./types/failure.ts";
 export { compareValues, equalValues } from "./values/equality.ts";
 export { type Kind, kindOf } from "./values/kind-of.ts";
-export { MapValue } from "./values/map-value.ts";
 export { isFloat, isInt, makeFloat, makeInt, toDouble } from "./values/numbers.ts";
 export { displayValue, printValue } from "./values/print.ts";
 export { errorField, familyOf, RtfsError } from "./values/rtfs-error.ts";
@@ -29,6 +28,7 @@ export {
   keyword,
   List,
   type MapKey,
+  MapValue,
   ResourceHandle,
   Sym,
   Timestamp,

@@ -6,7 +6,6 @@
 import { isJsonObject, type JsonValue } from "../foundation/json.ts";
 import { err, ok, type Result } from "../foundation/result.ts";
 import { kindOf } from "./values/kind-of.ts";
-import { MapValue } from "./values/map-value.ts";
 import { makeFloat } from "./values/numbers.ts";
 import { RtfsError } from "./values/rtfs-error.ts";
 import {
@@ -19,6 +18,7 @@ import {
   type Value,
   Vector,
   WholeFloat,
+  MapValue,
 } from "./values/value.ts";
 
 /** Deepest nesting of JSON that becomes a value or comes from one. */

@@ -9,12 +9,12 @@ import { SPECIAL_FORMS } from "./analysis/special-forms.ts";
 import { outlineProgram, type PlanOutline } from "./analysis/outline.ts";
 import { type Diagnostic, diagnostic } from "./diagnostic.ts";
 import { type CellBox, Generator } from "./eval/generate.ts";
-import { asRtfsError, Builtin, type Frame, type Host, Machine } from "./eval/machine.ts";
+import { newFrame } from "./eval/generation.ts";
+import { asRtfsError, Builtin, type Host, Machine } from "./eval/machine.ts";
 import { BUILTIN_NAMES, BUILTINS, CALLED_ARGUMENTS } from "./stdlib/index.ts";
 import type { Form, MapForm } from "./syntax/form.ts";
-import type { MapValue } from "./values/map-value.ts";
 import type { RtfsError } from "./values/rtfs-error.ts";
-import type { Value } from "./values/value.ts";
+import type { Value, MapValue } from "./values/value.ts";
 
 /** A checked program; can be run any number of times. Opaque. */
 export interface Program {
@@ -107,7 +107,7 @@ function evaluate(analysed: Analysed, options: RunOptions, machine: Machine): Va
     builtins: BUILTINS,
     args: options.args ?? [],
   });
-  const frame: Frame = new Array(analysed.scope.slots);
+  const frame = newFrame(analysed.scope.slots, null);
   let value: Value = null;
   for (const node of analysed.nodes) {
     const run = generator.run(node);

@@ -18,7 +18,6 @@ import {
   isUuidText,
 } from "./syntax/token.ts";
 import { kindOf } from "./values/kind-of.ts";
-import { MapValue } from "./values/map-value.ts";
 import { INT_MAX, INT_MIN } from "./values/numbers.ts";
 import { RtfsError } from "./values/rtfs-error.ts";
 import {
@@ -34,6 +33,7 @@ import {
   type Value,
   Vector,
   WholeFloat,
+  MapValue,
 } from "./values/value.ts";
 
 /** Deepest nesting that crosses, on both sides. */

@@ -197,6 +197,7 @@ interface Reach {
 async function specOf(world: World, prepared: PreparedRun, room: CommandRoom, reach: Reach): Promise<SandboxSpec> {
   const { config } = prepared;
   const files: SandboxFile[] = room.staged.map(({ path, content }) => ({ path, content, executable: true }));
+  if (room.wall.sockets) files.push({ path: "/ccos/ccos_client.py", content: await guestFile(world, "ccos_client.py"), executable: false });
   if (reach.proxy !== null) files.push({ path: "/ccos/forward.cjs", content: await guestFile(world, "forward.cjs"), executable: false });
   const { sockets } = room.wall;
   const binds: SandboxBind[] = sockets ? [{ source: reach.capability, target: "/ccos/capability.sock", kind: "socket" }] : [];
@@ -208,7 +209,7 @@ async function specOf(world: World, prepared: PreparedRun, room: CommandRoom, re
   }
   const placeholders = room.stage.room.placeholders.map(({ name, value }) => [name, value] as const);
   const proxied = reach.proxy === null ? {} : proxyVariables();
-  const channel = sockets ? { CCOS_CAPABILITY: "/ccos/capability.sock", CCOS_SESSION: reach.session } : {};
+  const channel = sockets ? { CCOS_CAPABILITY: "/ccos/capability.sock", CCOS_SESSION: reach.session, PYTHONPATH: "/ccos" } : {};
   const environment = { ...Object.fromEntries([...config.env, ...placeholders]), ...proxied, ...channel };
   return { limits: sandboxLimits(config), files, binds, environment, sockets };
 }

@@ -16,7 +16,6 @@ import {
   findExecutable,
   leaseUser,
   type ProcessEnd,
-  type SpawnedProcess,
   signalName,
   SYSTEM_DIRECTORIES,
   type UserLease,
@@ -33,6 +32,7 @@ import type {
   Session,
 } from "../provider.ts";
 import { hostSeccompArch, seccompFilter } from "../seccomp.ts";
+import { statusPipe } from "../status-pipe.ts";
 import { type Layout, layWall, scratchBytes, UID_INSIDE } from "../staging.ts";
 
 const NAME = "process/bubblewrap";
@@ -143,7 +143,10 @@ function launchPlan({ tools, command, layout, spec, channel, user, lease }: Plan
   });
   const contents = [filter, ...layout.files.map((file) => file.content)];
   const opened = contents.map((content) => anonymousFile(content));
-  const status = statusReader();
+  const status = statusPipe(STATUS_FD, {
+    pid: /"child-pid": ?(\d+)/,
+    ended: /"exit-code": ?(\d+)/,
+  });
   return {
     argv: (surplus) => [
       tools.bwrap,
@@ -163,7 +166,11 @@ function launchPlan({ tools, command, layout, spec, channel, user, lease }: Plan
       process.writable(ARGS_FD)?.end(`${options.join("\0")}\0`);
     },
     init: { known: status.known, pid: status.pid },
-    endingOf: (end) => status.endingOf(end),
+    endingOf: (end) => {
+      if (end.kind === "signaled") return end;
+      const code = status.ended();
+      return code === null ? null : unfolded(code);
+    },
     release: () => {
       closeDescriptors(opened);
       lease?.release();
@@ -177,75 +184,26 @@ function wallOptions(layout: Layout, spec: SandboxSpec): readonly string[] {
   const scratch = String(scratchBytes(spec.limits.diskBytes));
   const uid = String(UID_INSIDE);
   return [
-    ...["user", "pid", "net", "ipc", "uts", "cgroup"].map((name) => `--unshare-${name}`),
-    ...["--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL"],
-    ...["--uid", uid, "--gid", uid, "--hostname", "wall"],
-    ...["--seccomp", String(SECCOMP_FD), "--json-status-fd", String(STATUS_FD)],
-    ...layout.shown.slice(0, -1).flatMap(({ source, target }) => ["--ro-bind", source, target]),
-    ...layout.links.flatMap(({ path, to }) => ["--symlink", to, path]),
-    ...["--proc", "/proc", ...layout.masked.flatMap((path) => ["--ro-bind", "/dev/null", path])],
-    ...["--remount-ro", "/proc", "--dev", "/dev", "--size", scratch, "--perms", "1777"],
-    ...["--tmpfs", "/dev/shm", "--remount-ro", "/dev", "--size", scratch, "--perms", "1777"],
-    ...[
-      "--tmpfs",
-      "/tmp",
-      "--size",
-      String(spec.limits.diskBytes),
-      "--perms",
-      "0700",
-      "--tmpfs",
-      "/work",
-    ],
-    ...["--dir", "/ccos", "--dir", "/run"],
-    ...layout.shown.slice(-1).flatMap(({ source, target }) => ["--ro-bind", source, target]),
-    ...layout.files.flatMap(({ path, executable }, index) => [
-      ...["--perms", executable ? "0555" : "0444"],
-      ...["--ro-bind-data", String(FILES_FD + index), path],
-    ]),
-    ...layout.binds.flatMap(({ source, target }) => ["--ro-bind", source, target]),
-    ...["--remount-ro", "/", "--chdir", "/work"],
-    ...[...layout.environment].flatMap(([name, value]) => ["--setenv", name, value]),
-  ];
-}
-
-interface StatusReader {
-  readonly known: Promise<void>;
-  follow(process: SpawnedProcess): void;
-  pid(): number | null;
-  endingOf(end: ProcessEnd): ProcessEnd | null;
-}
-
-const STATUS_BYTES_MAX = 4_096;
-
-/** What bubblewrap says on its status pipe: the host pid of process 1, and an exit code if it got that far. */
-function statusReader(): StatusReader {
-  let told = "";
-  let tell: () => void = () => undefined;
-  const known = new Promise<void>((resolve) => {
-    tell = resolve;
-  });
-  const number = (key: string): number | null => {
-    const match = new RegExp(`"${key}": ?(\\d+)`).exec(told);
-    return match === null ? null : Number(match[1]);
-  };
-  return {
-    known,
-    follow: (process) => {
-      const pipe = process.readable(STATUS_FD);
-      pipe?.on("error", () => undefined);
-      pipe?.on("close", () => tell());
-      pipe?.on("data", (chunk: Buffer) => {
-        if (told.length < STATUS_BYTES_MAX) told += chunk.toString("latin1");
-        if (number("child-pid") !== null) tell();
-      });
-    },
-    pid: () => number("child-pid"),
-    endingOf: (end) => {
-      if (end.kind === "signaled") return end;
-      const status = number("exit-code");
-      return status === null ? null : unfolded(status);
-    },
-  };
+    ["user", "pid", "net", "ipc", "uts", "cgroup"].map((name) => `--unshare-${name}`),
+    ["--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL"],
+    ["--uid", uid, "--gid", uid, "--hostname", "wall"],
+    ["--seccomp", String(SECCOMP_FD), "--json-status-fd", String(STATUS_FD)],
+    layout.shown.slice(0, -1).flatMap(({ source, target }) => ["--ro-bind", source, target]),
+    layout.links.flatMap(({ path, to }) => ["--symlink", to, path]),
+    ["--proc", "/proc", ...layout.masked.flatMap((path) => ["--ro-bind", "/dev/null", path])],
+    ["--remount-ro", "/proc", "--dev", "/dev", "--size", scratch, "--perms", "1777"],
+    ["--tmpfs", "/dev/shm", "--remount-ro", "/dev", "--size", scratch, "--perms", "1777"],
+    ["--tmpfs", "/tmp", "--size", String(spec.limits.diskBytes), "--perms", "0700"],
+    ["--tmpfs", "/work", "--dir", "/ccos", "--dir", "/run"],
+    layout.shown.slice(-1).flatMap(({ source, target }) => ["--ro-bind", source, target]),
+    layout.files.flatMap(({ path, executable }, index) => {
+      const mode = executable ? "0555" : "0444";
+      return ["--perms", mode, "--ro-bind-data", String(FILES_FD + index), path];
+    }),
+    layout.binds.flatMap(({ source, target }) => ["--ro-bind", source, target]),
+    ["--remount-ro", "/", "--chdir", "/work"],
+    [...layout.environment].flatMap(([name, value]) => ["--setenv", name, value]),
+  ].flat();
 }
 
 /** bubblewrap folds a signal into 128 + n, as shells do: a program that exits so is taken at its word. */

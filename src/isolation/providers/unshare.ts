@@ -15,7 +15,6 @@ import {
   findExecutable,
   leaseUser,
   type ProcessEnd,
-  type SpawnedProcess,
   SYSTEM_DIRECTORIES,
   signalName,
   type UserLease,
@@ -33,6 +32,7 @@ import type {
   Session,
 } from "../provider.ts";
 import { hostSeccompArch, seccompFilter } from "../seccomp.ts";
+import { statusPipe } from "../status-pipe.ts";
 import { type Layout, layWall, scratchBytes, UID_INSIDE } from "../staging.ts";
 import { UNSHARE_SCRIPT } from "./unshare-script.ts";
 
@@ -116,7 +116,7 @@ function launchPlan({ perl, command, layout, spec, channel, user, lease }: Plann
   const filter = seccompFilter({ arch, sockets: spec.sockets ? "unix+inet" : "none" });
   const contents = [filter, ...layout.files.map((file) => file.content)];
   const opened = contents.map((content) => anonymousFile(content));
-  const status = statusReader();
+  const status = statusPipe(STATUS_FD, { pid: /^pid (\d+)$/m, ended: /^end (\d+)$/m });
   const mode = channel ? "channel" : "none";
   return {
     argv: [perl, "-e", UNSHARE_SCRIPT, "--", arch, mode],
@@ -131,7 +131,11 @@ function launchPlan({ perl, command, layout, spec, channel, user, lease }: Plann
       started.writable(DESCRIPTION_FD)?.end(encodeRecords(records));
     },
     init: { known: status.known, pid: status.pid },
-    endingOf: (end) => status.endingOf(end),
+    endingOf: (end) => {
+      if (end.kind === "signaled") return end;
+      const told = status.ended();
+      return told === null ? null : decoded(told);
+    },
     release: () => {
       closeDescriptors(opened);
       lease?.release();
@@ -208,45 +212,6 @@ function encodeRecords(records: readonly DescriptionRecord[]): string {
       [name, fields.length, ...fields].map((word) => `${word}\0`).join(""),
     )
     .join("");
-}
-
-interface StatusReader {
-  readonly known: Promise<void>;
-  follow(process: SpawnedProcess): void;
-  pid(): number | null;
-  endingOf(end: ProcessEnd): ProcessEnd | null;
-}
-
-const STATUS_BYTES_MAX = 256;
-
-function statusReader(): StatusReader {
-  let told = "";
-  let tell: () => void = () => undefined;
-  const known = new Promise<void>((resolve) => {
-    tell = resolve;
-  });
-  const number = (pattern: RegExp): number | null => {
-    const digits = pattern.exec(told)?.[1];
-    return digits === undefined ? null : Number(digits);
-  };
-  return {
-    known,
-    follow: (process) => {
-      const pipe = process.readable(STATUS_FD);
-      pipe?.on("error", () => undefined);
-      pipe?.on("close", () => tell());
-      pipe?.on("data", (chunk: Buffer) => {
-        if (told.length < STATUS_BYTES_MAX) told += chunk.toString("latin1");
-        if (number(/^pid (\d+)$/m) !== null) tell();
-      });
-    },
-    pid: () => number(/^pid (\d+)$/m),
-    endingOf: (end) => {
-      if (end.kind === "signaled") return end;
-      const status = number(/^end (\d+)$/m);
-      return status === null ? null : decoded(status);
-    },
-  };
 }
 
 /** As wait(2) packs it: the signal in the low seven bits, the exit status above eight. */

@@ -121,7 +121,15 @@ export class Analyser {
       }
       case "map":
         return this.#map(form, context);
-      default:
+      case "nil":
+      case "boolean":
+      case "integer":
+      case "float":
+      case "string":
+      case "keyword":
+      case "timestamp":
+      case "uuid":
+      case "resource":
         return { op: "const", value: formToValue(form) };
     }
   }

@@ -77,7 +77,7 @@ function clip(span: SourceSpan, from: number, to?: number): SourceSpan {
 
 /** `[pattern type? value …]`; null when the forms cannot be read so. */
 export function parseBindings(forms: readonly Form[]): readonly AnnotatedValue[] | null {
-  const choice: (AnnotatedValue & { readonly next: number })[] = new Array(forms.length);
+  const choice: (AnnotatedValue & { readonly next: number })[] = Array(forms.length);
   const isParsable = (index: number): boolean =>
     index === forms.length || choice[index] !== undefined;
   for (let index = forms.length - 1; index >= 0; index--) {

@@ -5,9 +5,8 @@
  *
  * @module
  */
-import { MapValue } from "../values/map-value.ts";
 import { displayValue } from "../values/print.ts";
-import { type MapKey, type Value, Vector } from "../values/value.ts";
+import { type MapKey, type Value, Vector, MapValue } from "../values/value.ts";
 import type { Binding, Cell, Node } from "./node.ts";
 
 /** Longest text that is computed before a run, UTF-16 units. */
@@ -18,18 +17,10 @@ export class Constants {
 
   /** The value of the node, the same in every run that gets past it; undefined when it is not known. */
   of(node: Node): Value | undefined {
-    switch (node.op) {
-      case "const":
-        return node.value;
-      case "vector": {
-        const items = node.items.map((item) => this.of(item));
-        return items.every((item) => item !== undefined) ? new Vector(items) : undefined;
-      }
-      case "map":
-        return this.#map(node.entries);
-      default:
-        return this.#scalar(node);
-    }
+    if (node.op === "map") return this.#map(node.entries);
+    if (node.op !== "vector") return this.#scalar(node);
+    const items = node.items.map((item) => this.of(item));
+    return items.every((item) => item !== undefined) ? new Vector(items) : undefined;
   }
 
   #map(nodes: readonly (readonly [MapKey, Node])[]): MapValue | undefined {
@@ -43,24 +34,17 @@ export class Constants {
   }
 
   #scalar(node: Node): Value | undefined {
-    switch (node.op) {
-      case "const":
-        return node.value;
-      case "check":
-        return this.#scalar(node.value);
-      case "local":
-        return this.#named(node.binding, node.binding.value);
-      case "global":
-        return node.cell.isExternal || node.cell.values.length !== 1
-          ? undefined
-          : this.#named(node.cell, node.cell.values[0]!);
-      case "call":
-        return node.callee.op === "builtin" && node.callee.name === "str"
-          ? this.#text(node.args)
-          : undefined;
-      default:
-        return undefined;
-    }
+    if (node.op === "const") return node.value;
+    if (node.op === "check") return this.#scalar(node.value);
+    if (node.op === "local") return this.#named(node.binding, node.binding.value);
+    if (node.op === "global") return this.#global(node.cell);
+    if (node.op !== "call" || node.callee.op !== "builtin") return undefined;
+    return node.callee.name === "str" ? this.#text(node.args) : undefined;
+  }
+
+  #global(cell: Cell): Value | undefined {
+    const { values, isExternal } = cell;
+    return isExternal || values.length !== 1 ? undefined : this.#named(cell, values[0]!);
   }
 
   #named(name: Binding | Cell, node: Node | null): Value | undefined {

@@ -46,7 +46,11 @@ export function partsOf(node: Node): readonly Part[] {
       return node.items.map(used);
     case "map":
       return node.entries.map(([, value]) => used(value));
-    default:
+    case "match":
+    case "try":
+    case "step":
+    case "for":
+    case "dotimes":
       return controlParts(node);
   }
 }
@@ -93,7 +97,9 @@ function fallbacksOf(pattern: Pattern | null): readonly Node[] {
     case "as":
     case "typed":
       return fallbacksOf(pattern.pattern);
-    default:
+    case "any":
+    case "bind":
+    case "literal":
       return [];
   }
 }

@@ -123,33 +123,25 @@ class Walker {
 
   /** @param isValue - The node's value is used: a function there may be called by anything. */
   visit(node: Node, place: Place, isValue: boolean): void {
-    switch (node.op) {
-      case "fn":
-      case "local":
-      case "global":
-        if (isValue) for (const code of functionsOf(node)) this.reach.escapes(code);
-        if (node.op === "fn") this.#body(node.code);
-        return;
-      case "set":
-      case "define":
-        this.visit(node.value, place, isValue || !isFunction(node.value));
-        return;
-      case "call":
-        this.#call(node, place);
-        return;
-      case "host-call":
-        this.calls.push({ node, place });
-        break;
-      case "step":
-        this.steps.push({ node, place });
-        if (node.params !== null) this.visit(node.params, place, true);
-        this.visit(node.body, { ...place, step: node.name }, isValue);
-        return;
-      default:
-        break;
+    if (node.op === "fn" || node.op === "local" || node.op === "global") {
+      if (isValue) for (const code of functionsOf(node)) this.reach.escapes(code);
+      if (node.op === "fn") this.#body(node.code);
+    } else if (node.op === "set" || node.op === "define") {
+      this.visit(node.value, place, isValue || !isFunction(node.value));
+    } else if (node.op === "call") this.#call(node, place);
+    else if (node.op === "step") this.#step(node, place, isValue);
+    else {
+      if (node.op === "host-call") this.calls.push({ node, place });
+      for (const part of partsOf(node)) {
+        this.visit(part.node, place, part.isResult ? isValue : part.isValue);
+      }
     }
-    for (const part of partsOf(node))
-      this.visit(part.node, place, part.isResult ? isValue : part.isValue);
+  }
+
+  #step(node: StepNode, place: Place, isValue: boolean): void {
+    this.steps.push({ node, place });
+    if (node.params !== null) this.visit(node.params, place, true);
+    this.visit(node.body, { ...place, step: node.name }, isValue);
   }
 
   #body(code: CodeNode): void {

@@ -45,7 +45,15 @@ export class PatternReader {
         return this.#isMatch
           ? this.#special(form.items, form)
           : this.#refuse(form, "A list is no pattern");
-      default:
+      case "nil":
+      case "boolean":
+      case "integer":
+      case "float":
+      case "string":
+      case "keyword":
+      case "timestamp":
+      case "uuid":
+      case "resource":
         if (!this.#isMatch) return this.#refuse(form, "A literal cannot be bound to");
         return { kind: "literal", value: formToValue(form) };
     }

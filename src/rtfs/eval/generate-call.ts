@@ -7,13 +7,12 @@ import type { Node } from "../analysis/node.ts";
 import { kindOf } from "../values/kind-of.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
 import { Keyword, type Value } from "../values/value.ts";
-import type { Generator } from "./generate.ts";
+import { evaluateAll, type Generation, newFrame } from "./generation.ts";
 import { generateOperator } from "./generate-operator.ts";
 import {
   arityError,
   type Builtin,
   Closure,
-  type Frame,
   frameFor,
   lookUp,
   type Run,
@@ -22,7 +21,7 @@ import {
 
 type CallNode = Extract<Node, { op: "call" }>;
 
-export function generateCall(generator: Generator, node: CallNode): Run {
+export function generateCall(generator: Generation, node: CallNode): Run {
   const { callee } = node;
   if (callee.op === "builtin") {
     const operator = generateOperator(generator, callee.name, node);
@@ -36,14 +35,13 @@ export function generateCall(generator: Generator, node: CallNode): Run {
     : plainCall(generator, node);
 }
 
-function builtinCall(generator: Generator, builtin: Builtin, node: CallNode): Run {
+function builtinCall(generator: Generation, builtin: Builtin, node: CallNode): Run {
   const { machine } = generator;
   const { span } = node;
   const args = node.args.map((arg) => generator.run(arg));
   const isFit = args.length >= builtin.arityMin && args.length <= builtin.arityMax;
   return (frame) => {
-    const values: Value[] = new Array(args.length);
-    for (let index = 0; index < args.length; index++) values[index] = args[index]!(frame);
+    const values = evaluateAll(args, frame);
     if (--machine.fuel < 0) machine.refuel();
     machine.at = span;
     if (!isFit) throw arityError(builtin, args.length);
@@ -51,7 +49,7 @@ function builtinCall(generator: Generator, builtin: Builtin, node: CallNode): Ru
   };
 }
 
-function keywordCall(generator: Generator, key: Keyword, node: CallNode): Run {
+function keywordCall(generator: Generation, key: Keyword, node: CallNode): Run {
   const { machine } = generator;
   const { span } = node;
   const args = node.args.map((arg) => generator.run(arg));
@@ -62,7 +60,7 @@ function keywordCall(generator: Generator, key: Keyword, node: CallNode): Run {
   };
 }
 
-function plainCall(generator: Generator, node: CallNode): Run {
+function plainCall(generator: Generation, node: CallNode): Run {
   const { machine } = generator;
   const callee = generator.run(node.callee);
   const args = node.args.map((arg) => generator.run(arg));
@@ -79,13 +77,13 @@ function plainCall(generator: Generator, node: CallNode): Run {
         const target = callee(frame);
         if (!isDirect(target, 0)) return slow(target, []);
         machine.at = span;
-        return machine.enter(target, newFrame(target));
+        return machine.enter(target, newFrame(target.code.slots, target.frame));
       };
     case 1:
       return (frame) => {
         const target = callee(frame);
         if (!isDirect(target, 1)) return slow(target, [first(frame)]);
-        const inner = newFrame(target);
+        const inner = newFrame(target.code.slots, target.frame);
         inner[1] = first(frame);
         machine.at = span;
         return machine.enter(target, inner);
@@ -94,7 +92,7 @@ function plainCall(generator: Generator, node: CallNode): Run {
       return (frame) => {
         const target = callee(frame);
         if (!isDirect(target, 2)) return slow(target, [first(frame), second(frame)]);
-        const inner = newFrame(target);
+        const inner = newFrame(target.code.slots, target.frame);
         inner[1] = first(frame);
         inner[2] = second(frame);
         machine.at = span;
@@ -104,7 +102,7 @@ function plainCall(generator: Generator, node: CallNode): Run {
       return (frame) => {
         const target = callee(frame);
         if (!isDirect(target, 3)) return slow(target, [first(frame), second(frame), third(frame)]);
-        const inner = newFrame(target);
+        const inner = newFrame(target.code.slots, target.frame);
         inner[1] = first(frame);
         inner[2] = second(frame);
         inner[3] = third(frame);
@@ -116,24 +114,12 @@ function plainCall(generator: Generator, node: CallNode): Run {
   }
 }
 
-function evaluateAll(args: readonly Run[], frame: Frame): Value[] {
-  const values: Value[] = new Array(args.length);
-  for (let index = 0; index < args.length; index++) values[index] = args[index]!(frame);
-  return values;
-}
-
 function isDirect(target: Value, count: number): target is Closure {
   return target instanceof Closure && target.code.arity === count && target.code.restSlot === 0;
 }
 
-function newFrame(target: Closure): Frame {
-  const frame: Frame = new Array(target.code.slots);
-  frame[0] = target.frame;
-  return frame;
-}
-
 /** A call whose value is the value of the current function: its target is left to `Machine.enter`. */
-function tailCall(generator: Generator, node: CallNode): Run {
+function tailCall(generator: Generation, node: CallNode): Run {
   const { machine } = generator;
   const own = generator.current!;
   const callee = generator.run(node.callee);
@@ -142,8 +128,7 @@ function tailCall(generator: Generator, node: CallNode): Run {
   const { span } = node;
   return (frame) => {
     const target = callee(frame);
-    const values: Value[] = new Array(count);
-    for (let index = 0; index < count; index++) values[index] = args[index]!(frame);
+    const values = evaluateAll(args, frame);
     machine.at = span;
     if (!(target instanceof Closure)) return machine.apply(target, values);
     machine.tailTarget = target;
@@ -157,7 +142,7 @@ function tailCall(generator: Generator, node: CallNode): Run {
 
 /** `(call id arg…)`. */
 export function generateHostCall(
-  generator: Generator,
+  generator: Generation,
   node: Extract<Node, { op: "host-call" }>,
 ): Run {
   const { machine } = generator;

@@ -10,11 +10,11 @@ import type { CatchClause, Node } from "../analysis/node.ts";
 import { displayValue } from "../values/print.ts";
 import { familyOf, isErrorKind, kindKeyword, RtfsError } from "../values/rtfs-error.ts";
 import { keyword } from "../values/value.ts";
-import type { Generator } from "./generate.ts";
+import type { Generation } from "./generation.ts";
 import { matcher } from "./generate-pattern.ts";
 import { asRtfsError, type Frame, type Machine, type Run } from "./machine.ts";
 
-export function generateMatch(generator: Generator, node: Extract<Node, { op: "match" }>): Run {
+export function generateMatch(generator: Generation, node: Extract<Node, { op: "match" }>): Run {
   const { machine } = generator;
   const { span } = node;
   const subject = generator.run(node.subject);
@@ -42,7 +42,7 @@ interface Handler {
   readonly body: Run;
 }
 
-export function generateTry(generator: Generator, node: Extract<Node, { op: "try" }>): Run {
+export function generateTry(generator: Generation, node: Extract<Node, { op: "try" }>): Run {
   const { machine } = generator;
   const body = generator.run(node.body);
   const handlers = node.catches.map((clause) => ({
@@ -117,7 +117,7 @@ function acceptance({ type }: CatchClause): (error: RtfsError) => boolean {
   return (error) => error.kind === type || familyOf(error.kind) === type;
 }
 
-export function generateStep(generator: Generator, node: Extract<Node, { op: "step" }>): Run {
+export function generateStep(generator: Generation, node: Extract<Node, { op: "step" }>): Run {
   const { machine } = generator;
   const { name, paramsSlot, span } = node;
   const params = node.params === null ? null : generator.run(node.params);

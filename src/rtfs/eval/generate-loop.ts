@@ -8,11 +8,14 @@ import { kindOf } from "../values/kind-of.ts";
 import { isInt } from "../values/numbers.ts";
 import { typeError } from "../values/rtfs-error.ts";
 import { List, type Value, Vector } from "../values/value.ts";
-import { type Generator, newFrame } from "./generate.ts";
+import { type Generation, newFrame } from "./generation.ts";
 import { checkSize } from "./limits.ts";
 import type { Frame, Run } from "./machine.ts";
 
-export function generateDotimes(generator: Generator, node: Extract<Node, { op: "dotimes" }>): Run {
+export function generateDotimes(
+  generator: Generation,
+  node: Extract<Node, { op: "dotimes" }>,
+): Run {
   const { machine } = generator;
   const { scope, slot, span } = node;
   const count = generator.run(node.count);
@@ -22,10 +25,10 @@ export function generateDotimes(generator: Generator, node: Extract<Node, { op: 
     machine.at = span;
     if (!isInt(times)) throw typeError("an integer", kindOf(times), "dotimes");
     let value: Value = null;
-    let turn = newFrame(scope, frame);
+    let turn = newFrame(scope.slots, frame);
     for (let index = 0; index < times; index++) {
       if (--machine.fuel < 0) machine.refuel();
-      if (scope.isCaptured && index > 0) turn = newFrame(scope, frame);
+      if (scope.isCaptured && index > 0) turn = newFrame(scope.slots, frame);
       turn[slot] = index;
       value = body(turn);
     }
@@ -33,7 +36,7 @@ export function generateDotimes(generator: Generator, node: Extract<Node, { op: 
   };
 }
 
-export function generateFor(generator: Generator, node: Extract<Node, { op: "for" }>): Run {
+export function generateFor(generator: Generation, node: Extract<Node, { op: "for" }>): Run {
   const { machine } = generator;
   const { scope, span } = node;
   const sources = node.loops.map(({ source }) => generator.run(source));
@@ -59,7 +62,7 @@ export function generateFor(generator: Generator, node: Extract<Node, { op: "for
   };
   return (frame) => {
     const results: Value[] = [];
-    turns(0, newFrame(scope, frame), results);
+    turns(0, newFrame(scope.slots, frame), results);
     return new Vector(results);
   };
 }

@@ -22,14 +22,14 @@ import { typeError } from "../values/rtfs-error.ts";
 import { kindOf } from "../values/kind-of.ts";
 import { compareText } from "../values/equality.ts";
 import type { Value } from "../values/value.ts";
-import type { Generator } from "./generate.ts";
+import type { Generation } from "./generation.ts";
 import type { Run } from "./machine.ts";
 
 type CallNode = Extract<Node, { op: "call" }>;
 type Binary = (left: Run, right: Run, place: () => void) => Run;
 
 /** The closure for `(name a b)`; null when the name or the number of operands is another. */
-export function generateOperator(generator: Generator, name: string, node: CallNode): Run | null {
+export function generateOperator(generator: Generation, name: string, node: CallNode): Run | null {
   const { machine } = generator;
   const { span } = node;
   const [a, b] = node.args;

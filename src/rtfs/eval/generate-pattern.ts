@@ -6,10 +6,9 @@
 import type { MapPatternEntry, Node, Pattern } from "../analysis/node.ts";
 import { equalValues } from "../values/equality.ts";
 import { kindOf } from "../values/kind-of.ts";
-import { MapValue } from "../values/map-value.ts";
 import { typeError } from "../values/rtfs-error.ts";
-import { List, type Value, Vector } from "../values/value.ts";
-import { checkType, type Generator } from "./generate.ts";
+import { List, type Value, Vector, MapValue } from "../values/value.ts";
+import { checkType, type Generation } from "./generation.ts";
 import type { Frame, Run } from "./machine.ts";
 
 type Bind = (frame: Frame, value: Value) => void;
@@ -17,7 +16,7 @@ type Match = (frame: Frame, value: Value) => boolean;
 
 /** `bind`: take the value apart; the value itself is the result. */
 export function generateDestructure(
-  generator: Generator,
+  generator: Generation,
   node: Extract<Node, { op: "bind" }>,
 ): Run {
   const value = generator.run(node.value);
@@ -32,7 +31,7 @@ export function generateDestructure(
   };
 }
 
-function binder(generator: Generator, pattern: Pattern): Bind {
+function binder(generator: Generation, pattern: Pattern): Bind {
   switch (pattern.kind) {
     case "bind": {
       const { slot, type } = pattern;
@@ -45,16 +44,19 @@ function binder(generator: Generator, pattern: Pattern): Bind {
       return vectorBinder(generator, pattern);
     case "map":
       return mapBinder(generator, pattern);
-    default:
+    case "any":
+    case "literal":
+    case "as":
+    case "typed":
       return () => undefined;
   }
 }
 
-function optionalBinder(generator: Generator, pattern: Pattern | null): Bind | null {
+function optionalBinder(generator: Generation, pattern: Pattern | null): Bind | null {
   return pattern === null ? null : binder(generator, pattern);
 }
 
-function vectorBinder(generator: Generator, pattern: Extract<Pattern, { kind: "vector" }>): Bind {
+function vectorBinder(generator: Generation, pattern: Extract<Pattern, { kind: "vector" }>): Bind {
   const items = pattern.items.map((item) => binder(generator, item));
   const rest = optionalBinder(generator, pattern.rest);
   const whole = optionalBinder(generator, pattern.whole);
@@ -73,7 +75,7 @@ function vectorBinder(generator: Generator, pattern: Extract<Pattern, { kind: "v
   };
 }
 
-function mapBinder(generator: Generator, pattern: Extract<Pattern, { kind: "map" }>): Bind {
+function mapBinder(generator: Generation, pattern: Extract<Pattern, { kind: "map" }>): Bind {
   const entries = pattern.entries.map((entry) => ({
     key: entry.key,
     bind: binder(generator, entry.pattern),
@@ -95,7 +97,7 @@ function mapBinder(generator: Generator, pattern: Extract<Pattern, { kind: "map"
 }
 
 function without(
-  generator: Generator,
+  generator: Generation,
   map: MapValue,
   entries: readonly MapPatternEntry[],
 ): MapValue {
@@ -105,7 +107,7 @@ function without(
 }
 
 /** Whether the value has the pattern's shape; binds on the way. */
-export function matcher(generator: Generator, pattern: Pattern): Match {
+export function matcher(generator: Generation, pattern: Pattern): Match {
   switch (pattern.kind) {
     case "any":
       return () => true;
@@ -140,7 +142,10 @@ export function matcher(generator: Generator, pattern: Pattern): Match {
   }
 }
 
-function vectorMatcher(generator: Generator, pattern: Extract<Pattern, { kind: "vector" }>): Match {
+function vectorMatcher(
+  generator: Generation,
+  pattern: Extract<Pattern, { kind: "vector" }>,
+): Match {
   const items = pattern.items.map((item) => matcher(generator, item));
   const rest = pattern.rest === null ? null : matcher(generator, pattern.rest);
   return (frame, value) => {
@@ -157,7 +162,7 @@ function vectorMatcher(generator: Generator, pattern: Extract<Pattern, { kind: "
 }
 
 /** Open: keys that the pattern does not name are allowed. */
-function mapMatcher(generator: Generator, pattern: Extract<Pattern, { kind: "map" }>): Match {
+function mapMatcher(generator: Generation, pattern: Extract<Pattern, { kind: "map" }>): Match {
   const entries = pattern.entries.map(({ key, pattern: inner }) => ({
     key,
     match: matcher(generator, inner),

@@ -8,15 +8,14 @@
  * @module
  */
 import type { SourceSpan } from "../../foundation/source-span.ts";
-import type { CodeNode, Node, Scope } from "../analysis/node.ts";
-import type { TypeValidator } from "../types/compile-type.ts";
-import { MapValue } from "../values/map-value.ts";
+import type { CodeNode, Node } from "../analysis/node.ts";
 import { RtfsError } from "../values/rtfs-error.ts";
-import { type MapKey, type Value, Vector } from "../values/value.ts";
+import { type MapKey, type Value, Vector, MapValue } from "../values/value.ts";
 import { generateCall, generateHostCall } from "./generate-call.ts";
 import { generateMatch, generateStep, generateTry } from "./generate-control.ts";
 import { generateDotimes, generateFor } from "./generate-loop.ts";
 import { generateDestructure } from "./generate-pattern.ts";
+import { checkType, evaluateAll, type Generation } from "./generation.ts";
 import { type Builtin, Closure, type Code, type Frame, type Machine, type Run } from "./machine.ts";
 
 /** One top-level name at run time. */
@@ -24,7 +23,7 @@ export interface CellBox {
   value: Value | undefined;
 }
 
-export class Generator {
+export class Generator implements Generation {
   readonly machine: Machine;
   readonly boxes: readonly CellBox[];
   readonly builtins: ReadonlyMap<string, Builtin>;
@@ -41,18 +40,14 @@ export class Generator {
 
   run(node: Node): Run {
     switch (node.op) {
-      case "const": {
-        const { value } = node;
-        return () => value;
-      }
+      case "const":
+        return this.#constant(node.value);
       case "local":
         return this.#local(node);
       case "global":
         return this.#global(this.boxes[node.cell.index]!, node.cell.name, node.span);
-      case "builtin": {
-        const builtin = this.builtins.get(node.name)!;
-        return () => builtin;
-      }
+      case "builtin":
+        return this.#constant(this.builtins.get(node.name)!);
       case "argument":
         return this.#argument(node.index, node.span);
       case "fn":
@@ -62,55 +57,22 @@ export class Generator {
       case "host-call":
         return generateHostCall(this, node);
       case "vector":
-        return this.#vector(node.items.map((item) => this.run(item)));
+        return this.#vector(this.#runs(node.items));
       case "map":
         return this.#map(node);
-      default:
-        return this.#control(node);
-    }
-  }
-
-  #control(
-    node: Exclude<
-      Node,
-      {
-        op:
-          | "const"
-          | "local"
-          | "global"
-          | "builtin"
-          | "argument"
-          | "fn"
-          | "call"
-          | "host-call"
-          | "vector"
-          | "map";
-      }
-    >,
-  ): Run {
-    switch (node.op) {
       case "if":
         return this.#if(this.run(node.test), this.run(node.then), this.run(node.otherwise));
       case "do":
-        return this.#do(node.nodes.map((each) => this.run(each)));
+        return this.#do(this.#runs(node.nodes));
       case "and":
       case "or":
-        return this.#logic(
-          node.op === "and",
-          node.nodes.map((each) => this.run(each)),
-        );
-      case "set": {
-        const { slot } = node;
-        const value = this.run(node.value);
-        return (frame) => (frame[slot] = value(frame));
-      }
+        return this.#logic(node.op === "and", this.#runs(node.nodes));
+      case "set":
+        return this.#set(node.slot, this.run(node.value));
       case "bind":
         return generateDestructure(this, node);
       case "define":
-        return this.#define(
-          node.cells.map(({ index }) => this.boxes[index]!),
-          this.run(node.value),
-        );
+        return this.#define(node);
       case "check":
         return this.#check(node, this.run(node.value));
       case "match":
@@ -124,6 +86,18 @@ export class Generator {
       case "dotimes":
         return generateDotimes(this, node);
     }
+  }
+
+  #runs(nodes: readonly Node[]): readonly Run[] {
+    return nodes.map((node) => this.run(node));
+  }
+
+  #constant(value: Value): Run {
+    return () => value;
+  }
+
+  #set(slot: number, value: Run): Run {
+    return (frame) => (frame[slot] = value(frame));
   }
 
   #local({ depth, binding, span }: Extract<Node, { op: "local" }>): Run {
@@ -197,9 +171,7 @@ export class Generator {
     const { machine } = this;
     return (frame) => {
       if ((machine.fuel -= 1 + items.length) < 0) machine.refuel();
-      const values: Value[] = new Array(items.length);
-      for (let index = 0; index < items.length; index++) values[index] = items[index]!(frame);
-      return new Vector(values);
+      return new Vector(evaluateAll(items, frame));
     };
   }
 
@@ -253,7 +225,9 @@ export class Generator {
     };
   }
 
-  #define(boxes: readonly CellBox[], run: Run): Run {
+  #define({ cells, value: node }: Extract<Node, { op: "define" }>): Run {
+    const boxes = cells.map(({ index }) => this.boxes[index]!);
+    const run = this.run(node);
     return (frame) => {
       const value = run(frame);
       for (const box of boxes) box.value = value;
@@ -270,31 +244,8 @@ export class Generator {
   }
 }
 
-/** @throws {RtfsError} TypeValidationError. */
-export function checkType(
-  type: TypeValidator,
-  value: Value,
-  what: string,
-  place?: () => void,
-): void {
-  const failure = type.check(value);
-  if (failure === null) return;
-  place?.();
-  const { path, expected, actual } = failure;
-  const at = path === "" ? "" : ` at ${path}`;
-  const message = `${what}${at}: expected ${expected}, got ${actual}`;
-  throw new RtfsError("TypeValidationError", message, { expected, actual, path });
-}
-
 function outer(frame: Frame, depth: number): Frame {
   let at = frame;
   for (let left = depth; left > 0; left--) at = at[0] as Frame;
   return at;
-}
-
-/** An empty frame inside another. */
-export function newFrame(scope: Scope, parent: Frame): Frame {
-  const frame: Frame = new Array(scope.slots);
-  frame[0] = parent;
-  return frame;
 }

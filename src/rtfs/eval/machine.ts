@@ -10,9 +10,8 @@
 import type { SourceSpan } from "../../foundation/source-span.ts";
 import type { MapForm } from "../syntax/form.ts";
 import { kindOf } from "../values/kind-of.ts";
-import { MapValue } from "../values/map-value.ts";
 import { errorField, RtfsError, typeError } from "../values/rtfs-error.ts";
-import { ErrorValue, FunctionValue, Keyword, List, type Value } from "../values/value.ts";
+import { ErrorValue, FunctionValue, Keyword, List, type Value, MapValue } from "../values/value.ts";
 
 /** What effects and steps go through. Synchronous: a call blocks the program. */
 export interface Host {
@@ -162,7 +161,7 @@ export function frameFor(closure: Closure, args: readonly Value[]): Frame {
   if (args.length < arity || (args.length > arity && restSlot === 0)) {
     throw arityError(closure, args.length);
   }
-  const frame: Frame = new Array(slots);
+  const frame: Frame = Array(slots);
   frame[0] = closure.frame;
   for (let index = 0; index < arity; index++) frame[index + 1] = args[index]!;
   if (restSlot !== 0) frame[restSlot] = new List(args.slice(arity));

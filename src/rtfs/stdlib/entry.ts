@@ -5,10 +5,9 @@
  */
 import type { BuiltinRun, Machine } from "../eval/machine.ts";
 import { kindOf } from "../values/kind-of.ts";
-import { MapValue } from "../values/map-value.ts";
 import { isInt } from "../values/numbers.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
-import { Keyword, List, type MapKey, type Value, Vector } from "../values/value.ts";
+import { Keyword, List, type MapKey, type Value, Vector, MapValue } from "../values/value.ts";
 
 export interface Entry {
   readonly name: string;
@@ -82,7 +81,7 @@ export function sequenceArgument(
 ): readonly Value[] {
   if (typeof value === "string") {
     machine.spend(value.length);
-    return [...value];
+    return Array.from(value);
   }
   if (value instanceof Vector || value instanceof List) {
     machine.spend(value.items.length);
@@ -91,9 +90,9 @@ export function sequenceArgument(
   throw typeError("a vector, a list or a string", kindOf(value ?? null), operation);
 }
 
-/** Items in the container kind of `like`. */
+/** Items in the container kind of `like`; for a string they are characters. */
 export function sameKind(like: Value | undefined, items: readonly Value[]): Value {
-  if (typeof like === "string") return items.join("");
+  if (typeof like === "string") return (items as readonly string[]).join("");
   return like instanceof List ? new List(items) : new Vector(items);
 }
 

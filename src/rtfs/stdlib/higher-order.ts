@@ -6,7 +6,6 @@
 import type { Machine } from "../eval/machine.ts";
 import { compareValues } from "../values/equality.ts";
 import { kindOf } from "../values/kind-of.ts";
-import { MapValue } from "../values/map-value.ts";
 import { isInt } from "../values/numbers.ts";
 import { displayValue } from "../values/print.ts";
 import { typeError } from "../values/rtfs-error.ts";
@@ -17,6 +16,7 @@ import {
   type MapKey,
   type Value,
   Vector,
+  MapValue,
 } from "../values/value.ts";
 import {
   callingEntry,

@@ -9,7 +9,6 @@
 import { JSON_DEPTH_MAX, jsonError, jsonKey } from "../json-value.ts";
 import { compareText } from "../values/equality.ts";
 import { kindOf } from "../values/kind-of.ts";
-import { MapValue } from "../values/map-value.ts";
 import { makeFloat, makeInt } from "../values/numbers.ts";
 import {
   List,
@@ -20,6 +19,7 @@ import {
   type Value,
   Vector,
   WholeFloat,
+  MapValue,
 } from "../values/value.ts";
 
 /** @throws {RtfsError} JsonError with the offset. */

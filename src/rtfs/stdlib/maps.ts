@@ -6,9 +6,8 @@
 import type { Machine } from "../eval/machine.ts";
 import { checkSize } from "../eval/limits.ts";
 import { kindOf } from "../values/kind-of.ts";
-import { MapValue } from "../values/map-value.ts";
 import { errorField, RtfsError, typeError } from "../values/rtfs-error.ts";
-import { ErrorValue, Keyword, type MapKey, type Value, Vector } from "../values/value.ts";
+import { ErrorValue, Keyword, type MapKey, type Value, Vector, MapValue } from "../values/value.ts";
 import {
   callingEntry,
   type Entry,

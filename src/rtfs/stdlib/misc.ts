@@ -5,7 +5,6 @@
  */
 import { checkSize } from "../eval/limits.ts";
 import { kindOf } from "../values/kind-of.ts";
-import { MapValue } from "../values/map-value.ts";
 import { isFloat, isInt, isNumber } from "../values/numbers.ts";
 import { displayValue } from "../values/print.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
@@ -18,6 +17,7 @@ import {
   Sym,
   type Value,
   Vector,
+  MapValue,
 } from "../values/value.ts";
 import { alias, type Entry, entry, MANY, stringArgument } from "./entry.ts";
 import { parseJson, serializeJson } from "./json-text.ts";

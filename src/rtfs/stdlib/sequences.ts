@@ -6,7 +6,6 @@
 import { checkSize } from "../eval/limits.ts";
 import type { Machine } from "../eval/machine.ts";
 import { kindOf } from "../values/kind-of.ts";
-import { MapValue } from "../values/map-value.ts";
 import {
   add,
   compareNumbers,
@@ -17,7 +16,7 @@ import {
 } from "../values/numbers.ts";
 import { typeError } from "../values/rtfs-error.ts";
 import { equalValues } from "../values/equality.ts";
-import { Keyword, List, type MapKey, type Value, Vector } from "../values/value.ts";
+import { Keyword, List, type MapKey, type Value, Vector, MapValue } from "../values/value.ts";
 import {
   alias,
   type Entry,
@@ -223,7 +222,7 @@ function repeat([times, value]: readonly Value[], machine: Machine): Vector {
   const size = Math.max(0, indexArgument(times, "repeat"));
   checkSize(size, "repeat");
   machine.spend(size);
-  return new Vector(new Array<Value>(size).fill(value!));
+  return new Vector(Array<Value>(size).fill(value!));
 }
 
 const counting = entry("count", 1, "Number of items, entries or code points", ([x], machine) =>

@@ -74,7 +74,7 @@ function split([subject, by]: readonly Value[], machine: Machine): Vector {
   const text = subject === null ? "" : stringArgument(subject, "split");
   const separator = stringArgument(by, "split");
   machine.spend(text.length);
-  return new Vector(separator === "" ? [...text] : text.split(separator));
+  return new Vector(separator === "" ? Array.from(text) : text.split(separator));
 }
 
 function tester(name: string, test: (text: string, part: string) => boolean): Entry {

@@ -4,7 +4,6 @@
  * @module
  */
 import type { SourceSpan } from "../../foundation/source-span.ts";
-import { MapValue } from "../values/map-value.ts";
 import { makeFloat } from "../values/numbers.ts";
 import { RtfsError } from "../values/rtfs-error.ts";
 import {
@@ -17,6 +16,7 @@ import {
   Uuid,
   type Value,
   Vector,
+  MapValue,
 } from "../values/value.ts";
 
 interface Placed {

@@ -45,7 +45,7 @@ export function readForms(
 
 const isSpace = (unit: number): boolean =>
   unit === 32 || unit === 10 || unit === 9 || unit === 13 || unit === 44;
-const ENDS = new Set([...'()[]{}"; ,\n\t\r'].map((each) => each.charCodeAt(0)));
+const ENDS = new Set(Array.from('()[]{}"; ,\n\t\r', (each) => each.charCodeAt(0)));
 const FORBIDDEN = /[\0\u202a-\u202e\u2066-\u2069]/;
 
 /** A bracket or token error that ends the reading. */

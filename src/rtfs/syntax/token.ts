@@ -69,7 +69,7 @@ function nameProblem(name: string, what: string): Token | null {
     return { kind: "bad", message: `A ${what} is over ${NAME_LENGTH_MAX} characters` };
   }
   if (NAME.test(name)) return null;
-  const bad = [...name].find((character) => !NAME.test(character)) ?? "";
+  const bad = Array.from(name).find((character) => !NAME.test(character)) ?? "";
   return {
     kind: "bad",
     message: `\`${showCharacter(bad)}\` is no character of a ${what}`,
@@ -141,6 +141,6 @@ export function isSymbolName(name: string): boolean {
 }
 
 function clip(text: string): string {
-  const shown = [...text.slice(0, 80)].slice(0, 40);
-  return shown.map((each) => (each === " " ? each : showCharacter(each))).join("");
+  const shown = Array.from(text.slice(0, 80)).slice(0, 40);
+  return shown.map(showCharacter).join("");
 }

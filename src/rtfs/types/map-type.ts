@@ -7,8 +7,7 @@
  * @module
  */
 import type { Form } from "../syntax/form.ts";
-import { MapValue } from "../values/map-value.ts";
-import { Keyword, keyword, type MapKey, type Value } from "../values/value.ts";
+import { Keyword, keyword, type MapKey, MapValue } from "../values/value.ts";
 import { type Check, inside, mismatch, type TypeFailure } from "./failure.ts";
 import { BadType, isQuestionMark } from "./type-form.ts";
 
@@ -122,7 +121,7 @@ export function compileMapOf(parts: readonly Form[], form: Form, compile: Compil
 }
 
 /** A key in a path, clipped: keys are hostile text. */
-function keyStep(key: Value): string {
+function keyStep(key: MapKey): string {
   if (key instanceof Keyword) return `.${key.name}`;
   return `.${String(key).slice(0, 40).toWellFormed()}`;
 }

@@ -7,10 +7,9 @@
  * @module
  */
 import { type Form, formToValue, keyOf } from "../syntax/form.ts";
-import { MapValue } from "../values/map-value.ts";
 import { compareNumbers, isNumber } from "../values/numbers.ts";
 import { printValue } from "../values/print.ts";
-import { List, type MapKey, type Value, Vector } from "../values/value.ts";
+import { List, type MapKey, type Value, Vector, MapValue } from "../values/value.ts";
 import type { Check } from "./failure.ts";
 import { BadType, nameOf } from "./type-form.ts";
 

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { MapValue } from "../values/map-value.ts";
 import { isFloat, isInt, isNumber } from "../values/numbers.ts";
 import {
   ErrorValue,
@@ -16,6 +15,7 @@ import {
   Uuid,
   type Value,
   Vector,
+  MapValue,
 } from "../values/value.ts";
 import { type Check, mismatch } from "./failure.ts";
 

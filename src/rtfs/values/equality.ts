@@ -4,7 +4,6 @@
  * @module
  */
 import { kindOf } from "./kind-of.ts";
-import { MapValue } from "./map-value.ts";
 import { compareNumbers, isNumber } from "./numbers.ts";
 import {
   ErrorValue,
@@ -17,6 +16,7 @@ import {
   type Value,
   Vector,
   WholeFloat,
+  MapValue,
 } from "./value.ts";
 
 /**

@@ -1,4 +1,3 @@
-import { MapValue } from "./map-value.ts";
 import {
   ErrorValue,
   FunctionValue,
@@ -10,6 +9,7 @@ import {
   Uuid,
   type Value,
   Vector,
+  MapValue,
 } from "./value.ts";
 
 /** Names of the kinds of values, as `type-name` gives them. */
@@ -32,18 +32,10 @@ export type Kind =
 
 export function kindOf(value: Value): Kind {
   if (value === null) return "nil";
-  switch (typeof value) {
-    case "boolean":
-      return "boolean";
-    case "number":
-      return Number.isInteger(value) ? "integer" : "float";
-    case "bigint":
-      return "integer";
-    case "string":
-      return "string";
-    default:
-      return kindOfObject(value as Exclude<Value, null | boolean | number | bigint | string>);
-  }
+  if (typeof value === "string") return "string";
+  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "float";
+  if (typeof value === "boolean") return "boolean";
+  return typeof value === "bigint" ? "integer" : kindOfObject(value);
 }
 
 function kindOfObject(value: Exclude<Value, null | boolean | number | bigint | string>): Kind {

@@ -145,5 +145,5 @@ export function compareNumbers(
   // JS compares a BigInt with a Number exactly.
   if (x < y) return -1;
   if (x > y) return 1;
-  return x == y ? 0 : Number.NaN;
+  return x >= y ? 0 : Number.NaN;
 }

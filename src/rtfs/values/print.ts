@@ -4,7 +4,6 @@
  * @module
  */
 import { RtfsError } from "./rtfs-error.ts";
-import { MapValue } from "./map-value.ts";
 import {
   ErrorValue,
   FunctionValue,
@@ -14,6 +13,7 @@ import {
   type Value,
   Vector,
   WholeFloat,
+  MapValue,
 } from "./value.ts";
 
 /** Longest text that one print may make, UTF-16 units. */

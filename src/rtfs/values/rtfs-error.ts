@@ -6,8 +6,7 @@
  * @module
  */
 import type { SourceSpan } from "../../foundation/source-span.ts";
-import { MapValue } from "./map-value.ts";
-import { ErrorValue, keyword, type Value } from "./value.ts";
+import { ErrorValue, keyword, type Value, MapValue } from "./value.ts";
 
 export type ErrorFamily = "RuntimeError" | "HostError" | "ValidationError";
 
