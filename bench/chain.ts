@@ -1,12 +1,14 @@
 /**
- * The chain beside its peers, in one run: `node bench/chain.ts [ROUNDS] [VERIFY_RECORDS] [--json FILE]`.
+ * The chain beside its peers, in one run: `node bench/chain.ts [ROUNDS] [VERIFY_RECORDS] [--json
+ * FILE]`.
  *
- * Peers: one fdatasync per record, a bare fdatasync of one block, buffered appends without any sync,
- * SQLite (WAL, synchronous FULL) with one and with 256 records per transaction. Files go to CCOS_BENCH_DIR or the
- * working directory's disk: a tmpfs would measure nothing.
+ * Peers: one fdatasync per record, a bare fdatasync of one block, buffered appends without any
+ * sync, SQLite (WAL, synchronous FULL) with one and with 256 records per transaction. Files go to
+ * CCOS_BENCH_DIR or the working directory's disk: a tmpfs would measure nothing.
  */
 import { hash } from "node:crypto";
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import {
@@ -14,9 +16,11 @@ import {
   fileStore,
   openChain,
   type RecordInput,
+  verifyChain,
   verifyChainFile,
 } from "../src/chain/index.ts";
 import { canonicalJson } from "../src/foundation/canonical-json.ts";
+import { readChunks } from "../src/host/index.ts";
 import {
   type Contender,
   elapsedMs,
@@ -29,14 +33,14 @@ import {
   writeResults,
 } from "./lib/stats.ts";
 
-const args = process.argv.slice(2);
-const rounds = Number(args[0] ?? 7);
-const verifyRecords = Number(args[1] ?? 1_000_000);
+const rounds = Number(process.argv[2]) || 7;
+const verifyRecords = Number(process.argv[3]) || 1_000_000;
 const directory = mkdtempSync(
   join(process.env["CCOS_BENCH_DIR"] ?? process.cwd(), ".bench-chain-"),
 );
 const config = `sha256:${"c".repeat(64)}`;
 const chainId = "run-01HF7YAT00ZZZZZZZZZZZZZZZZ";
+const tag = Buffer.from("ccos.chain.v1\0");
 let files = 0;
 const nextPath = (): string => join(directory, `chain-${files++}.jsonl`);
 
@@ -145,7 +149,8 @@ function sqlite(perTransaction: number): () => Promise<number> {
     const path = nextPath();
     const database = new DatabaseSync(path);
     database.exec(
-      "pragma journal_mode=wal; pragma synchronous=full; create table log(seq integer primary key, body text, hash text) strict",
+      "pragma journal_mode=wal; pragma synchronous=full;" +
+        "create table log(seq integer primary key, body text, hash text) strict",
     );
     const insert = database.prepare("insert into log values (?, ?, ?)");
     const count = perTransaction === 1 ? 300 : perTransaction * 60;
@@ -177,8 +182,6 @@ async function buildLong(records: number): Promise<string> {
 
 /** Resident memory at every tenth of one verification. */
 async function memoryOfVerify(path: string): Promise<number[]> {
-  const { open } = await import("node:fs/promises");
-  const { verifyChain } = await import("../src/chain/index.ts");
   const file = await open(path);
   const { size } = await file.stat();
   const samples: number[] = [];
@@ -196,9 +199,10 @@ async function memoryOfVerify(path: string): Promise<number[]> {
   return samples;
 }
 
-/** The least anybody could do: split, hash, JSON.parse, compare. Neither canonical form nor fields. */
+/**
+ * The least anybody could do: split, hash, JSON.parse, compare. Neither canonical form nor fields.
+ */
 async function parseOnly(path: string): Promise<number> {
-  const { readChunks } = await import("../src/host/index.ts");
   let count = 0;
   let prev = "";
   const ms = await elapsedMs(async () => {
@@ -221,7 +225,6 @@ async function parseOnly(path: string): Promise<number> {
   });
   return perSecond(count, ms);
 }
-const tag = Buffer.from("ccos.chain.v1\0");
 
 async function verifyRate(path: string): Promise<number> {
   let found = 0;
@@ -281,10 +284,11 @@ try {
   ];
   console.log(table([`${rounds} rounds, medians`, "per second", "/ fdatasync per record"], rows));
   console.log(
-    `resident MB at each tenth of verifying ${verifyRecords} records: ${memory.map((bytes) => Math.round(bytes / 1e6)).join(" ")}`,
+    `resident MB at each tenth of verifying ${verifyRecords} records:`,
+    memory.map((bytes) => Math.round(bytes / 1e6)).join(" "),
   );
   console.log(marks.map(markLine).join("\n"));
-  writeResults(args, { rounds, verifyRecords, rates: Object.fromEntries(rates), memory, marks });
+  writeResults("chain", { rounds, verifyRecords, rates: Object.fromEntries(rates), memory, marks });
 } finally {
   rmSync(directory, { recursive: true });
 }

@@ -61,13 +61,14 @@ export interface Mark {
 
 export function markLine({ name, value, limit, atLeast }: Mark): string {
   const held = atLeast ? value >= limit : value <= limit;
-  return `${held ? "held    " : "NOT HELD"}  ${name}: ${shown(value)} (${atLeast ? "at least" : "at most"} ${limit})`;
+  const bound = `${atLeast ? "at least" : "at most"} ${limit}`;
+  return `${held ? "held    " : "NOT HELD"}  ${name}: ${shown(value)} (${bound})`;
 }
 
-/** Write results with the machine they are from; `--json FILE` of every benchmark. */
-export function writeResults(args: readonly string[], results: object): void {
-  const at = args.indexOf("--json");
-  const file = at === -1 ? undefined : args[at + 1];
+/** With `--json FILE` on the command line: write results there, with the machine they are from. */
+export function writeResults(name: string, results: object): void {
+  const at = process.argv.indexOf("--json");
+  const file = at === -1 ? undefined : process.argv[at + 1];
   if (file === undefined) return;
   const machine = {
     cpu: cpus()[0]?.model ?? "",
@@ -75,5 +76,6 @@ export function writeResults(args: readonly string[], results: object): void {
     kernel: release(),
     node: process.version,
   };
-  writeFileSync(file, `${JSON.stringify({ machine, ...results }, null, 2)}\n`);
+  const date = new Date().toISOString();
+  writeFileSync(file, `${JSON.stringify({ name, date, machine, ...results }, null, 2)}\n`);
 }

@@ -1,8 +1,9 @@
 /**
  * What kind of edit broke a chain, told from the lines around the break.
  *
- * The first line that does not fit is known; whether a record was put in, taken out, moved or copied shows only
- * in what follows. Most breaks need one more line, a gap needs all of them; memory stays one line.
+ * The first line that does not fit is known; whether a record was put in, taken out, moved or
+ * copied shows only in what follows. Most breaks need one more line, a gap needs all of them;
+ * memory stays one line.
  *
  * @module
  */
@@ -10,7 +11,9 @@ import type { Line, LineFault } from "./lines.ts";
 
 export interface Broken {
   readonly kind: "broken";
-  /** Number of the first record that is not as it was written; where two share a number, that one. */
+  /**
+   * Number of the first record that is not as it was written; where two share a number, that one.
+   */
   readonly seq: number;
   /** The line where it shows, counting from 1; 0 when no line was read. */
   readonly line: number;
@@ -77,8 +80,8 @@ export class Diagnosis {
       return { ...broken, seq };
     }
     if (this.#foundAt !== null) {
-      const detail = `record ${expected.seq} stands at line ${this.#foundAt}, record ${seq} in its place`;
-      return this.#broken("moved", detail);
+      const found = `record ${expected.seq} stands at line ${this.#foundAt}`;
+      return this.#broken("moved", `${found}, record ${seq} in its place`);
     }
     const last = seq - 1;
     return this.#broken(
@@ -92,7 +95,8 @@ export class Diagnosis {
     const broken = this.#broken(reason, detail);
     if (line.kind !== "record") return broken;
     if (reason === "duplicated" || reason === "inserted") return { ...broken, seq: line.seq };
-    // A record that fits itself but not the one before: whom the next line follows was not the one changed.
+    // A record that fits itself but not the one before: whom the next line follows was not the one
+    // changed.
     const forged = next?.kind === "record" && next.prev !== line.hash;
     return reason === "changed" && !forged && broken.seq > 0
       ? { ...broken, seq: broken.seq - 1 }

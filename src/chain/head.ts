@@ -1,7 +1,8 @@
 /**
  * The signed head: how many records a chain has and the hash of the last, signed when the run ends.
  *
- * It alone proves that no tail was cut. The algorithm is pinned; the key is the caller's, never the head's.
+ * It alone proves that no tail was cut. The algorithm is pinned; the key is the caller's, never the
+ * head's.
  *
  * @module
  */

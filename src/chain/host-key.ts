@@ -1,8 +1,8 @@
 /**
  * The host's signing key: one Ed25519 pair per state directory, made at the first run.
  *
- * The private half is readable by its owner only, or it is refused. The public half lies beside it; to verify
- * elsewhere, copy that file out of the program's reach: a head never brings its own key.
+ * The private half is readable by its owner only, or it is refused. The public half lies beside it;
+ * to verify elsewhere, copy that file out of the program's reach: a head never brings its own key.
  *
  * @module
  */
@@ -29,11 +29,11 @@ export interface HostKey {
 }
 
 /**
- * The key pair in `directory`; made (PKCS 8, 0600) when there is none. Two processes that start at once get
- * the same one.
+ * The key pair in `directory`; made (PKCS 8, 0600) when there is none. Two processes that start at
+ * once get the same one.
  *
- * @throws {CcosError} `INPUT_UNREADABLE` when a key is exposed, malformed, not Ed25519, or the halves do
- *   not belong together.
+ * @throws {CcosError} `INPUT_UNREADABLE` when a key is exposed, malformed, not Ed25519, or the
+ *   halves do not belong together.
  */
 export async function loadOrCreateHostKey(directory: string): Promise<HostKey> {
   await ensurePrivateDir(directory);

@@ -1,9 +1,9 @@
 /**
  * Bytes to lines and lines to records: the one reader under verification, listing and replay.
  *
- * Read in this order: LineReader, LineChecker, readBody. The hash is checked on the bytes as they stand, before
- * anything is parsed, so that damage shows as `changed` and not as a riddle of the parser. Bounded: a line
- * over 1 MiB is refused before it is buffered further.
+ * Read in this order: LineReader, LineChecker, readBody. The hash is checked on the bytes as they
+ * stand, before anything is parsed, so that damage shows as `changed` and not as a riddle of the
+ * parser. Bounded: a line over 1 MiB is refused before it is buffered further.
  *
  * @module
  */
@@ -54,8 +54,8 @@ export class LineReader {
   #carriedBytes = 0;
 
   /**
-   * The whole lines up to the end of `chunk`, without newlines; each is valid until the next is asked for.
-   * Null stands for a line over 1 MiB; nothing follows it.
+   * The whole lines up to the end of `chunk`, without newlines; each is valid until the next is
+   * asked for. Null stands for a line over 1 MiB; nothing follows it.
    */
   *push(chunk: Buffer): Generator<Buffer | null, void, undefined> {
     let from = 0;
@@ -98,7 +98,8 @@ const BODY_KEYS = 8;
 const TAG: Buffer = Buffer.from(RECORD_TAG);
 
 /**
- * Checks lines for themselves: envelope, hash, form, fields. Their place in the chain is the caller's.
+ * Checks lines for themselves: envelope, hash, form, fields. Their place in the chain is the
+ * caller's.
  */
 export class LineChecker {
   #workspace: Workspace = workspaceFor(4096);
@@ -147,10 +148,10 @@ export class LineChecker {
   }
 
   /**
-   * Whether the body just hashed is ASCII without backslash and control characters, so that a quote ends
-   * a string. Four bytes at a time: a byte's high bit comes out set when it is over 0x7f, under 0x20,
-   * or 0x5c. A borrow may add a false alarm, never hide one. Up to three bytes after the last whole
-   * word are left to {@link scanBody}, which knows how a body ends.
+   * Whether the body just hashed is ASCII without backslash and control characters, so that a quote
+   * ends a string. Four bytes at a time: a byte's high bit comes out set when it is over 0x7f,
+   * under 0x20, or 0x5c. A borrow may add a false alarm, never hide one. Up to three bytes after
+   * the last whole word are left to {@link scanBody}, which knows how a body ends.
    */
   #isSimple(length: number): boolean {
     const { words } = this.#workspace;
@@ -185,8 +186,8 @@ export type ReadLine =
   | Fault;
 
 /**
- * A line whose hash fits. `whole` is its bytes as Latin-1: offsets are the same, and it stays one flat string,
- * several times faster to look into than a slice.
+ * A line whose hash fits. `whole` is its bytes as Latin-1: offsets are the same, and it stays one
+ * flat string, several times faster to look into than a slice.
  */
 interface Opened {
   readonly kind: "opened";

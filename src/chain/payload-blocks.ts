@@ -1,9 +1,9 @@
 /**
  * The bytes of a payload file: a magic line, then blocks, each `length nonce ciphertext tag`.
  *
- * Read in this order: blocksOf, sealBlock, openBlock, loadBlocks. AES-256-GCM under the run's key; a block is
- * bound to its number, so none can be dropped, swapped or repeated before another. A cut last block is no
- * damage: no record that names its content was committed.
+ * Read in this order: blocksOf, sealBlock, openBlock, loadBlocks. AES-256-GCM under the run's key;
+ * a block is bound to its number, so none can be dropped, swapped or repeated before another. A cut
+ * last block is no damage: no record that names its content was committed.
  *
  * @module
  */

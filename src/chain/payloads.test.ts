@@ -56,7 +56,7 @@ async function written(groups: readonly (readonly JsonValue[])[]): Promise<strin
 }
 
 describe("openPayloads", () => {
-  test("gives back each text as it was given, over many syncs, private and not readable on disk", async () => {
+  test("gives back each text as it was given, over many syncs, private on disk", async () => {
     const digests = await written([
       [{ b: "secret text", a: 1 }, "two"],
       [],

@@ -35,20 +35,26 @@ import { storeOver } from "./store.ts";
 /** Results of one run by digest. Written once; a store that was found on disk only reads. */
 export interface PayloadStore {
   /**
-   * Keep `bytes`, a JSON text in UTF-8 whose value has this digest. Buffered until `sync`. A digest that is
-   * kept already keeps its first text.
+   * Keep `bytes`, a JSON text in UTF-8 whose value has this digest. Buffered until `sync`. A digest
+   * that is kept already keeps its first text.
    *
-   * @throws {CcosError} `CHAIN_UNWRITABLE`: over 64 MiB, over 128 MiB unsynced, or the store has failed.
+   * @throws {CcosError} `CHAIN_UNWRITABLE`: over 64 MiB, over 128 MiB unsynced, or the store has
+   *   failed.
    */
   put(digest: string, bytes: Uint8Array): void;
-  /** Everything put is durable. @throws {CcosError} `CHAIN_UNWRITABLE`, for ever after one failure. */
+  /**
+   * Everything put is durable. @throws {CcosError} `CHAIN_UNWRITABLE`, for ever after one failure.
+   */
   sync(): Promise<void>;
   /**
    * @returns The text, or null when it was never kept or the store is erased.
    * @throws {CcosError} `CHAIN_INTEGRITY` when what is there cannot be what was kept.
    */
   get(digest: string): Promise<Uint8Array | null>;
-  /** Make every payload unreadable for ever, also to whoever has a copy of the file but not of the key. */
+  /**
+   * Make every payload unreadable for ever, also to whoever has a copy of the file but not of the
+   * key.
+   */
   erase(): Promise<void>;
   close(): Promise<void>;
 }
@@ -58,10 +64,11 @@ const PENDING_BYTES_MAX = 2 * PAYLOAD_BYTES_MAX;
 const DIGEST_PATTERN = /^sha256:[0-9a-f]{64}$/;
 
 /**
- * The payload store of one run. Nothing is created before the first `sync` that has something to keep.
+ * The payload store of one run. Nothing is created before the first `sync` that has something to
+ * keep.
  *
- * @throws {CcosError} `INPUT_UNREADABLE` when the key is exposed or malformed; `CHAIN_INTEGRITY` when
- *   the file is not a payload file.
+ * @throws {CcosError} `INPUT_UNREADABLE` when the key is exposed or malformed; `CHAIN_INTEGRITY`
+ *   when the file is not a payload file.
  */
 export async function openPayloads(path: string, keyPath: string): Promise<PayloadStore> {
   const key = await readOwned(keyPath, KEY_BYTES);
@@ -74,7 +81,9 @@ export async function openPayloads(path: string, keyPath: string): Promise<Paylo
   return new ReadingStore(path, keyPath, blocks);
 }
 
-/** A run under way: keeps what it is given, and answers from memory only what is not yet on disk. */
+/**
+ * A run under way: keeps what it is given, and answers from memory only what is not yet on disk.
+ */
 class WritingStore implements PayloadStore {
   readonly #path: string;
   readonly #keyPath: string;

@@ -7,8 +7,8 @@ import { type ChainRecord, RECORD_BYTES_MAX } from "./record.ts";
 /**
  * Each line's hash and form are checked, its place in the chain is not.
  *
- * @throws {CcosError} `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`; `CHAIN_INTEGRITY` at the first line that is no
- *   record; `CHAIN_TORN` after the last whole line, when bytes follow it.
+ * @throws {CcosError} `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`; `CHAIN_INTEGRITY` at the first line
+ *   that is no record; `CHAIN_TORN` after the last whole line, when bytes follow it.
  */
 export async function* readRecords(path: string): AsyncGenerator<ChainRecord, void, undefined> {
   const reader = new LineReader();

@@ -2,9 +2,9 @@
  * The record: what one line of a chain holds, and how it is linked to the line before.
  *
  * Read in this order: ChainBody, linkRecord, lineOf, genesisOf. A line is canonical JSON,
- * `{"body":{…},"hash":"<64 hex>"}`; the hash is SHA-256 over a tag and the body's bytes as they stand in the
- * line, so it can be checked without parsing. `facts` hold what the outside world said; everything else
- * can be computed again. Bytes are frozen by record.test.ts.
+ * `{"body":{…},"hash":"<64 hex>"}`; the hash is SHA-256 over a tag and the body's bytes as they
+ * stand in the line, so it can be checked without parsing. `facts` hold what the outside world
+ * said; everything else can be computed again. Bytes are frozen by record.test.ts.
  *
  * @module
  */

@@ -7,12 +7,13 @@ import { RECORD_BYTES_MAX } from "./record.ts";
 import { scanChain } from "./verify.ts";
 
 /**
- * Move the bytes after the last newline to `<path>.torn`, when all lines before are valid and no head
- * (`head.json` beside the chain) says that the chain went on. Anything else is left as it is. Durable
- * at each step; a repair that was interrupted is completed by the next.
+ * Move the bytes after the last newline to `<path>.torn`, when all lines before are valid and no
+ * head (`head.json` beside the chain) says that the chain went on. Anything else is left as it is.
+ * Durable at each step; a repair that was interrupted is completed by the next.
  *
  * @returns bytes moved; 0 when the chain is not torn.
- * @throws {CcosError} `IO_ERROR` when the run is still being written, or when `<path>.torn` holds other bytes.
+ * @throws {CcosError} `IO_ERROR` when the run is still being written, or when `<path>.torn` holds
+ *   other bytes.
  */
 export async function repairTornTail(path: string): Promise<number> {
   const sealed = await readBounded(join(dirname(path), HEAD_FILE), 0);

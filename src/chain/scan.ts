@@ -1,9 +1,11 @@
 /**
- * The fast look at a body: is it canonical JSON of the known layout, and what do its header fields say?
+ * The fast look at a body: is it canonical JSON of the known layout, and what do its header fields
+ * say?
  *
- * Read in this order: scanBody, endOfValue. It builds no objects and knows a subset only: printable ASCII without
- * escapes, integers of at most 15 digits, strictly ascending keys. Everything else is `null`, which means
- * "ask the full parser" and never "wrong". scan.test.ts holds it to the full parser on every text.
+ * Read in this order: scanBody, endOfValue. It builds no objects and knows a subset only: printable
+ * ASCII without escapes, integers of at most 15 digits, strictly ascending keys. Everything else is
+ * `null`, which means "ask the full parser" and never "wrong". scan.test.ts holds it to the full
+ * parser on every text.
  *
  * @module
  */
@@ -25,8 +27,8 @@ export interface ScannedHeader {
 }
 
 /**
- * @param text - Has the body between `start` and `end`: ASCII without backslash and control characters
- *   (LineChecker sees to it).
+ * @param text - Has the body between `start` and `end`: ASCII without backslash and control
+ *   characters (LineChecker sees to it).
  * @returns Null when only the full parser can tell.
  */
 export function scanBody(text: string, start: number, end: number): ScannedHeader | null {

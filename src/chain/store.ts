@@ -36,8 +36,8 @@ export function memoryStore(): MemoryStore {
 }
 
 /**
- * A new file (0600), its name durable in its directory before this resolves. Never an existing one: a
- * chain has one writer, once.
+ * A new file (0600), its name durable in its directory before this resolves. Never an existing one:
+ * a chain has one writer, once.
  *
  * @throws {CcosError} `CHAIN_UNWRITABLE` when something stands at `path` or it cannot be created.
  */

@@ -221,7 +221,7 @@ describe("verifyChain", () => {
     expect(await verifyLines(sample.lines, { ...options, publicKey: null })).toMatchObject(broken);
   });
 
-  test("calls a cut last line torn without a head, truncated with one beyond it, after-head behind it", async () => {
+  test("calls a cut last line torn, truncated before a head, after-head behind it", async () => {
     const sample = await sampleChain(calls(3));
     const whole = bytesOf(sample.lines);
     const cut = whole.subarray(0, whole.length - 5);
@@ -347,7 +347,7 @@ function applied(
 }
 
 describe("verifyChain, for random chains", () => {
-  test("finds every single edit of a sealed chain, at or before the first byte that differs", async () => {
+  test("finds every single edit of a sealed chain, nowhere before the first change", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(record, { minLength: 1, maxLength: 8 }),

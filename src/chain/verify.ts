@@ -1,9 +1,10 @@
 /**
  * Verification: every record in its place, every hash fitting, the end where the signed head says.
  *
- * Read in this order: Verification, verifyChain, ChainWalk.accept; what kind of edit a break was is told in
- * diagnosis.ts. One pass, one line in memory. Without a head a cut tail cannot be seen: such a chain
- * is valid but not `sealed`. Whoever can write the chain and holds the host's key can forge both.
+ * Read in this order: Verification, verifyChain, ChainWalk.accept; what kind of edit a break was is
+ * told in diagnosis.ts. One pass, one line in memory. Without a head a cut tail cannot be seen:
+ * such a chain is valid but not `sealed`. Whoever can write the chain and holds the host's key can
+ * forge both.
  *
  * @module
  */
@@ -23,7 +24,10 @@ export type Verification =
       readonly head: string;
       readonly keyId: string;
     }
-  /** No signed head: the records verify, that they are all cannot be proven. `head` is empty for none. */
+  /**
+   * No signed head: the records verify, that they are all cannot be proven. `head` is empty for
+   * none.
+   */
   | {
       readonly kind: "valid";
       readonly sealed: false;
@@ -49,7 +53,10 @@ export async function verifyChainFile(
   return await verifyChain(readChunks(path), options);
 }
 
-/** @param source - The chain's bytes, cut anywhere. A chunk may be reused once the next is asked for. */
+/**
+ * @param source - The chain's bytes, cut anywhere. A chunk may be reused once the next is asked
+ * for.
+ */
 export async function verifyChain(
   source: AsyncIterable<Uint8Array>,
   options: VerifyOptions = {},

@@ -65,7 +65,7 @@ async function refusalOf(action: () => unknown): Promise<CcosError> {
 }
 
 describe("openChain", () => {
-  test("append links at once and writes nothing; commit writes and syncs once for all", async () => {
+  test("append links at once, commit writes and syncs once for all", async () => {
     const store = new SlowStore();
     const chain = open(store);
     expect(chain.head).toEqual({ seq: -1, hash: genesisOf(CHAIN_ID, CONFIG_DIGEST) });
@@ -88,7 +88,7 @@ describe("openChain", () => {
     expect(store.log).toEqual([]);
   });
 
-  test("callers that arrive during a sync share the next one, and none is let go before it", async () => {
+  test("callers that arrive during a sync share the next, none is let go before it", async () => {
     const store = new SlowStore();
     const chain = open(store);
     start(chain);

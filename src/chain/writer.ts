@@ -1,10 +1,11 @@
 /**
  * The one writer of a chain: links at once, makes durable in groups.
  *
- * Read in this order: ChainWriter, FileChain.append, commit, flush. `append` only builds and buffers. `commit`
- * resolves when all that was appended so far is on disk: one write and one sync at a time; whoever arrives
- * meanwhile shares the next. After any error of the store the writer is dead for ever: the kernel reports
- * a failed sync once and then forgets the pages, so trying again would acknowledge what is lost.
+ * Read in this order: ChainWriter, FileChain.append, commit, flush. `append` only builds and
+ * buffers. `commit` resolves when all that was appended so far is on disk: one write and one sync
+ * at a time; whoever arrives meanwhile shares the next. After any error of the store the writer is
+ * dead for ever: the kernel reports a failed sync once and then forgets the pages, so trying again
+ * would acknowledge what is lost.
  *
  * @module
  */
@@ -36,13 +37,18 @@ export interface ChainWriter {
   /**
    * Link a record. It is not durable before the next `commit` resolves.
    *
-   * @throws {CcosError} `CHAIN_UNWRITABLE`: the store has failed, the record is over 1 MiB, or 64 MiB
-   *   wait for the disk. `NOT_CANONICAL`: the data is not plain JSON. Nothing was linked then.
+   * @throws {CcosError} `CHAIN_UNWRITABLE`: the store has failed, the record is over 1 MiB, or 64
+   *   MiB wait for the disk. `NOT_CANONICAL`: the data is not plain JSON. Nothing was linked then.
    */
   append(input: RecordInput): ChainRecord;
-  /** @throws {CcosError} `CHAIN_UNWRITABLE`: not everything appended is durable, and never will be. */
+  /**
+   * @throws {CcosError} `CHAIN_UNWRITABLE`: not everything appended is durable, and never will be.
+   */
   commit(): Promise<void>;
-  /** Commit what is appended, then close the store. Rejects like `commit`; the store is closed anyway. */
+  /**
+   * Commit what is appended, then close the store. Rejects like `commit`; the store is closed
+   * anyway.
+   */
   close(): Promise<void>;
 }
 

@@ -36,7 +36,11 @@ export interface Command {
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
 /** Options shared by every command. */
-const SHARED: Options = { json: { type: "boolean" }, help: { type: "boolean", short: "h" }, "no-color": { type: "boolean" } };
+const SHARED: Options = {
+  json: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+  "no-color": { type: "boolean" },
+};
 
 export interface Parsed {
   readonly positionals: readonly string[];
@@ -49,9 +53,18 @@ export interface Parsed {
  *
  * @throws {CcosError} `USAGE`.
  */
-export function parseCommand(command: Command, args: readonly string[], options: Options = {}): Parsed {
+export function parseCommand(
+  command: Command,
+  args: readonly string[],
+  options: Options = {},
+): Parsed {
   try {
-    const parsed = parseArgs({ args: [...args], options: { ...SHARED, ...options }, allowPositionals: true, strict: true });
+    const parsed = parseArgs({
+      args: [...args],
+      options: { ...SHARED, ...options },
+      allowPositionals: true,
+      strict: true,
+    });
     const values: Record<string, unknown> = parsed.values;
     return {
       positionals: parsed.positionals,
@@ -59,10 +72,17 @@ export function parseCommand(command: Command, args: readonly string[], options:
       flag: (name) => values[name] === true,
     };
   } catch (cause) {
-    throw usageError(command, cause instanceof Error ? cause.message.split(". ")[0]! : "the arguments are not understood");
+    throw usageError(
+      command,
+      cause instanceof Error ? cause.message.split(". ")[0]! : "the arguments are not understood",
+    );
   }
 }
 
 export function usageError(command: Command, why: string): CcosError {
-  return new CcosError("USAGE", { what: `Cannot run \`ccos ${command.name}\``, why, fix: `Usage: ccos ${command.usage}` });
+  return new CcosError("USAGE", {
+    what: `Cannot run \`ccos ${command.name}\``,
+    why,
+    fix: `Usage: ccos ${command.usage}`,
+  });
 }

@@ -18,17 +18,36 @@ export async function readSource(cwd: string, file: string): Promise<string> {
   const path = isAbsolute(file) ? file : join(cwd, file);
   const content = await readBounded(path, SOURCE_BYTES_MAX);
   if (!content.ok) {
-    const codes = { absent: "INPUT_NOT_FOUND", "too-large": "INPUT_TOO_LARGE", unreadable: "INPUT_UNREADABLE" } as const;
-    const why = { absent: "there is no such file", "too-large": "it is over 1 MiB", unreadable: "it is not a regular file that can be read" };
-    throw new CcosError(codes[content.error], { what: `Cannot read "${file}"`, why: why[content.error] });
+    const codes = {
+      absent: "INPUT_NOT_FOUND",
+      "too-large": "INPUT_TOO_LARGE",
+      unreadable: "INPUT_UNREADABLE",
+    } as const;
+    const why = {
+      absent: "there is no such file",
+      "too-large": "it is over 1 MiB",
+      unreadable: "it is not a regular file that can be read",
+    };
+    throw new CcosError(codes[content.error], {
+      what: `Cannot read "${file}"`,
+      why: why[content.error],
+    });
   }
   const text = decodeSource(content.value, file);
   if (text.ok) return text.value;
-  throw new CcosError("INPUT_NOT_UTF8", { what: `Cannot read "${file}"`, why: text.error[0]?.message ?? "it is not UTF-8", place: text.error[0]?.span });
+  throw new CcosError("INPUT_NOT_UTF8", {
+    what: `Cannot read "${file}"`,
+    why: text.error[0]?.message ?? "it is not UTF-8",
+    place: text.error[0]?.span,
+  });
 }
 
 /** The inputs of a plan run: the config, and the plan that it names. */
-export async function planInputs(cwd: string, configFile: string, production: boolean): Promise<RunInputs> {
+export async function planInputs(
+  cwd: string,
+  configFile: string,
+  production: boolean,
+): Promise<RunInputs> {
   const configSource = await readSource(cwd, configFile);
   const plan = planOf(configSource, configFile);
   const planFile = plan === null ? null : join(dirname(configFile), plan);
@@ -55,14 +74,21 @@ const STAGED_BYTES_MAX = 16 * 1024 * 1024;
  * Files that the command names by a relative path: the program must see them, so they are staged read-only
  * below /work and their digests are recorded. Nothing else of the current directory is visible inside.
  */
-export async function stageCommand(cwd: string, command: readonly string[]): Promise<readonly StagedFile[]> {
+export async function stageCommand(
+  cwd: string,
+  command: readonly string[],
+): Promise<readonly StagedFile[]> {
   const staged: StagedFile[] = [];
   for (const word of command) {
     if (isAbsolute(word) || word.startsWith("-") || word.split("/").includes("..")) continue;
     const content = await readBounded(resolve(cwd, word), STAGED_BYTES_MAX);
     if (!content.ok) continue;
     const digest = digestOf(Buffer.from(content.value).toString("base64"));
-    staged.push({ path: join("/work", word.includes("/") ? word : basename(word)), content: content.value, digest });
+    staged.push({
+      path: join("/work", word.includes("/") ? word : basename(word)),
+      content: content.value,
+      digest,
+    });
   }
   return staged;
 }

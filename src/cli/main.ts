@@ -17,7 +17,8 @@ import { renderError } from "./render.ts";
 import { VERSION } from "./version.ts";
 
 /** Where the bundle lies, with the guests below it; examples and this package's files are one above. */
-const distDir = typeof __dirname === "string" ? __dirname : join(import.meta.dirname, "..", "..", "dist");
+const distDir =
+  typeof __dirname === "string" ? __dirname : join(import.meta.dirname, "..", "..", "dist");
 
 async function main(argv: readonly string[]): Promise<number> {
   const separator = argv.indexOf("--");
@@ -50,7 +51,8 @@ function help(own: readonly string[], io: Io): number {
   const width = Math.max(...COMMANDS.map((command) => command.name.length));
   const lines = COMMANDS.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
   const text = `ccos ${VERSION}: run agents you do not trust, and prove what they did\n\n${lines.join("\n")}\n\nccos COMMAND --help says more; --json works on each.`;
-  const wanted = own[0] === undefined || own[0] === "help" || own[0] === "--help" || own[0] === "-h";
+  const wanted =
+    own[0] === undefined || own[0] === "help" || own[0] === "--help" || own[0] === "-h";
   if (wanted) {
     io.say(text);
     return own[0] === undefined ? 64 : 0;
@@ -59,13 +61,17 @@ function help(own: readonly string[], io: Io): number {
   throw new CcosError("USAGE", {
     what: `Cannot run \`ccos ${own[0]!.slice(0, 60)}\``,
     why: "there is no such command",
-    fix: near === undefined ? "Run `ccos help`" : `Did you mean \`ccos ${near.name}\`? \`ccos help\` lists all`,
+    fix:
+      near === undefined
+        ? "Run `ccos help`"
+        : `Did you mean \`ccos ${near.name}\`? \`ccos help\` lists all`,
   });
 }
 
 function createIo(json: boolean, plain: boolean): Io {
   const abort = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => abort.abort(signal));
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => abort.abort(signal));
   const terminal = !plain && process.stderr.isTTY === true && process.env["NO_COLOR"] === undefined;
   return {
     json,
@@ -98,7 +104,10 @@ function stateDirectory(): string {
   const own = process.env["CCOS_HOME"];
   if (own !== undefined && own !== "") return own;
   const xdg = process.env["XDG_STATE_HOME"];
-  return join(xdg !== undefined && xdg.startsWith("/") ? xdg : join(homedir(), ".local", "state"), "ccos");
+  return join(
+    xdg !== undefined && xdg.startsWith("/") ? xdg : join(homedir(), ".local", "state"),
+    "ccos",
+  );
 }
 
 /** Flush what was written before the process ends: pipes are asynchronous. */
@@ -110,7 +119,8 @@ function finish(status: number): void {
 process.stdout.on("error", () => process.exit(0));
 main(process.argv.slice(2)).then(finish, (cause: unknown) => {
   const error = cause instanceof CcosError ? cause : internalError(cause);
-  if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ ok: false, error: error.toJson() })}\n`);
+  if (process.argv.includes("--json"))
+    process.stdout.write(`${JSON.stringify({ ok: false, error: error.toJson() })}\n`);
   process.stderr.write(`${renderError(error)}\n`);
   finish(error.exitCode);
 });
@@ -118,7 +128,8 @@ main(process.argv.slice(2)).then(finish, (cause: unknown) => {
 /** A defect: the message stays general, the trace is shown only when asked for. */
 function internalError(cause: unknown): CcosError {
   const correlation = randomBytes(4).toString("hex");
-  if (process.env["CCOS_DEBUG"] !== undefined) process.stderr.write(`${cause instanceof Error ? cause.stack : String(cause)}\n`);
+  if (process.env["CCOS_DEBUG"] !== undefined)
+    process.stderr.write(`${cause instanceof Error ? cause.stack : String(cause)}\n`);
   return new CcosError("INTERNAL", {
     what: "CCOS failed",
     why: cause instanceof Error ? `${cause.name}: ${cause.message}` : "an unknown reason",

@@ -16,16 +16,21 @@ export function renderError(error: CcosError): string {
 
 /** Remove control characters and bidirectional overrides: agent text must not move the cursor or lie. */
 export function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\u{fffd}");
+  return text.replaceAll(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    "\u{fffd}",
+  );
 }
+
+export type Paint = (text: string) => string;
 
 export interface Marks {
   readonly done: string;
   readonly denied: string;
   readonly failed: string;
-  red(text: string): string;
-  dim(text: string): string;
-  bold(text: string): string;
+  readonly red: Paint;
+  readonly dim: Paint;
+  readonly bold: Paint;
 }
 
 export function marksFor(terminal: boolean): Marks {

@@ -66,13 +66,18 @@ function callText(call: { readonly capability: string; readonly target: string }
 function factsText(facts: JsonObject): string {
   const { status, responseBytes, bytes } = facts;
   const size = typeof responseBytes === "number" ? responseBytes : bytes;
-  const parts = [typeof status === "number" ? String(status) : "", typeof size === "number" ? formatBytes(size) : ""];
+  const parts = [
+    typeof status === "number" ? String(status) : "",
+    typeof size === "number" ? formatBytes(size) : "",
+  ];
   const text = parts.filter((part) => part !== "").join("  ");
   return text === "" ? "" : `${text}  `;
 }
 
 function measuredText(facts: JsonObject): string {
-  const measured = facts["measured"] as { held: number; notHeld: number; notMeasured: number } | undefined;
+  const measured = facts["measured"] as
+    | { held: number; notHeld: number; notMeasured: number }
+    | undefined;
   if (measured === undefined) return "";
   const total = measured.held + measured.notHeld + measured.notMeasured;
   return `(measured here: ${measured.held} of ${total} guarantees held${measured.notMeasured > 0 ? `, ${measured.notMeasured} not measured` : ""})`;
@@ -96,9 +101,29 @@ export function exitCodeOf(outcome: ProgramOutcome): number {
   }
 }
 
-const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGILL: 4, SIGTRAP: 5, SIGABRT: 6, SIGBUS: 7, SIGFPE: 8, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15, SIGXCPU: 24, SIGXFSZ: 25, SIGSYS: 31 };
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGILL: 4,
+  SIGTRAP: 5,
+  SIGABRT: 6,
+  SIGBUS: 7,
+  SIGFPE: 8,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+  SIGXCPU: 24,
+  SIGXFSZ: 25,
+  SIGSYS: 31,
+};
 
-export function reportScreen(report: RunReport, screen: RunScreen, terminal: boolean): readonly string[] {
+export function reportScreen(
+  report: RunReport,
+  screen: RunScreen,
+  terminal: boolean,
+): readonly string[] {
   const marks = marksFor(terminal);
   const seconds = (report.durationMs / 1000).toFixed(2);
   const counts = `${screen.done} effects · ${screen.denied} denied${screen.failed > 0 ? ` · ${screen.failed} failed` : ""}`;
@@ -132,5 +157,16 @@ function outcomeText(outcome: ProgramOutcome): string | null {
 export function reportJson(report: RunReport, events: readonly RunEvent[], stdout: string): object {
   const { run, wall, outcome, books, records, head, keyId } = report;
   const status = exitCodeOf(outcome);
-  return { ok: status === 0, exitCode: status, run, wall, outcome, stdout, books, chain: { path: report.directory.chain, records, head, keyId }, durationMs: Math.round(report.durationMs), events };
+  return {
+    ok: status === 0,
+    exitCode: status,
+    run,
+    wall,
+    outcome,
+    stdout,
+    books,
+    chain: { path: report.directory.chain, records, head, keyId },
+    durationMs: Math.round(report.durationMs),
+    events,
+  };
 }

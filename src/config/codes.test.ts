@@ -35,6 +35,11 @@ describe("bounds that are legal on both ends", () => {
     ["64 MiB", swap(":mem_mb 256", ":mem_mb 64")],
     ["an exponent float as integer", swap(":mem_mb 256", ":mem_mb 2.56e2")],
     ["a policy-resolved digest", swap(`"sha256:${DIGEST}"`, ":policy-resolved")],
+    ["a root image without :ro", swap(":ro true", "")],
+    [
+      "mTLS without a certificate on a network that is off",
+      "(agent.config :network {:enabled false :egress {:mtls true}})",
+    ],
     ["snake and kebab spelling", swap(":mem_mb", ":mem-mb").replace("agent-id", "agent_id")],
   ])("%s", (_name, source) => {
     expect(loadConfig(source, { file: "a.rtfs" }).valid).toBe(true);

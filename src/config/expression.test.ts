@@ -45,6 +45,21 @@ describe("a config that is a program", () => {
     expect(config?.agentId).toBe("a.own");
   });
 
+  test("a built-in profile builds on an own definition of the one it uses", () => {
+    const { config } = load(
+      `(defn profile:minimal [id & options] (agent.config :agent-id (str id ".own") :capabilities {}))
+       (profile:networked "a" ["example.com"])`,
+    );
+    expect([config?.agentId, config?.network.enabled]).toEqual(["a.own", true]);
+  });
+
+  test("1 000 turns are affordable and 10 000 are not", () => {
+    const counting = (turns: number): string =>
+      `(defn count-to [n] (if (< n ${turns}) (count-to (+ n 1)) n)) (agent.config :limits {:calls (count-to 0)})`;
+    expect(load(counting(1_000)).config?.limits.calls).toBe(1_000);
+    expect(load(counting(10_000)).findings[0]?.message).toContain("FuelExhausted");
+  });
+
   test.each([
     ["an endless loop", "(defn spin [n] (spin (+ n 1)))\n(spin 0)", /FuelExhausted/],
     ["a call", '(call :ccos.io.read-file "/etc/passwd")', /SecurityViolation/],

@@ -141,6 +141,13 @@ describe("loadConfig", () => {
     );
   });
 
+  test("of both spellings of a key, the same one counts in either order", () => {
+    const values = [":wall_ms 5 :wall-ms 7", ":wall-ms 7 :wall_ms 5"].map(
+      (limits) => load(`(agent.config :limits {${limits}})`).config?.limits.wallMs,
+    );
+    expect(values).toEqual([7, 7]);
+  });
+
   test("spanOf gives the key, or the nearest written parent", () => {
     const { spanOf } = load("(agent.config\n :limits\n {:pids 5}\n :features [\n :fs])");
     expect(spanOf("limits.pids")?.line).toBe(3);

@@ -178,6 +178,32 @@ describe("compilePolicy, egress", () => {
     expect(shape(decide(policy, connect("t.org", 443)))).toBe("allow network.egress.rules[0]");
   });
 
+  test("a wildcard of the http capability keeps a narrower rule as narrow as it is", () => {
+    const policy = policyOf(
+      NET(
+        ':allow-domains ["*.example.com"] :rules [{:host "x.example.com" :methods [:POST]}]',
+        ':egress {:allow-domains ["*.example.com"]}',
+      ),
+    );
+    expect(policy.egress.map((each) => [each.host, each.methods])).toEqual([
+      ["x.example.com", ["POST"]],
+      ["*.example.com", ["GET", "HEAD"]],
+    ]);
+  });
+
+  test("narrowing keeps the tunnel in a rule of its own, without methods", () => {
+    const policy = policyOf(
+      NET(
+        ':rules [{:host "*.example.com" :tunnel true}]',
+        ':egress {:allow-domains ["x.example.com"]}',
+      ),
+    );
+    expect(policy.egress.map((each) => [each.host, each.methods, each.tunnel])).toEqual([
+      ["x.example.com", ["GET", "HEAD"], false],
+      ["*.example.com", [], true],
+    ]);
+  });
+
   test("an exact host of the network does not cover a wildcard of the http capability", () => {
     const fields = NET(
       ':allow-domains ["example.org"]',

@@ -100,7 +100,7 @@ describe("relay elsewhere", () => {
     const { program, server, done } = await tunnelTo("a.test", 22);
     program.write("SSH-2.0-x");
     await once(server, "data");
-    const ended = once(program, "close");
+    const ended = once(program, "end");
     server.resetAndDestroy();
     expect((await done).reason).toBe("reset");
     program.resume();

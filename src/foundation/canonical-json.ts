@@ -1,11 +1,11 @@
 /**
  * Canonical JSON (RFC 8785): one value, one text, in any language.
  *
- * Read in this order: canonicalJson, isOrdered (the usual case), writeValue (the grammar). Keys are sorted
- * by UTF-16 code units; numbers and escapes are ECMAScript's own. A value whose keys already stand in
- * order is handed to the engine's writer, several times faster than code here. What has no such text is
- * refused, never repaired: undefined, functions, BigInt, NaN, infinities, lone surrogates, holes,
- * objects with a class, depth over 200 (so also cycles).
+ * Read in this order: canonicalJson, isOrdered (the usual case), writeValue (the grammar). Keys are
+ * sorted by UTF-16 code units; numbers and escapes are ECMAScript's own. A value whose keys already
+ * stand in order is handed to the engine's writer, several times faster than code here. What has no
+ * such text is refused, never repaired: undefined, functions, BigInt, NaN, infinities, lone
+ * surrogates, holes, objects with a class, depth over 200 (so also cycles).
  *
  * @module
  */
@@ -25,7 +25,8 @@ export const CANONICAL_DEPTH_MAX = 200;
 export function canonicalJson(value: JsonValue): string {
   if (isOrdered(value, 0)) {
     const text = JSON.stringify(value);
-    // A lone surrogate is written as an escape in this form; so may be harmless text, told apart below.
+    // A lone surrogate is written as an escape in this form; so may be harmless text, told apart
+    // below.
     if (!text.includes("\\ud")) return text;
   }
   return writeValue(value, 0, null);

@@ -54,10 +54,20 @@ export async function serveConnect(options: ConnectServerOptions): Promise<UnixL
     socket.once("close", () => connections.delete(socket));
     socket.on("error", () => socket.destroy());
   });
-  server.on("connect", (message, stream, early) =>
-    options.onConnect(requestOf(message, stream, early)),
-  );
-  server.on("request", (message, response) => answerOther(options, message, response));
+  // One request for each connection: what is pipelined behind a refusal is not looked at.
+  const used = new WeakSet<Socket>();
+  const isFirst = ({ socket }: IncomingMessage): boolean => {
+    const first = !used.has(socket);
+    used.add(socket);
+    if (!first) socket.destroySoon();
+    return first;
+  };
+  server.on("connect", (message, stream, early) => {
+    if (isFirst(message)) options.onConnect(requestOf(message, stream, early));
+  });
+  server.on("request", (message, response) => {
+    if (isFirst(message)) answerOther(options, message, response);
+  });
   server.on("clientError", (_cause, socket) => refuseMalformed(socket));
   await listening(server, options.path);
   return {
@@ -83,7 +93,12 @@ function answerOther(
   response: ServerResponse,
 ): void {
   const body = JSON.stringify(options.onOther(message.method ?? "", message.url ?? ""));
-  const headers = { allow: "CONNECT", "content-type": "application/json", connection: "close" };
+  const headers = {
+    allow: "CONNECT",
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+    connection: "close",
+  };
   response.writeHead(405, headers).end(body, () => message.socket.destroySoon());
 }
 

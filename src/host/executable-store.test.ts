@@ -39,7 +39,8 @@ describe.runIf(process.getuid?.() === 0)("storedExecutable", () => {
     const copy = await storedExecutable(source, store);
     writeFileSync(copy, "planted");
     chmodSync(copy, 0o777);
-    const { storedExecutable: afresh } = (await import(`./executable-store.ts?again`)) as {
+    const again = "./executable-store.ts?again";
+    const { storedExecutable: afresh } = (await import(again)) as {
       storedExecutable: typeof storedExecutable;
     };
     expect(readFileSync(await afresh(source, store), "utf8")).toBe("content");

@@ -98,7 +98,7 @@ describe("openExclusive", () => {
 });
 
 describe("writeAtomic and createExclusive", () => {
-  test("writeAtomic replaces a symlink, not what it points to, and leaves nothing beside", async () => {
+  test("writeAtomic replaces a symlink, not its target, and leaves nothing beside", async () => {
     writeFileSync(at("target"), "old");
     symlinkSync("target", at("link"));
     await writeAtomic(at("link"), Buffer.from("new"), 0o600);
@@ -115,7 +115,7 @@ describe("writeAtomic and createExclusive", () => {
     expect(readdirSync(directory)).toEqual(["taken"]);
   });
 
-  test("createExclusive: one of many callers at once creates, whole; the others are told", async () => {
+  test("createExclusive: one of many callers creates, the others are told", async () => {
     const wins = await Promise.all(
       Array.from({ length: 8 }, (_, caller) =>
         createExclusive(at("file"), Buffer.from(`${caller}`), 0o600),
@@ -169,7 +169,7 @@ describe("cutTail, removeFile, listDirectory", () => {
     expect(readFileSync(at("file"), "utf8")).toBe("head");
   });
 
-  test("removeFile says whether there was one; listDirectory takes an absent one as empty", async () => {
+  test("removeFile says whether there was one; an absent directory lists empty", async () => {
     writeFileSync(at("file"), "");
     expect(await listDirectory(directory)).toEqual(["file"]);
     expect(await removeFile(at("file"))).toBe(true);

@@ -1,9 +1,10 @@
 /**
  * The few things the rest of the system does with files of its own: chains, keys, heads, inputs.
  *
- * Read in this order: AppendFile, readBounded and readOwned, readChunks, writeAtomic and createExclusive,
- * cutTail. No path that a program named comes here (file-access.ts has those). Nothing that is written
- * follows a symlink; what is created is private from its first byte and durable when the call returns.
+ * Read in this order: AppendFile, readBounded and readOwned, readChunks, writeAtomic and
+ * createExclusive, cutTail. No path that a program named comes here (file-access.ts has those).
+ * Nothing that is written follows a symlink; what is created is private from its first byte and
+ * durable when the call returns.
  *
  * @module
  */
@@ -74,8 +75,8 @@ export async function readBounded(
 }
 
 /**
- * Like {@link readBounded} for what only we may have written: no symlink, ours, no right for anyone else.
- * `exposed` says that it is not so.
+ * Like {@link readBounded} for what only we may have written: no symlink, ours, no right for anyone
+ * else. `exposed` says that it is not so.
  */
 export async function readOwned(
   path: string,
@@ -128,8 +129,8 @@ async function readUpTo(
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * The content of a regular file, in order, in chunks of at most 1 MiB. A chunk's bytes are only valid until
- * the next one is asked for: the buffer is used again, so memory stays flat.
+ * The content of a regular file, in order, in chunks of at most 1 MiB. A chunk's bytes are only
+ * valid until the next one is asked for: the buffer is used again, so memory stays flat.
  *
  * @throws {CcosError} `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`.
  */
@@ -307,7 +308,10 @@ export async function listDirectory(path: string): Promise<readonly string[]> {
   }
 }
 
-/** Shorten a file that is `from + tail.length` bytes long and ends with `tail`. Else: `false`, untouched. */
+/**
+ * Shorten a file that is `from + tail.length` bytes long and ends with `tail`. Else: `false`,
+ * untouched.
+ */
 export async function cutTail(path: string, from: number, tail: Uint8Array): Promise<boolean> {
   const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
   try {

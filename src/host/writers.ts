@@ -3,8 +3,8 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 /**
- * Whether any process that we may look into holds `path` open for writing, this one included. A process of
- * another user cannot be seen; files of ours are 0600, so such a process is root's.
+ * Whether any process that we may look into holds `path` open for writing, this one included. A
+ * process of another user cannot be seen; files of ours are 0600, so such a process is root's.
  *
  * @returns Also true when /proc cannot be read: then nobody can say.
  */

@@ -149,7 +149,7 @@ for (const name of ["process/bubblewrap", "process/unshare"]) {
 
       test("shows the program descriptors 0, 1, 2, and 3 only when there is a channel", async () => {
         const list =
-          'opendir my $d, "/proc/self/fd"; print join ",", sort grep { /\\d/ && -e "/proc/self/fd/$_" } readdir $d';
+          'opendir my $d, "/proc/self/fd"; my @all = grep { /[0-9]/ } readdir $d; print join ",", sort { $a <=> $b } @all';
         const own = (seen: Seen): string => seen.out;
         expect(own(await run(perl(list)))).toMatch(/^0,1,2,3$/);
         expect(
@@ -185,6 +185,7 @@ for (const name of ["process/bubblewrap", "process/unshare"]) {
         );
         expect(out).toMatch(/NoNewPrivs:\s+1/);
         expect(out).toMatch(/Seccomp:\s+2/);
+        expect((await run(sh("grep -c ' /proc proc ro,' /proc/mounts"))).out).toBe("1\n");
         expect(out).toMatch(/unshare.*(not permitted|No space)/);
       });
 
@@ -273,6 +274,13 @@ for (const name of ["process/bubblewrap", "process/unshare"]) {
         const flood = await run(sh("yes"), { limit: { outputBytes: 50_000 } });
         expect(flood.ending).toEqual({ kind: "killed", by: "output" });
         expect(flood.out.length).toBe(50_000);
+      });
+
+      test("does not believe a program that ended well after writing too much", async () => {
+        const seen = await run(sh("head -c 60000 /dev/zero; exit 0"), {
+          limit: { outputBytes: 50_000 },
+        });
+        expect(seen.ending).toEqual({ kind: "killed", by: "output" });
       });
 
       test("ends by memory: heap, buffers, and a process that is no Node", async () => {

@@ -10,7 +10,13 @@
 import type { Capability, CapabilityRegistry } from "../capability/index.ts";
 import type { ErrorCode } from "../foundation/error-codes.ts";
 import type { SourceSpan } from "../foundation/source-span.ts";
-import { canonicalCapability, decide, type Policy, type ResourceRequest, type Verdict } from "../policy/index.ts";
+import {
+  canonicalCapability,
+  decide,
+  type Policy,
+  type ResourceRequest,
+  type Verdict,
+} from "../policy/index.ts";
 import type { CallSite, PlanOutline, Value } from "../rtfs/index.ts";
 import { describeResource } from "./resource-text.ts";
 
@@ -33,7 +39,11 @@ export interface Admission {
   readonly steps: readonly { readonly name: string; readonly parent: string | null }[];
 }
 
-export function admitPlan(outline: PlanOutline, policy: Policy, registry: CapabilityRegistry): Admission {
+export function admitPlan(
+  outline: PlanOutline,
+  policy: Policy,
+  registry: CapabilityRegistry,
+): Admission {
   const calls = [...outline.topCalls, ...outline.steps.flatMap((step) => step.calls)];
   const sites = calls.map((site) => judge(site, policy, registry));
   const callable = new Map<string | null, Set<string>>([[null, new Set()]]);
@@ -52,14 +62,31 @@ export function admitPlan(outline: PlanOutline, policy: Policy, registry: Capabi
 function judge(site: CallSite, policy: Policy, registry: CapabilityRegistry): SiteJudgement {
   const at = { step: site.step, span: site.span };
   if (site.capability === null) {
-    const reason = "the capability id is computed at run time, so its effects cannot be known before it runs";
-    return { ...at, capability: null, effects: [], target: null, verdict: refusal("CAPABILITY_ID_COMPUTED", reason, "Write the capability id as a literal keyword or string") };
+    const reason =
+      "the capability id is computed at run time, so its effects cannot be known before it runs";
+    return {
+      ...at,
+      capability: null,
+      effects: [],
+      target: null,
+      verdict: refusal(
+        "CAPABILITY_ID_COMPUTED",
+        reason,
+        "Write the capability id as a literal keyword or string",
+      ),
+    };
   }
   const id = canonicalCapability(site.capability);
   const capability = id.ok ? registry.find(id.value.id) : undefined;
   if (!id.ok || capability === undefined) {
     const reason = id.ok ? `no capability is called "${id.value.id}"` : id.error;
-    return { ...at, capability: site.capability, effects: [], target: null, verdict: refusal("UNKNOWN_CAPABILITY", reason, "Use an id that `ccos plan` lists") };
+    return {
+      ...at,
+      capability: site.capability,
+      effects: [],
+      target: null,
+      verdict: refusal("UNKNOWN_CAPABILITY", reason, "Use an id that `ccos plan` lists"),
+    };
   }
   const resource = literalResource(capability, site.args);
   const request = { capability: capability.manifest.id, resource };
@@ -73,7 +100,10 @@ function judge(site: CallSite, policy: Policy, registry: CapabilityRegistry): Si
 }
 
 /** The resource when every argument is a literal that the capability accepts; else null. */
-function literalResource(capability: Capability, args: readonly (Value | undefined)[]): ResourceRequest | null {
+function literalResource(
+  capability: Capability,
+  args: readonly (Value | undefined)[],
+): ResourceRequest | null {
   if (args.some((arg) => arg === undefined)) return null;
   const asked = capability.access(args as readonly Value[]);
   return asked.ok ? asked.value : null;

@@ -29,7 +29,12 @@ export function balanceBooks(declared: number, gate: GateCounts, egress: number)
 }
 
 export function booksData(books: Books): JsonObject {
-  return { declared: books.declared, gate: books.gate, network: { gate: books.network.gate }, balanced: books.balanced };
+  return {
+    declared: books.declared,
+    gate: books.gate,
+    network: { gate: books.network.gate },
+    balanced: books.balanced,
+  };
 }
 
 /** `declared 5 = gate 5 · network 3 = egress 3`, with `≠` where they differ. */

@@ -23,7 +23,13 @@ import { type StepTracker, trackSteps } from "./step-tracker.ts";
 export type ProgramOutcome =
   | { readonly kind: "value"; readonly value: JsonValue }
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
-  | { readonly kind: "failed"; readonly code: ErrorCode; readonly errorKind: string; readonly message: string; readonly place: string | null }
+  | {
+      readonly kind: "failed";
+      readonly code: ErrorCode;
+      readonly errorKind: string;
+      readonly message: string;
+      readonly place: string | null;
+    }
   | { readonly kind: "exited"; readonly status: number }
   | { readonly kind: "signaled"; readonly signal: string }
   | { readonly kind: "limit"; readonly code: ErrorCode; readonly by: string };
@@ -63,11 +69,20 @@ export interface StepEvent {
 
 const CALLS_IN_FLIGHT_MAX = 64;
 
-export async function conductPlan(prepared: PreparedRun, stage: Stage, program: PlanProgram): Promise<Conducted> {
+export async function conductPlan(
+  prepared: PreparedRun,
+  stage: Stage,
+  program: PlanProgram,
+): Promise<Conducted> {
   const { chain } = stage;
   const admission = prepared.admission;
-  if (admission === null || prepared.inputs.planSource === null) throw new TypeError("A plan run has a plan");
-  chain.append({ type: "RunStarted", data: startData(prepared, program.guestDigest), facts: stage.startFacts });
+  if (admission === null || prepared.inputs.planSource === null)
+    throw new TypeError("A plan run has a plan");
+  chain.append({
+    type: "RunStarted",
+    data: startData(prepared, program.guestDigest),
+    facts: stage.startFacts,
+  });
   const gate = createGate({
     ...stage.room,
     chain,
@@ -77,11 +92,17 @@ export async function conductPlan(prepared: PreparedRun, stage: Stage, program: 
     observe: program.observe,
   });
   if (!admission.admitted) return closeBooks(stage, gate, 0, refusePlan(prepared, chain));
-  chain.append({ type: "PlanAdmitted", data: { sites: admission.sites.length, steps: admission.steps.map((step) => step.name) } });
+  chain.append({
+    type: "PlanAdmitted",
+    data: { sites: admission.sites.length, steps: admission.steps.map((step) => step.name) },
+  });
 
   const [session] = await bothOrClose(program.open(), chain.commit());
   try {
-    const execution = await session.execute({ kind: "rtfs", guest: program.guest, stackKiB: program.stackKiB }, program.signal);
+    const execution = await session.execute(
+      { kind: "rtfs", guest: program.guest, stackKiB: program.stackKiB },
+      program.signal,
+    );
     const counter = { declared: 0 };
     const steps = trackSteps(admission);
     const conversation = await talk(prepared, program, execution, { stage, gate, steps, counter });
@@ -101,7 +122,10 @@ export async function settleCalls(stage: Stage, gate: Gate): Promise<void> {
 }
 
 /** Wait for the wall and for the first record; a wall that rose for nothing is closed again. */
-export async function bothOrClose(opening: Promise<Session>, committing: Promise<void>): Promise<[Session]> {
+export async function bothOrClose(
+  opening: Promise<Session>,
+  committing: Promise<void>,
+): Promise<[Session]> {
   const [opened, committed] = await Promise.allSettled([opening, committing]);
   if (committed.status === "rejected") {
     if (opened.status === "fulfilled") await opened.value.close();
@@ -128,8 +152,19 @@ function startData(prepared: PreparedRun, guestDigest: string): JsonObject {
 export { startData };
 
 function refusePlan(prepared: PreparedRun, chain: ChainWriter): ProgramOutcome {
-  const refusals = (prepared.admission?.sites ?? []).flatMap(({ step, capability, verdict, span }) =>
-    verdict.kind === "allow" ? [] : [{ step, capability, rule: verdict.rule, code: verdict.kind === "deny" ? verdict.code : "UNENFORCEABLE", line: span.line }],
+  const refusals = (prepared.admission?.sites ?? []).flatMap(
+    ({ step, capability, verdict, span }) =>
+      verdict.kind === "allow"
+        ? []
+        : [
+            {
+              step,
+              capability,
+              rule: verdict.rule,
+              code: verdict.kind === "deny" ? verdict.code : "UNENFORCEABLE",
+              line: span.line,
+            },
+          ],
   );
   chain.append({ type: "PlanRefused", data: { refusals } });
   const first = refusals[0];
@@ -148,7 +183,12 @@ interface Talk {
   readonly counter: { declared: number };
 }
 
-function talk(prepared: PreparedRun, program: PlanProgram, execution: Execution, room: Talk): Promise<Conversation> {
+function talk(
+  prepared: PreparedRun,
+  program: PlanProgram,
+  execution: Execution,
+  room: Talk,
+): Promise<Conversation> {
   const { limits } = prepared.config;
   const execute: HostMessage = {
     type: "execute",
@@ -163,7 +203,12 @@ function talk(prepared: PreparedRun, program: PlanProgram, execution: Execution,
   execution.stdout.resume();
   execution.stderr.resume();
   const session = randomBytes(32).toString("hex");
-  const options = { session, image: program.guestDigest, execute, callsInFlightMax: CALLS_IN_FLIGHT_MAX };
+  const options = {
+    session,
+    image: program.guestDigest,
+    execute,
+    callsInFlightMax: CALLS_IN_FLIGHT_MAX,
+  };
   return converse(execution.channel, options, {
     onMessage: (message, send) => onGuestMessage(message, send, room, program),
   });
@@ -194,7 +239,11 @@ function onGuestMessage(
 
 const STEP_RECORDS = { enter: "StepStarted", leave: "StepCompleted", fail: "StepFailed" } as const;
 
-function onStep(message: Extract<GuestMessage, { type: "step" }>, room: Talk, program: PlanProgram): string | null {
+function onStep(
+  message: Extract<GuestMessage, { type: "step" }>,
+  room: Talk,
+  program: PlanProgram,
+): string | null {
   const moved = room.steps.move(message.event, message.name);
   if (!moved.ok) return moved.error;
   room.stage.chain.append({ type: STEP_RECORDS[message.event], data: { step: message.name } });
@@ -212,12 +261,20 @@ async function onCall(
   room.counter.declared++;
   const { id, capability, args } = message;
   const answer = await room.gate.pass({ step: room.steps.current(), capability, args });
-  send(answer.ok ? { type: "result", id, ok: true, value: answer.value } : { type: "result", id, ok: false, error: answer.error });
+  send(
+    answer.ok
+      ? { type: "result", id, ok: true, value: answer.value }
+      : { type: "result", id, ok: false, error: answer.error },
+  );
   return null;
 }
 
 /** What the conversation and the process's end say together. A broken host rethrows: nothing may go on. */
-function outcomeOf(conversation: Conversation, ending: Ending | null, chain: ChainWriter): ProgramOutcome {
+function outcomeOf(
+  conversation: Conversation,
+  ending: Ending | null,
+  chain: ChainWriter,
+): ProgramOutcome {
   switch (conversation.kind) {
     case "broken":
       throw conversation.cause;
@@ -227,7 +284,9 @@ function outcomeOf(conversation: Conversation, ending: Ending | null, chain: Cha
       chain.append({ type: "SecurityViolation", data: { reason: conversation.reason } });
       return failure("PROTOCOL_VIOLATION", conversation.reason);
     case "closed":
-      return ending === null ? failure("INTERNAL", "the guest's end is unknown") : endingOutcome(ending, chain);
+      return ending === null
+        ? failure("INTERNAL", "the guest's end is unknown")
+        : endingOutcome(ending, chain);
     default:
       return unreachable(conversation);
   }
@@ -236,8 +295,18 @@ function outcomeOf(conversation: Conversation, ending: Ending | null, chain: Cha
 function resultOutcome(message: Extract<GuestMessage, { type: "result" }>): ProgramOutcome {
   if (message.ok) return { kind: "value", value: message.value };
   const { kind, code, message: text, place } = message.error;
-  const own: Record<string, ErrorCode> = { FuelExhausted: "LIMIT_FUEL", StackOverflow: "LIMIT_DEPTH", ParseError: "PARSE_ERROR" };
-  return { kind: "failed", code: hostCode(code) ?? own[kind] ?? "PROGRAM_ERROR", errorKind: kind, message: text, place };
+  const own: Record<string, ErrorCode> = {
+    FuelExhausted: "LIMIT_FUEL",
+    StackOverflow: "LIMIT_DEPTH",
+    ParseError: "PARSE_ERROR",
+  };
+  return {
+    kind: "failed",
+    code: hostCode(code) ?? own[kind] ?? "PROGRAM_ERROR",
+    errorKind: kind,
+    message: text,
+    place,
+  };
 }
 
 const DENIAL_CODES = new Set<string>([
@@ -267,11 +336,18 @@ const LIMIT_CODES: Record<Extract<Ending, { kind: "killed" }>["by"], ErrorCode> 
 export function endingOutcome(ending: Ending, chain: ChainWriter): ProgramOutcome {
   switch (ending.kind) {
     case "exited":
-      return failure("PROVIDER_CRASHED", `the guest ended with status ${ending.status} and no result`);
+      return failure(
+        "PROVIDER_CRASHED",
+        `the guest ended with status ${ending.status} and no result`,
+      );
     case "signaled":
       return failure("PROVIDER_CRASHED", `the guest was ended by ${ending.signal}`);
     case "killed":
-      chain.append({ type: ending.by === "cancelled" ? "RunCancelled" : "LimitReached", data: {}, facts: { by: ending.by } });
+      chain.append({
+        type: ending.by === "cancelled" ? "RunCancelled" : "LimitReached",
+        data: {},
+        facts: { by: ending.by },
+      });
       return { kind: "limit", code: LIMIT_CODES[ending.by], by: ending.by };
     default:
       return unreachable(ending);
@@ -283,10 +359,19 @@ function failure(code: ErrorCode, message: string): ProgramOutcome {
 }
 
 /** The last records: the books and the ending, durable. */
-export async function closeBooks(stage: Stage, gate: Gate, declared: number, outcome: ProgramOutcome): Promise<Conducted> {
+export async function closeBooks(
+  stage: Stage,
+  gate: Gate,
+  declared: number,
+  outcome: ProgramOutcome,
+): Promise<Conducted> {
   const books = balanceBooks(declared, gate.counts, stage.egressStarted());
   const { chain } = stage;
-  chain.append({ type: "BooksBalanced", data: booksData(books), facts: { egress: books.network.egress } });
+  chain.append({
+    type: "BooksBalanced",
+    data: booksData(books),
+    facts: { egress: books.network.egress },
+  });
   if (outcome.kind === "value") {
     const digest = digestOf(outcome.value);
     stage.room.keepResult(digest, outcome.value);
@@ -300,7 +385,10 @@ export async function closeBooks(stage: Stage, gate: Gate, declared: number, out
   return { outcome, books };
 }
 
-function endRecord(outcome: Exclude<ProgramOutcome, { kind: "value" }>): { data: JsonObject; facts?: JsonObject } {
+function endRecord(outcome: Exclude<ProgramOutcome, { kind: "value" }>): {
+  data: JsonObject;
+  facts?: JsonObject;
+} {
   switch (outcome.kind) {
     case "refused":
       return { data: { code: outcome.code } };

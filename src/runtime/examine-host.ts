@@ -24,7 +24,11 @@ export interface HostReport {
   readonly chosen: { readonly rtfs: string | null; readonly external: string | null };
 }
 
-export async function examineHost(world: World, progress: (what: string) => void, signal: AbortSignal): Promise<HostReport> {
+export async function examineHost(
+  world: World,
+  progress: (what: string) => void,
+  signal: AbortSignal,
+): Promise<HostReport> {
   const providers = providersOf(world);
   const probes = new Map<string, Probe>();
   for (const provider of providers) probes.set(provider.name, await provider.probe());
@@ -38,7 +42,8 @@ export async function examineHost(world: World, progress: (what: string) => void
     onMeasure: (name) => progress(`attacking ${name}`),
     signal,
   });
-  const strongest = (kind: "rtfs" | "external"): string | null => ready.find((provider) => provider.runs.has(kind))?.name ?? null;
+  const strongest = (kind: "rtfs" | "external"): string | null =>
+    ready.find((provider) => provider.runs.has(kind))?.name ?? null;
   return {
     node: process.versions.node,
     kernel: `linux ${release()}`,
@@ -48,7 +53,8 @@ export async function examineHost(world: World, progress: (what: string) => void
       name: provider.name,
       runs: [...provider.runs],
       probe: probes.get(provider.name) ?? { kind: "missing", what: ["never probed"], hint: "" },
-      measurements: matrix.providers.find((each) => each.name === provider.name)?.measurements ?? [],
+      measurements:
+        matrix.providers.find((each) => each.name === provider.name)?.measurements ?? [],
     })),
     chosen: { rtfs: strongest("rtfs"), external: strongest("external") },
   };

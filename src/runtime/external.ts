@@ -15,9 +15,25 @@ import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { listenUnix, privateDirectory, resolveHost, type UnixListener } from "../host/index.ts";
-import type { Ending, Execution, IsolationProvider, SandboxBind, SandboxFile, SandboxSpec, Session } from "../isolation/index.ts";
+import type {
+  Ending,
+  Execution,
+  IsolationProvider,
+  SandboxBind,
+  SandboxFile,
+  SandboxSpec,
+  Session,
+} from "../isolation/index.ts";
 import { decide } from "../policy/index.ts";
-import { bothOrClose, type Conducted, closeBooks, endingOutcome, type ProgramOutcome, settleCalls, startData } from "./conduct.ts";
+import {
+  bothOrClose,
+  type Conducted,
+  closeBooks,
+  endingOutcome,
+  type ProgramOutcome,
+  settleCalls,
+  startData,
+} from "./conduct.ts";
 import { createGate, type Gate, type GateEvent } from "./gate.ts";
 import { converse } from "./guest-link.ts";
 import type { LiveStage } from "./live.ts";
@@ -50,11 +66,19 @@ export interface CommandRoom {
 const CONNECTIONS_MAX = 16;
 const CALLS_IN_FLIGHT_MAX = 64;
 
-export async function conductCommand(world: World, prepared: PreparedRun, room: CommandRoom): Promise<Conducted> {
+export async function conductCommand(
+  world: World,
+  prepared: PreparedRun,
+  room: CommandRoom,
+): Promise<Conducted> {
   const { chain } = room.stage;
   const argv = prepared.inputs.command ?? [];
   const counter = { declared: 0 };
-  chain.append({ type: "RunStarted", data: { ...startData(prepared, ""), argv: digestArgv(argv) }, facts: room.stage.startFacts });
+  chain.append({
+    type: "RunStarted",
+    data: { ...startData(prepared, ""), argv: digestArgv(argv) },
+    facts: room.stage.startFacts,
+  });
   const gate = createGate({
     ...room.stage.room,
     chain,
@@ -66,18 +90,38 @@ export async function conductCommand(world: World, prepared: PreparedRun, room: 
   const sockets = await privateDirectory([], [], undefined);
   const broken = new AbortController();
   const session = randomBytes(32).toString("hex");
-  const capability = await serveCapabilities(join(sockets.path, "capability.sock"), session, { gate, counter, broken });
+  const capability = await serveCapabilities(join(sockets.path, "capability.sock"), session, {
+    gate,
+    counter,
+    broken,
+  });
   const proxy = await openProxy(prepared, room, { path: join(sockets.path, "proxy.sock"), gate });
   try {
-    const spec = await specOf(world, prepared, room, { session, capability: capability.path, proxy: proxy?.path ?? null });
+    const spec = await specOf(world, prepared, room, {
+      session,
+      capability: capability.path,
+      proxy: proxy?.path ?? null,
+    });
     const [walls] = await bothOrClose(room.wall.open(spec), chain.commit());
-    const ending = await runInside(walls, { command: proxy === null ? argv : forwarded(argv), room, broken });
+    const ending = await runInside(walls, {
+      command: proxy === null ? argv : forwarded(argv),
+      room,
+      broken,
+    });
     if (broken.signal.aborted) throw broken.signal.reason;
     await settleCalls(room.stage, gate);
     await proxy?.proxy.close();
     const tunnels = proxy?.proxy.counters ?? { requested: 0, intended: 0 };
-    const stage = { ...room.stage, egressStarted: () => room.stage.egressStarted() + tunnels.intended };
-    return await closeBooks(stage, gate, counter.declared + tunnels.requested, outcomeOf(ending, chain));
+    const stage = {
+      ...room.stage,
+      egressStarted: () => room.stage.egressStarted() + tunnels.intended,
+    };
+    return await closeBooks(
+      stage,
+      gate,
+      counter.declared + tunnels.requested,
+      outcomeOf(ending, chain),
+    );
   } finally {
     await proxy?.proxy.close();
     await capability.close();
@@ -99,7 +143,10 @@ interface Inside {
 async function runInside(walls: Session, { command, room, broken }: Inside): Promise<Ending> {
   try {
     const signal = AbortSignal.any([room.signal, broken.signal]);
-    const execution = await walls.execute({ kind: "external", argv: command, channel: false }, signal);
+    const execution = await walls.execute(
+      { kind: "external", argv: command, channel: false },
+      signal,
+    );
     return await watch(execution, room.terminal);
   } finally {
     await walls.close();
@@ -124,7 +171,11 @@ interface CapabilityRoom {
   readonly broken: AbortController;
 }
 
-async function serveCapabilities(path: string, session: string, room: CapabilityRoom): Promise<UnixListener> {
+async function serveCapabilities(
+  path: string,
+  session: string,
+  room: CapabilityRoom,
+): Promise<UnixListener> {
   return await listenUnix({
     path,
     connectionsMax: CONNECTIONS_MAX,
@@ -140,12 +191,20 @@ async function serveCapabilities(path: string, session: string, room: Capability
   });
 }
 
-async function onClientMessage(message: GuestMessage, send: (message: HostMessage) => void, room: CapabilityRoom): Promise<string | null> {
+async function onClientMessage(
+  message: GuestMessage,
+  send: (message: HostMessage) => void,
+  room: CapabilityRoom,
+): Promise<string | null> {
   if (message.type !== "call") return `a program sends calls, not ${message.type}`;
   room.counter.declared++;
   const { id, capability, args } = message;
   const answer = await room.gate.pass({ step: null, capability, args });
-  send(answer.ok ? { type: "result", id, ok: true, value: answer.value } : { type: "result", id, ok: false, error: answer.error });
+  send(
+    answer.ok
+      ? { type: "result", id, ok: true, value: answer.value }
+      : { type: "result", id, ok: false, error: answer.error },
+  );
   return null;
 }
 
@@ -155,36 +214,78 @@ interface ProxyRoom {
 }
 
 /** Null when no rule grants a tunnel: then the program has no proxy, and no route at all. */
-async function openProxy(prepared: PreparedRun, room: CommandRoom, at: ProxyRoom): Promise<{ proxy: Proxy; path: string } | null> {
+async function openProxy(
+  prepared: PreparedRun,
+  room: CommandRoom,
+  at: ProxyRoom,
+): Promise<{ proxy: Proxy; path: string } | null> {
   if (!prepared.policy.egress.some((rule) => rule.tunnel)) return null;
   const proxy = await createProxy({
     socketPath: at.path,
     resolve: resolveHost,
     rules: prepared.policy.egress,
-    decideConnect: (host, port) => decide(prepared.policy, { capability: "ccos.network.connect", resource: { kind: "connect", host, port } }),
+    decideConnect: (host, port) =>
+      decide(prepared.policy, {
+        capability: "ccos.network.connect",
+        resource: { kind: "connect", host, port },
+      }),
     record: (event) => recordTunnel(event, room, at),
   });
   return { proxy, path: at.path };
 }
 
-const TUNNEL_RECORDS = { intended: "EgressConnected", denied: "EgressDenied", closed: "EgressClosed" } as const;
+const TUNNEL_RECORDS = {
+  intended: "EgressConnected",
+  denied: "EgressDenied",
+  closed: "EgressClosed",
+} as const;
 
 /** Durable before the dial: the proxy waits for this promise. */
 async function recordTunnel(event: ProxyEvent, room: CommandRoom, at: ProxyRoom): Promise<void> {
   const { chain } = room.stage;
   const target = `${event.host}:${event.port}`;
-  const line = { number: event.number, step: null, capability: "ccos.network.connect", target: `CONNECT ${target}` };
-  const facts: JsonObject = event.kind === "closed" ? { sent: event.sentBytes, received: event.receivedBytes, reason: event.reason } : {};
-  chain.append({ type: TUNNEL_RECORDS[event.kind], data: { tunnel: event.number, target, rule: event.rule, inspected: false, ...(event.kind === "denied" ? { code: event.code, reason: event.reason } : {}) }, facts });
+  const line = {
+    number: event.number,
+    step: null,
+    capability: "ccos.network.connect",
+    target: `CONNECT ${target}`,
+  };
+  const facts: JsonObject =
+    event.kind === "closed"
+      ? { sent: event.sentBytes, received: event.receivedBytes, reason: event.reason }
+      : {};
+  chain.append({
+    type: TUNNEL_RECORDS[event.kind],
+    data: {
+      tunnel: event.number,
+      target,
+      rule: event.rule,
+      inspected: false,
+      ...(event.kind === "denied" ? { code: event.code, reason: event.reason } : {}),
+    },
+    facts,
+  });
   if (event.kind === "intended") {
     at.gate.counts.intended++;
     at.gate.counts.network++;
     await chain.commit();
   } else if (event.kind === "denied") {
     at.gate.counts.denied++;
-    room.observe({ kind: "denied", call: line, code: event.code, rule: event.rule, reason: event.reason, fix: event.fix });
+    room.observe({
+      kind: "denied",
+      call: line,
+      code: event.code,
+      rule: event.rule,
+      reason: event.reason,
+      fix: event.fix,
+    });
   } else {
-    room.observe({ kind: "done", call: line, rule: event.rule, facts: { responseBytes: event.receivedBytes } });
+    room.observe({
+      kind: "done",
+      call: line,
+      rule: event.rule,
+      facts: { responseBytes: event.receivedBytes },
+    });
   }
 }
 
@@ -194,23 +295,53 @@ interface Reach {
   readonly proxy: string | null;
 }
 
-async function specOf(world: World, prepared: PreparedRun, room: CommandRoom, reach: Reach): Promise<SandboxSpec> {
+async function specOf(
+  world: World,
+  prepared: PreparedRun,
+  room: CommandRoom,
+  reach: Reach,
+): Promise<SandboxSpec> {
   const { config } = prepared;
-  const files: SandboxFile[] = room.staged.map(({ path, content }) => ({ path, content, executable: true }));
-  if (room.wall.sockets) files.push({ path: "/ccos/ccos_client.py", content: await guestFile(world, "ccos_client.py"), executable: false });
-  if (reach.proxy !== null) files.push({ path: "/ccos/forward.cjs", content: await guestFile(world, "forward.cjs"), executable: false });
+  const files: SandboxFile[] = room.staged.map(({ path, content }) => ({
+    path,
+    content,
+    executable: true,
+  }));
+  if (room.wall.sockets)
+    files.push({
+      path: "/ccos/ccos_client.py",
+      content: await guestFile(world, "ccos_client.py"),
+      executable: false,
+    });
+  if (reach.proxy !== null)
+    files.push({
+      path: "/ccos/forward.cjs",
+      content: await guestFile(world, "forward.cjs"),
+      executable: false,
+    });
   const { sockets } = room.wall;
-  const binds: SandboxBind[] = sockets ? [{ source: reach.capability, target: "/ccos/capability.sock", kind: "socket" }] : [];
-  if (reach.proxy !== null) binds.push({ source: reach.proxy, target: "/ccos/proxy.sock", kind: "socket" });
+  const binds: SandboxBind[] = sockets
+    ? [{ source: reach.capability, target: "/ccos/capability.sock", kind: "socket" }]
+    : [];
+  if (reach.proxy !== null)
+    binds.push({ source: reach.proxy, target: "/ccos/proxy.sock", kind: "socket" });
   for (const [name, mount] of config.orchestrator.isolation.fs.mounts) {
     if (mount.source === null) continue;
     if (mount.mode === "rw") throw writableMount(name);
     binds.push({ source: mount.source, target: `/mnt/${name}`, kind: "directory" });
   }
-  const placeholders = room.stage.room.placeholders.map(({ name, value }) => [name, value] as const);
+  const placeholders = room.stage.room.placeholders.map(
+    ({ name, value }) => [name, value] as const,
+  );
   const proxied = reach.proxy === null ? {} : proxyVariables();
-  const channel = sockets ? { CCOS_CAPABILITY: "/ccos/capability.sock", CCOS_SESSION: reach.session, PYTHONPATH: "/ccos" } : {};
-  const environment = { ...Object.fromEntries([...config.env, ...placeholders]), ...proxied, ...channel };
+  const channel = sockets
+    ? { CCOS_CAPABILITY: "/ccos/capability.sock", CCOS_SESSION: reach.session, PYTHONPATH: "/ccos" }
+    : {};
+  const environment = {
+    ...Object.fromEntries([...config.env, ...placeholders]),
+    ...proxied,
+    ...channel,
+  };
   return { limits: sandboxLimits(config), files, binds, environment, sockets };
 }
 

@@ -22,16 +22,34 @@ const RULE: EgressRule = {
 };
 const POLICY: Policy = {
   level: "controlled",
-  allow: [{ rule: "base", pattern: "ccos.*" }, { rule: "base", pattern: "test.*" }],
+  allow: [
+    { rule: "base", pattern: "ccos.*" },
+    { rule: "base", pattern: "test.*" },
+  ],
   deny: [{ rule: "capabilities.deny[0]", pattern: "ccos.io.delete-file" }],
   egress: [RULE],
   files: [{ rule: "capabilities.fs.paths[0]", path: "/workspace", mode: "rw" }],
   environment: [],
-  secrets: [{ rule: "secrets.TOKEN", name: "TOKEN", origins: ["https://api.example.com:443"], paths: ["/v1/*"], headers: ["authorization"] }],
+  secrets: [
+    {
+      rule: "secrets.TOKEN",
+      name: "TOKEN",
+      origins: ["https://api.example.com:443"],
+      paths: ["/v1/*"],
+      headers: ["authorization"],
+    },
+  ],
   dlp: { enabled: true, level: "strict" },
 };
 const LIAR: Capability = {
-  manifest: { id: "test.liar", version: "1.0.0", summary: "Breaks its own contract", effects: ["fs"], input: "[:tuple]", output: ":string" },
+  manifest: {
+    id: "test.liar",
+    version: "1.0.0",
+    summary: "Breaks its own contract",
+    effects: ["fs"],
+    input: "[:tuple]",
+    output: ":string",
+  },
   access: () => ok(null),
   invoke: () => Promise.resolve({ ok: true, value: 1, facts: {} }),
 };
@@ -54,7 +72,12 @@ function listChain(failAt = Number.POSITIVE_INFINITY): ChainWriter {
     commit() {
       trace.push("commit");
       if (++commits < failAt) return Promise.resolve();
-      return Promise.reject(new CcosError("CHAIN_UNWRITABLE", { what: "Cannot write the chain", why: "the disk is full" }));
+      return Promise.reject(
+        new CcosError("CHAIN_UNWRITABLE", {
+          what: "Cannot write the chain",
+          why: "the disk is full",
+        }),
+      );
     },
     close: () => Promise.resolve(),
   };
@@ -79,7 +102,10 @@ function gateWith(part: Partial<GateRoom> = {}): Gate {
 }
 
 const call = (capability: string, ...args: JsonValue[]) => ({ step: null, capability, args });
-const map = (...pairs: [string, JsonValue][]): JsonValue => ({ $t: "map", v: pairs.map(([key, value]) => [{ $t: "kw", v: key }, value]) });
+const map = (...pairs: [string, JsonValue][]): JsonValue => ({
+  $t: "map",
+  v: pairs.map(([key, value]) => [{ $t: "kw", v: key }, value]),
+});
 
 beforeEach(() => {
   trace = [];
@@ -92,19 +118,30 @@ describe("createGate", () => {
     const gate = gateWith();
     const answer = await gate.pass(call("ccos.io.write-file", "/workspace/a", "text"));
     expect(answer.ok).toBe(true);
-    expect(trace).toEqual(["append CallIntended", "commit", "execute ccos.io.write-file", "keep", "append CallCompleted", "commit"]);
+    expect(trace).toEqual([
+      "append CallIntended",
+      "commit",
+      "execute ccos.io.write-file",
+      "keep",
+      "append CallCompleted",
+      "commit",
+    ]);
     expect(gate.counts).toEqual({ intended: 1, denied: 0, refused: 0, network: 0 });
   });
 
   test("pass executes nothing when the intent cannot be made durable", async () => {
     const gate = gateWith({ chain: listChain(1) });
-    await expect(gate.pass(call("ccos.io.write-file", "/workspace/a", "text"))).rejects.toThrow("the disk is full");
+    await expect(gate.pass(call("ccos.io.write-file", "/workspace/a", "text"))).rejects.toThrow(
+      "the disk is full",
+    );
     expect(trace).toEqual(["append CallIntended", "commit"]);
   });
 
   test("pass gives no answer when the outcome cannot be made durable", async () => {
     const gate = gateWith({ chain: listChain(2) });
-    await expect(gate.pass(call("ccos.io.write-file", "/workspace/a", "text"))).rejects.toThrow("the disk is full");
+    await expect(gate.pass(call("ccos.io.write-file", "/workspace/a", "text"))).rejects.toThrow(
+      "the disk is full",
+    );
     expect(trace).toContain("execute ccos.io.write-file");
   });
 
@@ -115,51 +152,91 @@ describe("createGate", () => {
     ["ccos.system.get-env", ["HOME"], "ENVIRONMENT_DENIED", null],
     ["no.such", [], "UNKNOWN_CAPABILITY", null],
     ["__proto__", [], "UNKNOWN_CAPABILITY", null],
-  ])("pass denies %s %j with %s, records it and executes nothing", async (capability, args, code, rule) => {
-    const answer = await gateWith().pass(call(capability, ...args));
-    expect(answer).toMatchObject({ ok: false, error: { code } });
-    expect(records).toEqual([expect.objectContaining({ type: "CallDenied", data: expect.objectContaining({ code, rule }) })]);
-    expect(trace.some((line) => line.startsWith("execute"))).toBe(false);
-  });
+  ])(
+    "pass denies %s %j with %s, records it and executes nothing",
+    async (capability, args, code, rule) => {
+      const answer = await gateWith().pass(call(capability, ...args));
+      expect(answer).toMatchObject({ ok: false, error: { code } });
+      expect(records).toEqual([
+        expect.objectContaining({
+          type: "CallDenied",
+          data: expect.objectContaining({ code, rule }),
+        }),
+      ]);
+      expect(trace.some((line) => line.startsWith("execute"))).toBe(false);
+    },
+  );
 
   test("pass refuses arguments that do not fit the contract, naming the place", async () => {
     const answer = await gateWith().pass(call("ccos.math.add", 1, "two"));
-    expect(answer).toMatchObject({ ok: false, error: { code: "SCHEMA_INPUT", kind: "TypeValidationError" } });
+    expect(answer).toMatchObject({
+      ok: false,
+      error: { code: "SCHEMA_INPUT", kind: "TypeValidationError" },
+    });
     expect(records[0]).toMatchObject({ type: "CallFailed" });
   });
 
   test("pass withholds a result that breaks the contract", async () => {
     const gate = gateWith({ execute: () => Promise.resolve({ ok: true, value: 1, facts: {} }) });
-    expect(await gate.pass(call("test.liar"))).toMatchObject({ ok: false, error: { code: "SCHEMA_OUTPUT" } });
+    expect(await gate.pass(call("test.liar"))).toMatchObject({
+      ok: false,
+      error: { code: "SCHEMA_OUTPUT" },
+    });
     expect(records.map((record) => record.type)).toEqual(["CallIntended", "CallFailed"]);
   });
 
   test("pass blocks a placeholder in a body to an allowed host, and lets it through in its bound header", async () => {
     const url = "https://api.example.com/v1/x";
     const token = "ccos-secret-token-0123456789abcdef";
-    const body = await gateWith().pass(call("ccos.network.http-fetch", map(["url", url], ["method", "POST"], ["body", `token=${token}`])));
+    const body = await gateWith().pass(
+      call(
+        "ccos.network.http-fetch",
+        map(["url", url], ["method", "POST"], ["body", `token=${token}`]),
+      ),
+    );
     expect(body).toMatchObject({ ok: false, error: { code: "DLP_BLOCKED" } });
     expect(records[0]?.data["rule"]).toBe("secrets.TOKEN");
-    const header = await gateWith({ execute: () => Promise.resolve({ ok: false, code: "NETWORK_ERROR", message: "down", facts: {} }) }).pass(
-      call("ccos.network.http-fetch", map(["url", url], ["headers", map(["authorization", `Bearer ${token}`])])),
+    const header = await gateWith({
+      execute: () =>
+        Promise.resolve({ ok: false, code: "NETWORK_ERROR", message: "down", facts: {} }),
+    }).pass(
+      call(
+        "ccos.network.http-fetch",
+        map(["url", url], ["headers", map(["authorization", `Bearer ${token}`])]),
+      ),
     );
     expect(header).toMatchObject({ ok: false, error: { code: "NETWORK_ERROR", retryable: true } });
   });
 
   test("pass records which known secrets were found as facts, never their value", async () => {
-    const gate = gateWith({ matchSecrets: () => [{ name: "TOKEN", part: "body", form: "encoded" }] });
-    await gate.pass(call("ccos.network.http-fetch", map(["url", "https://api.example.com/v1/x"], ["method", "POST"], ["body", "c2VjcmV0"])));
-    expect(records[0]).toMatchObject({ type: "CallDenied", facts: { knownSecrets: [{ name: "TOKEN", part: "body", form: "encoded" }] } });
+    const gate = gateWith({
+      matchSecrets: () => [{ name: "TOKEN", part: "body", form: "encoded" }],
+    });
+    await gate.pass(
+      call(
+        "ccos.network.http-fetch",
+        map(["url", "https://api.example.com/v1/x"], ["method", "POST"], ["body", "c2VjcmV0"]),
+      ),
+    );
+    expect(records[0]).toMatchObject({
+      type: "CallDenied",
+      facts: { knownSecrets: [{ name: "TOKEN", part: "body", form: "encoded" }] },
+    });
   });
 
   test("pass stops at the limit on calls", async () => {
     const gate = gateWith({ callsMax: 1 });
     await gate.pass(call("ccos.echo", 1));
-    expect(await gate.pass(call("ccos.echo", 1))).toMatchObject({ ok: false, error: { code: "LIMIT_CALLS" } });
+    expect(await gate.pass(call("ccos.echo", 1))).toMatchObject({
+      ok: false,
+      error: { code: "LIMIT_CALLS" },
+    });
   });
 
   test("pass records no query value and no argument", async () => {
-    await gateWith().pass(call("ccos.network.http-fetch", "https://api.example.com/v1/x?key=hunter2hunter2&b=1"));
+    await gateWith().pass(
+      call("ccos.network.http-fetch", "https://api.example.com/v1/x?key=hunter2hunter2&b=1"),
+    );
     expect(JSON.stringify(records)).not.toContain("hunter2");
     expect(records[0]?.data["resource"]).toBe("GET https://api.example.com/v1/x?key=…&b=…");
   });

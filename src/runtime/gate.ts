@@ -45,7 +45,12 @@ export type GateAnswer =
 /** What an effect gave back; `facts` go into the record, `value` beside it. */
 export type Executed =
   | { readonly ok: true; readonly value: JsonValue; readonly facts: JsonObject }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly facts: JsonObject };
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly facts: JsonObject;
+    };
 
 /** A call that passed every check; `rule` is the config path that allowed it. */
 export interface AdmittedCall {
@@ -57,9 +62,26 @@ export interface AdmittedCall {
 }
 
 export type GateEvent =
-  | { readonly kind: "denied"; readonly call: CallLine; readonly code: ErrorCode; readonly rule: string | null; readonly reason: string; readonly fix: string }
-  | { readonly kind: "failed"; readonly call: CallLine; readonly code: ErrorCode; readonly reason: string }
-  | { readonly kind: "done"; readonly call: CallLine; readonly rule: string; readonly facts: JsonObject };
+  | {
+      readonly kind: "denied";
+      readonly call: CallLine;
+      readonly code: ErrorCode;
+      readonly rule: string | null;
+      readonly reason: string;
+      readonly fix: string;
+    }
+  | {
+      readonly kind: "failed";
+      readonly call: CallLine;
+      readonly code: ErrorCode;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: "done";
+      readonly call: CallLine;
+      readonly rule: string;
+      readonly facts: JsonObject;
+    };
 
 export interface CallLine {
   readonly number: number;
@@ -132,9 +154,19 @@ interface Refusal {
   readonly facts: JsonObject;
 }
 
-async function passGate(room: GateRoom, counts: GateCounts, call: NumberedCall): Promise<GateAnswer> {
+async function passGate(
+  room: GateRoom,
+  counts: GateCounts,
+  call: NumberedCall,
+): Promise<GateAnswer> {
   const resolved = resolve(room, call);
-  if ("refusal" in resolved) return refuse(room, counts, { call, id: resolved.id, resource: null, refusal: resolved.refusal });
+  if ("refusal" in resolved)
+    return refuse(room, counts, {
+      call,
+      id: resolved.id,
+      resource: null,
+      refusal: resolved.refusal,
+    });
   const { capability, args } = resolved;
   const asked = capability.access(args);
   const resource = asked.ok ? asked.value : null;
@@ -146,9 +178,16 @@ async function passGate(room: GateRoom, counts: GateCounts, call: NumberedCall):
     return refuse(room, counts, { ...place, refusal: denialOf(decided.verdict, decided.facts) });
   }
   const unfit = asked.ok ? validatorOf(capability).input.check(args) : null;
-  if (!asked.ok) return refuse(room, counts, { ...place, refusal: malformed(asked.error.path, asked.error.message) });
+  if (!asked.ok)
+    return refuse(room, counts, {
+      ...place,
+      refusal: malformed(asked.error.path, asked.error.message),
+    });
   if (unfit !== null) {
-    return refuse(room, counts, { ...place, refusal: malformed(unfit.path, `expected ${unfit.expected}, got ${unfit.actual}`) });
+    return refuse(room, counts, {
+      ...place,
+      refusal: malformed(unfit.path, `expected ${unfit.expected}, got ${unfit.actual}`),
+    });
   }
 
   const { rule } = decided.verdict;
@@ -183,7 +222,8 @@ function resolve(
     return { id: id.value.id, refusal: { ...malformed("", reason), code: "LIMIT_CALLS" } };
   }
   const capability = room.registry.find(id.value.id);
-  if (capability === undefined) return { id: id.value.id, refusal: unknown(`no capability is called "${id.value.id}"`) };
+  if (capability === undefined)
+    return { id: id.value.id, refusal: unknown(`no capability is called "${id.value.id}"`) };
   const args: Value[] = [];
   for (const [index, wire] of call.args.entries()) {
     const value = fromWire(wire);
@@ -213,7 +253,10 @@ function decideCall(
     knownSecrets,
     placeholders: findKnownSecrets(parts, room.placeholders),
   });
-  const facts: JsonObject = knownSecrets.length === 0 ? {} : { knownSecrets: knownSecrets.map((finding) => ({ ...finding })) };
+  const facts: JsonObject =
+    knownSecrets.length === 0
+      ? {}
+      : { knownSecrets: knownSecrets.map((finding) => ({ ...finding })) };
   return { verdict: content.kind === "allow" ? verdict : content, facts };
 }
 
@@ -221,7 +264,9 @@ function decideCall(
 function examine(room: GateRoom, call: AdmittedCall, executed: Executed): Executed {
   if (!executed.ok) return executed;
   const value = fromWire(executed.value);
-  const unfit = value.ok ? validatorOf(call.capability).output.check(value.value) : { path: "", expected: "a wire value", actual: value.error };
+  const unfit = value.ok
+    ? validatorOf(call.capability).output.check(value.value)
+    : { path: "", expected: "a wire value", actual: value.error };
   if (unfit !== null) {
     const message = `the result at "${unfit.path}" is ${unfit.actual}, the contract says ${unfit.expected}`;
     return { ok: false, code: "SCHEMA_OUTPUT", message, facts: executed.facts };
@@ -247,15 +292,33 @@ function recordOutcome(room: GateRoom, call: NumberedCall, executed: Executed): 
   }
   const result = digestOf(executed.value);
   room.keepResult(result, executed.value);
-  room.chain.append({ type: "CallCompleted", data: { call: call.number, result }, facts: executed.facts });
+  room.chain.append({
+    type: "CallCompleted",
+    data: { call: call.number, result },
+    facts: executed.facts,
+  });
 }
 
-function announce(room: GateRoom, admitted: AdmittedCall, call: NumberedCall, executed: Executed): void {
+function announce(
+  room: GateRoom,
+  admitted: AdmittedCall,
+  call: NumberedCall,
+  executed: Executed,
+): void {
   const line = callLine(call, admitted.capability.manifest.id, admitted.request.resource);
-  if (executed.ok) room.observe({ kind: "done", call: line, rule: admitted.rule, facts: executed.facts });
+  if (executed.ok)
+    room.observe({ kind: "done", call: line, rule: admitted.rule, facts: executed.facts });
   else if (ERROR_CODES[executed.code].exitCode === 77) {
-    room.observe({ kind: "denied", call: line, code: executed.code, rule: admitted.rule, reason: executed.message, fix: ERROR_CODES[executed.code].fix });
-  } else room.observe({ kind: "failed", call: line, code: executed.code, reason: executed.message });
+    room.observe({
+      kind: "denied",
+      call: line,
+      code: executed.code,
+      rule: admitted.rule,
+      reason: executed.message,
+      fix: ERROR_CODES[executed.code].fix,
+    });
+  } else
+    room.observe({ kind: "failed", call: line, code: executed.code, reason: executed.message });
 }
 
 interface Refused {
@@ -266,16 +329,33 @@ interface Refused {
 }
 
 /** A refusal is recorded too, with its code and rule; it needs no durability of its own. */
-function refuse(room: GateRoom, counts: GateCounts, { call, id, resource, refusal }: Refused): GateAnswer {
+function refuse(
+  room: GateRoom,
+  counts: GateCounts,
+  { call, id, resource, refusal }: Refused,
+): GateAnswer {
   const denied = refusal.how === "denied";
   counts[denied ? "denied" : "refused"]++;
   room.chain.append({
     type: denied ? "CallDenied" : "CallFailed",
-    data: { ...callData(call, id, resource), code: refusal.code, rule: refusal.rule, reason: refusal.reason },
+    data: {
+      ...callData(call, id, resource),
+      code: refusal.code,
+      rule: refusal.rule,
+      reason: refusal.reason,
+    },
     facts: refusal.facts,
   });
   const line = callLine(call, id, resource);
-  if (denied) room.observe({ kind: "denied", call: line, code: refusal.code, rule: refusal.rule, reason: refusal.reason, fix: refusal.fix });
+  if (denied)
+    room.observe({
+      kind: "denied",
+      call: line,
+      code: refusal.code,
+      rule: refusal.rule,
+      reason: refusal.reason,
+      fix: refusal.fix,
+    });
   else room.observe({ kind: "failed", call: line, code: refusal.code, reason: refusal.reason });
   return { ok: false, error: wireError(refusal.code, refusal.reason) };
 }
@@ -283,7 +363,14 @@ function refuse(room: GateRoom, counts: GateCounts, { call, id, resource, refusa
 function denialOf(verdict: Exclude<Verdict, { kind: "allow" }>, facts: JsonObject): Refusal {
   if (verdict.kind === "ask") {
     const reason = `the rule asks a person, and this version cannot ask: ${verdict.question}`;
-    return { how: "denied", code: "UNENFORCEABLE", rule: verdict.rule, reason, fix: "Remove the ask rule", facts };
+    return {
+      how: "denied",
+      code: "UNENFORCEABLE",
+      rule: verdict.rule,
+      reason,
+      fix: "Remove the ask rule",
+      facts,
+    };
   }
   const { code, rule, reason, fix } = verdict;
   return { how: "denied", code, rule, reason, fix, facts };
@@ -291,11 +378,25 @@ function denialOf(verdict: Exclude<Verdict, { kind: "allow" }>, facts: JsonObjec
 
 function malformed(path: string, message: string): Refusal {
   const reason = path === "" ? message : `argument ${path}: ${message}`;
-  return { how: "refused", code: "SCHEMA_INPUT", rule: null, reason, fix: ERROR_CODES.SCHEMA_INPUT.fix, facts: {} };
+  return {
+    how: "refused",
+    code: "SCHEMA_INPUT",
+    rule: null,
+    reason,
+    fix: ERROR_CODES.SCHEMA_INPUT.fix,
+    facts: {},
+  };
 }
 
 function unknown(reason: string): Refusal {
-  return { how: "denied", code: "UNKNOWN_CAPABILITY", rule: null, reason, fix: ERROR_CODES.UNKNOWN_CAPABILITY.fix, facts: {} };
+  return {
+    how: "denied",
+    code: "UNKNOWN_CAPABILITY",
+    rule: null,
+    reason,
+    fix: ERROR_CODES.UNKNOWN_CAPABILITY.fix,
+    facts: {},
+  };
 }
 
 function callData(call: NumberedCall, id: string, resource: ResourceRequest | null): JsonObject {
@@ -309,7 +410,12 @@ function callData(call: NumberedCall, id: string, resource: ResourceRequest | nu
 }
 
 function callLine(call: NumberedCall, id: string, resource: ResourceRequest | null): CallLine {
-  return { number: call.number, step: call.step, capability: id, target: resource === null ? "" : describeResource(resource) };
+  return {
+    number: call.number,
+    step: call.step,
+    capability: id,
+    target: resource === null ? "" : describeResource(resource),
+  };
 }
 
 /** Clock and randomness are read, not caused: their records ride with the next effect's commit. */
@@ -341,18 +447,24 @@ const validators = new WeakMap<Capability, { input: TypeValidator; output: TypeV
 function validatorOf(capability: Capability): { input: TypeValidator; output: TypeValidator } {
   const known = validators.get(capability);
   if (known !== undefined) return known;
-  const compiled = { input: compile(capability.manifest.input), output: compile(capability.manifest.output) };
+  const compiled = {
+    input: compile(capability.manifest.input),
+    output: compile(capability.manifest.output),
+  };
   validators.set(capability, compiled);
   return compiled;
 }
 
 function compile(source: string): TypeValidator {
   const validator = compileType(source);
-  if (!validator.ok) throw new TypeError(`A contract is not a type: ${source}: ${validator.error.message}`);
+  if (!validator.ok)
+    throw new TypeError(`A contract is not a type: ${source}: ${validator.error.message}`);
   return validator.value;
 }
 
 /** Turn a capability's answer into what the record and the guest take. */
-export function executedOf(answer: { ok: true; value: Value; facts: JsonObject } | Extract<Executed, { ok: false }>): Executed {
+export function executedOf(
+  answer: { ok: true; value: Value; facts: JsonObject } | Extract<Executed, { ok: false }>,
+): Executed {
   return answer.ok ? { ok: true, value: toWire(answer.value), facts: answer.facts } : answer;
 }

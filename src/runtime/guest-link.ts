@@ -9,7 +9,12 @@
  */
 import type { Readable, Writable } from "node:stream";
 import { encodeFrame, FrameReader } from "../foundation/framing.ts";
-import { type GuestMessage, type HostMessage, PROTOCOL_VERSION, parseGuestMessage } from "../foundation/protocol.ts";
+import {
+  type GuestMessage,
+  type HostMessage,
+  PROTOCOL_VERSION,
+  parseGuestMessage,
+} from "../foundation/protocol.ts";
 
 export interface GuestChannel {
   readonly readable: Readable;
@@ -26,7 +31,10 @@ export type Conversation =
 
 export interface LinkHandlers {
   /** Everything after the handshake except `result`. A string is a violation. */
-  onMessage(message: GuestMessage, send: (message: HostMessage) => void): Promise<string | null> | string | null;
+  onMessage(
+    message: GuestMessage,
+    send: (message: HostMessage) => void,
+  ): Promise<string | null> | string | null;
 }
 
 export interface LinkOptions {
@@ -38,7 +46,11 @@ export interface LinkOptions {
 }
 
 /** Drive one channel to its end. Never rejects. */
-export function converse(channel: GuestChannel, options: LinkOptions, handlers: LinkHandlers): Promise<Conversation> {
+export function converse(
+  channel: GuestChannel,
+  options: LinkOptions,
+  handlers: LinkHandlers,
+): Promise<Conversation> {
   return new Promise((resolve) => {
     const reader = new FrameReader();
     let ready = false;
@@ -60,9 +72,11 @@ export function converse(channel: GuestChannel, options: LinkOptions, handlers: 
         if (options.execute !== null) send(options.execute);
         return;
       }
-      if (message.type === "ready") return finish({ kind: "violation", reason: "ready was said twice" });
+      if (message.type === "ready")
+        return finish({ kind: "violation", reason: "ready was said twice" });
       if (message.type === "result") return finish({ kind: "result", message });
-      if (++inFlight > options.callsInFlightMax) return finish({ kind: "violation", reason: "too many calls in flight" });
+      if (++inFlight > options.callsInFlightMax)
+        return finish({ kind: "violation", reason: "too many calls in flight" });
       settle(handlers, message, send, (violation, cause) => {
         inFlight--;
         if (cause !== undefined) finish({ kind: "broken", cause });
@@ -83,7 +97,12 @@ export function converse(channel: GuestChannel, options: LinkOptions, handlers: 
     channel.readable.on("close", () => finish({ kind: "closed" }));
     channel.readable.on("error", () => finish({ kind: "closed" }));
     channel.writable.on("error", () => finish({ kind: "closed" }));
-    send({ type: "hello", version: PROTOCOL_VERSION, session: options.execute === null ? "" : options.session, image: options.image });
+    send({
+      type: "hello",
+      version: PROTOCOL_VERSION,
+      session: options.execute === null ? "" : options.session,
+      image: options.image,
+    });
   });
 }
 
@@ -96,7 +115,11 @@ function settle(
 ): void {
   try {
     const answer = handlers.onMessage(message, send);
-    if (answer instanceof Promise) answer.then((violation) => done(violation), (cause: unknown) => done(null, cause));
+    if (answer instanceof Promise)
+      answer.then(
+        (violation) => done(violation),
+        (cause: unknown) => done(null, cause),
+      );
     else done(answer);
   } catch (cause) {
     done(null, cause);
@@ -105,7 +128,8 @@ function settle(
 
 function checkReady(message: GuestMessage, options: LinkOptions): string | null {
   if (message.type !== "ready") return `the first message is ready, not ${message.type}`;
-  if (message.version !== PROTOCOL_VERSION) return `protocol version ${message.version} is not ${PROTOCOL_VERSION}`;
+  if (message.version !== PROTOCOL_VERSION)
+    return `protocol version ${message.version} is not ${PROTOCOL_VERSION}`;
   if (!sameText(message.session, options.session)) return "the session key is wrong";
   if (message.image !== options.image) return "the guest is not the image that was measured";
   return null;
@@ -114,6 +138,7 @@ function checkReady(message: GuestMessage, options: LinkOptions): string | null 
 /** Comparison whose time does not depend on where the texts differ. */
 function sameText(left: string, right: string): boolean {
   let difference = left.length ^ right.length;
-  for (let at = 0; at < left.length; at++) difference |= left.charCodeAt(at) ^ right.charCodeAt(at % Math.max(right.length, 1));
+  for (let at = 0; at < left.length; at++)
+    difference |= left.charCodeAt(at) ^ right.charCodeAt(at % Math.max(right.length, 1));
   return difference === 0;
 }

@@ -6,11 +6,27 @@
  */
 import { join } from "node:path";
 import type { CapabilityPorts, HttpCall, HttpReply, PortAnswer } from "../capability/index.ts";
-import { type ChainWriter, fileStore, loadOrCreateHostKey, openChain, openPayloads, type PayloadStore, type SignedHead, signHead } from "../chain/index.ts";
+import {
+  type ChainWriter,
+  fileStore,
+  loadOrCreateHostKey,
+  openChain,
+  openPayloads,
+  type PayloadStore,
+  type SignedHead,
+  signHead,
+} from "../chain/index.ts";
 import { type Broker, createBroker } from "../egress/index.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { createFileAccess, resolveHost, sleep, writeAtomic } from "../host/index.ts";
-import { decide, type EgressRule, findKnownSecrets, type HttpTarget, type KnownSecret, type Verdict } from "../policy/index.ts";
+import {
+  decide,
+  type EgressRule,
+  findKnownSecrets,
+  type HttpTarget,
+  type KnownSecret,
+  type Verdict,
+} from "../policy/index.ts";
 import type { Stage } from "./conduct.ts";
 import { type AdmittedCall, type Executed, executedOf } from "./gate.ts";
 import type { PreparedRun } from "./prepare.ts";
@@ -51,7 +67,10 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
   const broker = createBroker({
     resolve: resolveHost,
     redecide: (target, method) => redecide(prepared, target, method),
-    secrets: secrets.map((secret, index) => ({ ...secret, placeholder: placeholders[index]?.value ?? "" })),
+    secrets: secrets.map((secret, index) => ({
+      ...secret,
+      placeholder: placeholders[index]?.value ?? "",
+    })),
     bindings: prepared.policy.secrets,
   });
   const ports = livePorts(world, options, broker, placeholders);
@@ -65,7 +84,8 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
       execute: (call) => executeLive(call, ports, prepared, signal),
       matchSecrets: (parts) => findKnownSecrets(parts, secrets),
       placeholders,
-      keepResult: (digest, value) => payloads.put(digest, new TextEncoder().encode(JSON.stringify(value))),
+      keepResult: (digest, value) =>
+        payloads.put(digest, new TextEncoder().encode(JSON.stringify(value))),
     },
     seal: () => seal(world, directory, chain),
     close: () => closeAll(chain, payloads),
@@ -74,7 +94,12 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
 
 type PortsFor = (call: AdmittedCall) => CapabilityPorts;
 
-function livePorts(world: World, options: LiveOptions, broker: Broker, placeholders: readonly KnownSecret[]): PortsFor {
+function livePorts(
+  world: World,
+  options: LiveOptions,
+  broker: Broker,
+  placeholders: readonly KnownSecret[],
+): PortsFor {
   const { prepared, directory } = options;
   const files = createFileAccess({ roots: fileRoots(prepared, directory) });
   const { env } = prepared.config;
@@ -93,7 +118,10 @@ function fileRoots(prepared: PreparedRun, directory: RunDirectory): ReadonlyMap<
   const roots = new Map<string, string>();
   for (const { path } of prepared.policy.files) {
     const inWorkspace = path === "/workspace" || path.startsWith("/workspace/");
-    roots.set(path, inWorkspace ? join(directory.workspace, path.slice("/workspace".length)) : path);
+    roots.set(
+      path,
+      inWorkspace ? join(directory.workspace, path.slice("/workspace".length)) : path,
+    );
   }
   return roots;
 }
@@ -105,39 +133,80 @@ interface BrokeredCall {
 }
 
 /** Only under the rule that the gate's verdict named; a capability cannot pick another target. */
-async function brokered(broker: Broker, prepared: PreparedRun, { call, request, signal }: BrokeredCall): Promise<PortAnswer<HttpReply>> {
+async function brokered(
+  broker: Broker,
+  prepared: PreparedRun,
+  { call, request, signal }: BrokeredCall,
+): Promise<PortAnswer<HttpReply>> {
   const asked = call.request.resource;
   const rule = prepared.policy.egress.find((each) => each.rule === call.rule);
-  if (rule === undefined || asked?.kind !== "http" || asked.target.url !== request.target.url || asked.method !== request.method) {
-    return { ok: false, code: "EGRESS_DENIED", message: "the capability asked for another target than was decided", facts: {} };
+  if (
+    rule === undefined ||
+    asked?.kind !== "http" ||
+    asked.target.url !== request.target.url ||
+    asked.method !== request.method
+  ) {
+    return {
+      ok: false,
+      code: "EGRESS_DENIED",
+      message: "the capability asked for another target than was decided",
+      facts: {},
+    };
   }
   return await broker.fetch(request, rule, signal);
 }
 
-function redecide(prepared: PreparedRun, target: HttpTarget, method: string): { verdict: Verdict; rule: EgressRule | null } {
-  const verdict = decide(prepared.policy, { capability: "ccos.network.http-fetch", resource: { kind: "http", method, target } });
-  const rule = verdict.kind === "allow" ? prepared.policy.egress.find((each) => each.rule === verdict.rule) : undefined;
+function redecide(
+  prepared: PreparedRun,
+  target: HttpTarget,
+  method: string,
+): { verdict: Verdict; rule: EgressRule | null } {
+  const verdict = decide(prepared.policy, {
+    capability: "ccos.network.http-fetch",
+    resource: { kind: "http", method, target },
+  });
+  const rule =
+    verdict.kind === "allow"
+      ? prepared.policy.egress.find((each) => each.rule === verdict.rule)
+      : undefined;
   return { verdict, rule: rule ?? null };
 }
 
-async function executeLive(call: AdmittedCall, portsFor: PortsFor, prepared: PreparedRun, signal: AbortSignal): Promise<Executed> {
+async function executeLive(
+  call: AdmittedCall,
+  portsFor: PortsFor,
+  prepared: PreparedRun,
+  signal: AbortSignal,
+): Promise<Executed> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(prepared.config.limits.callMs)]);
   try {
     return executedOf(await call.capability.invoke(call.args, portsFor(call), deadline));
   } catch (cause) {
     if (deadline.aborted) {
       const ms = prepared.config.limits.callMs;
-      return { ok: false, code: signal.aborted ? "CANCELLED" : "LIMIT_TIME", message: `the call took longer than ${ms} ms`, facts: {} };
+      return {
+        ok: false,
+        code: signal.aborted ? "CANCELLED" : "LIMIT_TIME",
+        message: `the call took longer than ${ms} ms`,
+        facts: {},
+      };
     }
     const message = cause instanceof Error ? cause.message : "the provider failed";
     return { ok: false, code: "INTERNAL", message, facts: {} };
   }
 }
 
-async function seal(world: World, directory: RunDirectory, chain: ChainWriter): Promise<SignedHead> {
+async function seal(
+  world: World,
+  directory: RunDirectory,
+  chain: ChainWriter,
+): Promise<SignedHead> {
   await chain.commit();
   const key = await loadOrCreateHostKey(join(world.stateDir, "keys"));
-  const head = signHead({ chain: directory.id, records: chain.head.seq + 1, head: chain.head.hash }, key);
+  const head = signHead(
+    { chain: directory.id, records: chain.head.seq + 1, head: chain.head.hash },
+    key,
+  );
   await writeAtomic(directory.head, new TextEncoder().encode(`${JSON.stringify(head)}\n`), 0o600);
   return head;
 }

@@ -6,7 +6,13 @@
  */
 import { builtinProviders, type CapabilityRegistry, createRegistry } from "../capability/index.ts";
 import { digestOf } from "../chain/index.ts";
-import { type AgentConfig, compilePolicy, type Finding, loadConfig, unenforceable } from "../config/index.ts";
+import {
+  type AgentConfig,
+  compilePolicy,
+  type Finding,
+  loadConfig,
+  unenforceable,
+} from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { Policy } from "../policy/index.ts";
@@ -57,7 +63,9 @@ export function prepareRun(inputs: RunInputs): PreparedRun {
     admission,
     digests: {
       config: digestOf(inputs.configSource),
-      plan: digestOf(inputs.planSource ?? [inputs.command, inputs.staged] as unknown as JsonValue),
+      plan: digestOf(
+        inputs.planSource ?? ([inputs.command, inputs.staged] as unknown as JsonValue),
+      ),
       policy: digestOf(policyData(policy)),
     },
   };
@@ -76,7 +84,10 @@ export function refuseUnenforceable(config: AgentConfig, file: string): void {
 }
 
 function validConfig(inputs: RunInputs): { config: AgentConfig; warnings: readonly Finding[] } {
-  const loaded = loadConfig(inputs.configSource, { file: inputs.configFile, production: inputs.production });
+  const loaded = loadConfig(inputs.configSource, {
+    file: inputs.configFile,
+    production: inputs.production,
+  });
   if (loaded.config !== null && loaded.valid) {
     return { config: loaded.config, warnings: loaded.findings };
   }

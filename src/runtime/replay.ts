@@ -7,7 +7,14 @@
  *
  * @module
  */
-import { type ChainRecord, type ChainWriter, linkRecord, openPayloads, type PayloadStore, readRecords } from "../chain/index.ts";
+import {
+  type ChainRecord,
+  type ChainWriter,
+  linkRecord,
+  openPayloads,
+  type PayloadStore,
+  readRecords,
+} from "../chain/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { SecretFinding } from "../policy/index.ts";
@@ -19,10 +26,22 @@ import { placeholdersOf } from "./secrets.ts";
 import { loadGuest, planSession, type World } from "./world.ts";
 
 export type Replay =
-  | { readonly kind: "identical"; readonly records: number; readonly head: string; readonly decisions: number }
+  | {
+      readonly kind: "identical";
+      readonly records: number;
+      readonly head: string;
+      readonly decisions: number;
+    }
+  /** An external program, erased payloads or missing inputs: `why` says which. */
+  | { readonly kind: "unavailable"; readonly why: string }
   /** The run was ended from outside (a limit, a cancel); everything before it is identical. */
   | { readonly kind: "identical-until-limit"; readonly records: number; readonly by: string }
-  | { readonly kind: "diverged"; readonly seq: number; readonly recorded: RecordGist; readonly replayed: RecordGist };
+  | {
+      readonly kind: "diverged";
+      readonly seq: number;
+      readonly recorded: RecordGist;
+      readonly replayed: RecordGist;
+    };
 
 export interface RecordGist {
   readonly type: string;
@@ -32,13 +51,35 @@ export interface RecordGist {
 /** More records than a run with the default limit on calls can write; keeps replay's memory bounded. */
 const REPLAY_RECORDS_MAX = 500_000;
 
-/**
- * @throws {CcosError} `REPLAY_UNAVAILABLE` for an external program, erased payloads or missing inputs.
- */
-export async function replayRun(world: World, run: RunDirectory, signal: AbortSignal): Promise<Replay> {
+/** Replay a run whose chain was verified. */
+export async function replayRun(
+  world: World,
+  run: RunDirectory,
+  signal: AbortSignal,
+): Promise<Replay> {
+  try {
+    return await replayRecords(world, run, signal);
+  } catch (cause) {
+    if (cause instanceof CcosError && cause.code === "REPLAY_UNAVAILABLE") {
+      return { kind: "unavailable", why: cause.why };
+    }
+    throw cause;
+  }
+}
+
+/** @throws {CcosError} `REPLAY_UNAVAILABLE`. */
+async function replayRecords(
+  world: World,
+  run: RunDirectory,
+  signal: AbortSignal,
+): Promise<Replay> {
   const recorded = await loadRecords(run);
   const inputs = await readRunInputs(run);
-  if (inputs.command !== null) throw unavailable(run, "an external program's inside cannot be replayed; its effects were verified with the chain");
+  if (inputs.command !== null)
+    throw unavailable(
+      run,
+      "an external program's inside cannot be replayed; its effects were verified with the chain",
+    );
   const prepared = prepareRun(inputs);
   const payloads = await openPayloads(run.payloads, run.payloadKey);
   const cursor = new RecordedChain(recorded);
@@ -50,49 +91,90 @@ export async function replayRun(world: World, run: RunDirectory, signal: AbortSi
     egressStarted: () => Number(cursor.upcoming()?.body.facts["egress"] ?? Number.NaN),
     room: {
       execute: (call) => recordedAnswer(run, cursor, payloads, call),
-      matchSecrets: () => (cursor.upcoming()?.body.facts["knownSecrets"] ?? []) as unknown as readonly SecretFinding[],
+      matchSecrets: () =>
+        (cursor.upcoming()?.body.facts["knownSecrets"] ??
+          []) as unknown as readonly SecretFinding[],
       placeholders: placeholdersOf(run.id, prepared.config),
       keepResult: () => undefined,
     },
   };
   try {
-    await conductPlan(prepared, stage, { ...guest, open: () => planSession(world, prepared), observe: () => undefined, signal });
+    await conductPlan(prepared, stage, {
+      ...guest,
+      open: () => planSession(world, prepared),
+      observe: () => undefined,
+      signal,
+    });
   } catch (cause) {
-    if (cause instanceof Divergence) return { kind: "diverged", seq: cause.seq, recorded: cause.recorded, replayed: cause.replayed };
-    if (cause instanceof OutsideEnd) return { kind: "identical-until-limit", records: cursor.head.seq + 1, by: cause.by };
+    if (cause instanceof Divergence)
+      return {
+        kind: "diverged",
+        seq: cause.seq,
+        recorded: cause.recorded,
+        replayed: cause.replayed,
+      };
+    if (cause instanceof OutsideEnd)
+      return { kind: "identical-until-limit", records: cursor.head.seq + 1, by: cause.by };
     throw cause;
   } finally {
     await payloads.close();
   }
   const left = cursor.upcoming();
-  if (left !== undefined) return { kind: "diverged", seq: left.body.seq, recorded: gistOf(left), replayed: { type: "(the replay ended)", data: {} } };
-  const decisions = recorded.filter(({ body }) => body.type.startsWith("CallIntended") || body.type === "CallDenied").length;
+  if (left !== undefined)
+    return {
+      kind: "diverged",
+      seq: left.body.seq,
+      recorded: gistOf(left),
+      replayed: { type: "(the replay ended)", data: {} },
+    };
+  const decisions = recorded.filter(
+    ({ body }) => body.type.startsWith("CallIntended") || body.type === "CallDenied",
+  ).length;
   return { kind: "identical", records: recorded.length, head: cursor.head.hash, decisions };
 }
 
 async function loadRecords(run: RunDirectory): Promise<readonly ChainRecord[]> {
   const records: ChainRecord[] = [];
   for await (const record of readRecords(run.chain)) {
-    if (records.push(record) > REPLAY_RECORDS_MAX) throw unavailable(run, `it has more than ${REPLAY_RECORDS_MAX} records`);
+    if (records.push(record) > REPLAY_RECORDS_MAX)
+      throw unavailable(run, `it has more than ${REPLAY_RECORDS_MAX} records`);
   }
   return records;
 }
 
 /** The recorded outcome of the call whose intent was just replayed. */
-async function recordedAnswer(run: RunDirectory, cursor: RecordedChain, payloads: PayloadStore, call: AdmittedCall): Promise<Executed> {
+async function recordedAnswer(
+  run: RunDirectory,
+  cursor: RecordedChain,
+  payloads: PayloadStore,
+  call: AdmittedCall,
+): Promise<Executed> {
   const next = cursor.upcoming();
-  if (next === undefined) throw unavailable(run, `it was cut after the intent of call ${call.number}`);
+  if (next === undefined)
+    throw unavailable(run, `it was cut after the intent of call ${call.number}`);
   const { type, data, facts } = next.body;
-  if (isOutsideEnd(next)) throw new OutsideEnd(String(facts["by"] ?? "outside"));
+  if (isOutsideEnd(next)) throw new OutsideEnd(textOf(facts["by"]));
   if (type === "CallFailed" && data["call"] === call.number) {
-    return { ok: false, code: data["code"] as Extract<Executed, { ok: false }>["code"], message: String(data["message"]), facts };
+    return {
+      ok: false,
+      code: data["code"] as Extract<Executed, { ok: false }>["code"],
+      message: textOf(data["message"]),
+      facts,
+    };
   }
   if (type !== "CallCompleted" || data["call"] !== call.number) {
-    throw new Divergence(next.body.seq, gistOf(next), { type: "CallCompleted", data: { call: call.number } });
+    throw new Divergence(next.body.seq, gistOf(next), {
+      type: "CallCompleted",
+      data: { call: call.number },
+    });
   }
-  const digest = String(data["result"]);
+  const digest = textOf(data["result"]);
   const payload = await payloads.get(digest);
-  if (payload === null) throw unavailable(run, `the result ${digest} of call ${call.number} is not in the payload store (erased?)`);
+  if (payload === null)
+    throw unavailable(
+      run,
+      `the result ${digest} of call ${call.number} is not in the payload store (erased?)`,
+    );
   return { ok: true, value: JSON.parse(new TextDecoder().decode(payload)) as JsonValue, facts };
 }
 
@@ -118,11 +200,21 @@ class RecordedChain implements ChainWriter {
     const expected = this.upcoming();
     const gist = { type: input.type, data: input.data };
     if (expected !== undefined && expected.body.type !== input.type && isOutsideEnd(expected)) {
-      throw new OutsideEnd(String(expected.body.facts["by"] ?? "outside"));
+      throw new OutsideEnd(textOf(expected.body.facts["by"]));
     }
-    if (expected === undefined) throw new Divergence(this.#next, { type: "(the chain ended)", data: {} }, gist);
+    if (expected === undefined)
+      throw new Divergence(this.#next, { type: "(the chain ended)", data: {} }, gist);
     const { ts, facts, seq, chain, prev } = expected.body;
-    const record = linkRecord({ ...expected.body, chain, seq, prev, ts, facts, type: input.type, data: input.data });
+    const record = linkRecord({
+      ...expected.body,
+      chain,
+      seq,
+      prev,
+      ts,
+      facts,
+      type: input.type,
+      data: input.data,
+    });
     if (record.hash !== expected.hash) throw new Divergence(seq, gistOf(expected), gist);
     this.#next++;
     return record;
@@ -135,6 +227,10 @@ class RecordedChain implements ChainWriter {
   close(): Promise<void> {
     return Promise.resolve();
   }
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === "string" ? value : "";
 }
 
 /** A limit or a cancel: the outside ended the program at a point that no replay can find again. */
@@ -170,5 +266,9 @@ class OutsideEnd extends Error {
 }
 
 function unavailable(run: RunDirectory, why: string): CcosError {
-  return new CcosError("REPLAY_UNAVAILABLE", { what: `Cannot replay ${run.id}`, why, fix: "Verify without --replay" });
+  return new CcosError("REPLAY_UNAVAILABLE", {
+    what: `Cannot replay ${run.id}`,
+    why,
+    fix: "Verify without --replay",
+  });
 }

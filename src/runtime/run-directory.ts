@@ -39,10 +39,19 @@ export function runDirectory(stateDir: string, id: string): RunDirectory {
 }
 
 /** Create the directories and keep the inputs; the chain itself is opened by the caller. */
-export async function createRunDirectory(stateDir: string, id: string, inputs: RunInputs): Promise<RunDirectory> {
+export async function createRunDirectory(
+  stateDir: string,
+  id: string,
+  inputs: RunInputs,
+): Promise<RunDirectory> {
   const run = runDirectory(stateDir, id);
-  for (const path of [stateDir, join(stateDir, "runs"), run.path, run.workspace]) await ensurePrivateDir(path);
-  await writeAtomic(join(run.path, "inputs.json"), new TextEncoder().encode(JSON.stringify(inputs)), 0o600);
+  for (const path of [stateDir, join(stateDir, "runs"), run.path, run.workspace])
+    await ensurePrivateDir(path);
+  await writeAtomic(
+    join(run.path, "inputs.json"),
+    new TextEncoder().encode(JSON.stringify(inputs)),
+    0o600,
+  );
   return run;
 }
 
@@ -88,11 +97,15 @@ export async function listRuns(stateDir: string): Promise<readonly string[]> {
  */
 export async function findRun(stateDir: string, text: string): Promise<RunDirectory> {
   const runs = await listRuns(stateDir);
-  const matches = text === "last" ? runs.slice(-1) : runs.filter((id) => id === text || id.startsWith(text));
+  const matches =
+    text === "last" ? runs.slice(-1) : runs.filter((id) => id === text || id.startsWith(text));
   if (matches.length === 1) return runDirectory(stateDir, matches[0]!);
   throw new CcosError("RUN_NOT_FOUND", {
     what: `Cannot find run "${text.slice(0, 80)}"`,
-    why: matches.length === 0 ? `there are ${runs.length} runs and none is it` : `${matches.length} runs begin so`,
+    why:
+      matches.length === 0
+        ? `there are ${runs.length} runs and none is it`
+        : `${matches.length} runs begin so`,
     fix: "Run `ccos chain list`",
   });
 }

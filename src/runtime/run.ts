@@ -24,7 +24,13 @@ import { chooseWall, loadGuest, planSession, type World } from "./world.ts";
 export type RunEvent =
   | GateEvent
   | StepEvent
-  | { readonly kind: "started"; readonly run: string; readonly directory: string; readonly wall: string; readonly facts: JsonObject }
+  | {
+      readonly kind: "started";
+      readonly run: string;
+      readonly directory: string;
+      readonly wall: string;
+      readonly facts: JsonObject;
+    }
   | { readonly kind: "waiting"; readonly what: string }
   | { readonly kind: "warning"; readonly finding: Finding }
   | { readonly kind: "log"; readonly level: string; readonly text: string };
@@ -66,7 +72,12 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
 
   const kind = prepared.inputs.command === null ? "rtfs" : "external";
   const wall = await chooseWall(world, prepared.config, kind);
-  const facts = await wallFacts(world, wall, (what) => options.observe({ kind: "waiting", what }), options.signal);
+  const facts = await wallFacts(
+    world,
+    wall,
+    (what) => options.observe({ kind: "waiting", what }),
+    options.signal,
+  );
 
   const id = newRunId(world.nowMs(), world.randomBytes(16));
   const directory = await createRunDirectory(world.stateDir, id, prepared.inputs);
@@ -83,7 +94,17 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
     const head = await stage.seal();
     if (!books.balanced) throw unbalanced(id, books);
     const durationMs = performance.now() - startedMs;
-    return { run: id, directory, wall: wall.name, outcome, books, records: head.records, head: head.head, keyId: head.keyId, durationMs };
+    return {
+      run: id,
+      directory,
+      wall: wall.name,
+      outcome,
+      books,
+      records: head.records,
+      head: head.head,
+      keyId: head.keyId,
+      durationMs,
+    };
   } finally {
     await stage.close();
   }
@@ -100,10 +121,23 @@ async function conduct(world: World, prepared: PreparedRun, room: Conduct): Prom
   const { wall, stage, options } = room;
   const { observe, signal } = options;
   if (prepared.inputs.command !== null) {
-    return await conductCommand(world, prepared, { wall, stage, directory: room.directory, terminal: options.terminal, staged: options.staged, observe, signal });
+    return await conductCommand(world, prepared, {
+      wall,
+      stage,
+      directory: room.directory,
+      terminal: options.terminal,
+      staged: options.staged,
+      observe,
+      signal,
+    });
   }
   const guest = await loadGuest(world);
-  return await conductPlan(prepared, stage, { ...guest, open: () => planSession(world, prepared, wall), observe, signal });
+  return await conductPlan(prepared, stage, {
+    ...guest,
+    open: () => planSession(world, prepared, wall),
+    observe,
+    signal,
+  });
 }
 
 function unbalanced(run: string, books: Books): CcosError {

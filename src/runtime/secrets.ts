@@ -18,7 +18,10 @@ const SECRET_LENGTH_MIN = 8;
 
 /** `ccos-secret-<name>-<16 hex>`: text that survives headers, JSON and URLs unchanged. */
 export function placeholderOf(runId: string, name: string): string {
-  const tag = createHash("sha256").update(`ccos.secret.v1\0${runId}\0${name}`).digest("hex").slice(0, 16);
+  const tag = createHash("sha256")
+    .update(`ccos.secret.v1\0${runId}\0${name}`)
+    .digest("hex")
+    .slice(0, 16);
   return `ccos-secret-${name.toLowerCase().replaceAll(/[^a-z0-9]/g, "-")}-${tag}`;
 }
 
@@ -38,9 +41,15 @@ export async function loadSecrets(
 ): Promise<readonly KnownSecret[]> {
   const values: KnownSecret[] = [];
   for (const [name, { source }] of config.secrets) {
-    const value = source.startsWith("env:") ? environment[source.slice(4)] : await fileSecret(name, source.slice(5));
+    const value = source.startsWith("env:")
+      ? environment[source.slice(4)]
+      : await fileSecret(name, source.slice(5));
     if (value === undefined) throw unavailable(name, `${source} is not set`);
-    if (value.length < SECRET_LENGTH_MIN) throw unavailable(name, `its value has fewer than ${SECRET_LENGTH_MIN} characters and cannot be guarded`);
+    if (value.length < SECRET_LENGTH_MIN)
+      throw unavailable(
+        name,
+        `its value has fewer than ${SECRET_LENGTH_MIN} characters and cannot be guarded`,
+      );
     values.push({ name, value });
   }
   return values;

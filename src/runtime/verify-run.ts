@@ -4,7 +4,14 @@
  * @module
  */
 import { join } from "node:path";
-import { loadPublicKey, parseHead, repairTornTail, type SignedHead, type Verification, verifyChainFile } from "../chain/index.ts";
+import {
+  loadPublicKey,
+  parseHead,
+  repairTornTail,
+  type SignedHead,
+  type Verification,
+  verifyChainFile,
+} from "../chain/index.ts";
 import { readBounded } from "../host/index.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import type { World } from "./world.ts";
@@ -14,7 +21,14 @@ const HEAD_BYTES_MAX = 64 * 1024;
 /** A head that is absent leaves the chain unsealed; a head that cannot be read or parsed is a broken one. */
 export async function verifyRun(world: World, run: RunDirectory): Promise<Verification> {
   const head = await readHead(run);
-  if (head === "malformed") return { kind: "broken", seq: 0, line: 0, reason: "signature", detail: "head.json is malformed" };
+  if (head === "malformed")
+    return {
+      kind: "broken",
+      seq: 0,
+      line: 0,
+      reason: "signature",
+      detail: "head.json is malformed",
+    };
   const publicKey = head === null ? null : await loadPublicKey(join(world.stateDir, "keys"));
   return await verifyChainFile(run.chain, { head, publicKey, chainId: run.id });
 }

@@ -29,7 +29,11 @@ export async function wallFacts(
   return {
     wall: wall.name,
     matrix: matrix.digest,
-    measured: { held: count("held"), notHeld: count("not-held"), notMeasured: count("not-measured") },
+    measured: {
+      held: count("held"),
+      notHeld: count("not-held"),
+      notMeasured: count("not-measured"),
+    },
     notHeld: rows.filter((row) => row.verdict === "not-held").map((row) => row.guarantee),
     host: { kernel: release(), arch: arch(), node: process.versions.node },
   };

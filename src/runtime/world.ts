@@ -43,11 +43,19 @@ const STACK_KIB = 3_900;
 
 export function providersOf(world: World): readonly IsolationProvider[] {
   const { nodePath, stateDir, onlyWalls } = world;
-  return createProviders({ nodePath, stateDir, ...(onlyWalls === undefined ? {} : { only: onlyWalls }) });
+  return createProviders({
+    nodePath,
+    stateDir,
+    ...(onlyWalls === undefined ? {} : { only: onlyWalls }),
+  });
 }
 
 /** Pick the strongest wall that runs this program and is not below the config's minimum. */
-export async function chooseWall(world: World, config: AgentConfig, kind: "rtfs" | "external"): Promise<IsolationProvider> {
+export async function chooseWall(
+  world: World,
+  config: AgentConfig,
+  kind: "rtfs" | "external",
+): Promise<IsolationProvider> {
   return await selectProvider(providersOf(world), {
     kind,
     mode: config.orchestrator.isolation.mode,
@@ -60,7 +68,9 @@ function wantsEffects(config: AgentConfig): boolean {
   return config.network.enabled || config.capabilities.fs.enabled || config.secrets.size > 0;
 }
 
-export async function loadGuest(world: World): Promise<{ guest: SandboxFile; guestDigest: string; stackKiB: number }> {
+export async function loadGuest(
+  world: World,
+): Promise<{ guest: SandboxFile; guestDigest: string; stackKiB: number }> {
   const content = await guestFile(world, "rtfs-guest.cjs");
   return {
     guest: { path: "/ccos/rtfs-guest.cjs", content, executable: false },
@@ -72,23 +82,51 @@ export async function loadGuest(world: World): Promise<{ guest: SandboxFile; gue
 export async function guestFile(world: World, name: string): Promise<Uint8Array> {
   const content = await readBounded(join(world.guestDir, name), GUEST_BYTES_MAX);
   if (content.ok) return content.value;
-  throw new CcosError("INTERNAL", { what: `Cannot load guest "${name}"`, why: content.error, fix: "Run `npm run build`" });
+  throw new CcosError("INTERNAL", {
+    what: `Cannot load guest "${name}"`,
+    why: content.error,
+    fix: "Run `npm run build`",
+  });
 }
 
 export function sandboxLimits(config: AgentConfig): SandboxLimits {
   const { wallMs, cpuMs, memoryMb, pids, outputBytes, diskMb } = config.limits;
-  return { wallMs, cpuMs, memoryBytes: memoryMb * 1024 * 1024, pidsMax: pids, outputBytes, diskBytes: diskMb * 1024 * 1024 };
+  return {
+    wallMs,
+    cpuMs,
+    memoryBytes: memoryMb * 1024 * 1024,
+    pidsMax: pids,
+    outputBytes,
+    diskBytes: diskMb * 1024 * 1024,
+  };
 }
 
 /** A session for a plan: no files, no binds, no sockets, an empty environment. */
-export async function planSession(world: World, prepared: PreparedRun, wall?: IsolationProvider): Promise<Session> {
+export async function planSession(
+  world: World,
+  prepared: PreparedRun,
+  wall?: IsolationProvider,
+): Promise<Session> {
   const provider = wall ?? (await chooseWall(world, prepared.config, "rtfs"));
-  const spec: SandboxSpec = { limits: sandboxLimits(prepared.config), files: [], binds: [], environment: {}, sockets: false };
+  const spec: SandboxSpec = {
+    limits: sandboxLimits(prepared.config),
+    files: [],
+    binds: [],
+    environment: {},
+    sockets: false,
+  };
   return await provider.open(spec);
 }
 
 /** The wall a run of this plan would take, for `ccos plan`. */
-export async function selectionOf(world: World, prepared: PreparedRun): Promise<{ readonly name: string; readonly strength: number }> {
-  const { name, strength } = await chooseWall(world, prepared.config, prepared.inputs.command === null ? "rtfs" : "external");
+export async function selectionOf(
+  world: World,
+  prepared: PreparedRun,
+): Promise<{ readonly name: string; readonly strength: number }> {
+  const { name, strength } = await chooseWall(
+    world,
+    prepared.config,
+    prepared.inputs.command === null ? "rtfs" : "external",
+  );
   return { name, strength };
 }

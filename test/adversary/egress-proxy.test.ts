@@ -73,6 +73,7 @@ async function exchange(bytes: string | Uint8Array): Promise<string> {
 async function everything(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
   socket.on("data", (chunk) => chunks.push(chunk));
+  socket.on("end", () => socket.end());
   if (!socket.closed) await once(socket, "close");
   return Buffer.concat(chunks).toString("latin1");
 }
@@ -384,7 +385,7 @@ describe("limits", () => {
   });
 
   test("tunnels at one time, and requests in all", async () => {
-    const port = await serveRaw(() => undefined);
+    const port = await serveRaw((socket) => void socket.resume().on("end", () => socket.end()));
     await proxyFor([tunnelTo("a.test", port)], { limits: { openMax: 2, requestsMax: 4 } });
     const connectTo = `CONNECT a.test:${port} HTTP/1.1\r\nhost: a.test\r\n\r\n`;
     const first = await tunnel(`a.test:${port}`);
@@ -419,8 +420,7 @@ describe("the end", () => {
     await closing;
     expect(kinds()).toEqual(["intended", "closed closed by the host"]);
     await proxy.close();
-    const late = dialProxy();
-    await once(late, "close");
+    await expect(once(dialProxy(), "connect")).rejects.toThrow(/ENOENT/);
     expect(proxy.counters).toMatchObject({ requested: 1, intended: 1, closed: 1 });
   });
 

@@ -19,9 +19,15 @@ export interface Sandbox {
   readonly home: string;
   /** Write a file below the directory. */
   write(name: string, content: string | Uint8Array): string;
-  run(args: readonly string[], options?: { env?: Record<string, string>; input?: string; timeoutMs?: number }): Promise<Finished>;
+  run(
+    args: readonly string[],
+    options?: { env?: Record<string, string>; input?: string; timeoutMs?: number },
+  ): Promise<Finished>;
   /** The `--json` document of a command. */
-  json(args: readonly string[], options?: { env?: Record<string, string> }): Promise<{ status: number | null; value: Record<string, unknown> & { [key: string]: never } }>;
+  json(
+    args: readonly string[],
+    options?: { env?: Record<string, string> },
+  ): Promise<{ status: number | null; value: Record<string, unknown> & { [key: string]: never } }>;
   remove(): void;
 }
 
@@ -31,7 +37,11 @@ export function sandbox(): Sandbox {
   const run: Sandbox["run"] = (args, options = {}) =>
     new Promise((resolve, reject) => {
       const env = { PATH: process.env["PATH"] ?? "", HOME: dir, CCOS_HOME: home, ...options.env };
-      const child = spawn(process.execPath, [CLI, ...args], { cwd: dir, env, stdio: ["pipe", "pipe", "pipe"] });
+      const child = spawn(process.execPath, [CLI, ...args], {
+        cwd: dir,
+        env,
+        stdio: ["pipe", "pipe", "pipe"],
+      });
       let stdout = "";
       let stderr = "";
       child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));

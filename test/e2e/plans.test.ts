@@ -19,14 +19,18 @@ function agent(name: string, plan: string, fields = ""): string {
 
 describe("ccos run, a plan", () => {
   test("prints the value in RTFS on stdout, everything else on stderr, and exits 0", async () => {
-    const done = await box.run(["run", agent("pure", '(step "sum" {:total (+ 1 2) :half (/ 3 2)})')]);
+    const done = await box.run([
+      "run",
+      agent("pure", '(step "sum" {:total (+ 1 2) :half (/ 3 2)})'),
+    ]);
     expect(done.stdout).toBe("{:total 3 :half 1.5}\n");
     expect(done.stderr).toContain("books balance (declared 0 = gate 0");
     expect(done.status).toBe(0);
   });
 
   test("verifies and replays to the same head, and says so last", async () => {
-    const plan = '(step "think" (call :ccos.math.add 20 22)) (step "when" (do (call :ccos.system.current-timestamp-ms) (call :ccos.echo [1 "a" :k])))';
+    const plan =
+      '(step "think" (call :ccos.math.add 20 22)) (step "when" (do (call :ccos.system.current-timestamp-ms) (call :ccos.echo [1 "a" :k])))';
     expect((await box.run(["run", agent("replay", plan)])).status).toBe(0);
     const verified = await box.run(["chain", "verify", "last", "--replay"]);
     expect(verified.stderr).toMatch(/chain VALID .*\n.*replay IDENTICAL/);
@@ -36,14 +40,19 @@ describe("ccos run, a plan", () => {
   test("names which walls stood in its first record", async () => {
     await box.run(["run", agent("walls", "1")]);
     const shown = await box.run(["chain", "show", "last", "--json"]);
-    const first = JSON.parse(shown.stdout.split("\n")[0] ?? "") as { body: { type: string; facts: { wall: string; matrix: string } } };
+    const first = JSON.parse(shown.stdout.split("\n")[0] ?? "") as {
+      body: { type: string; facts: { wall: string; matrix: string } };
+    };
     expect(first.body.type).toBe("RunStarted");
     expect(first.body.facts.wall).toMatch(/^process\//);
     expect(first.body.facts.matrix).toMatch(/^sha256:[0-9a-f]{64}$/);
   });
 
   test("refuses a plan that calls what the config does not grant, before it runs, naming step and rule", async () => {
-    const refused = await box.run(["run", agent("ungranted", '(step "leak" (call :ccos.network.http-fetch "https://evil.test/"))')]);
+    const refused = await box.run([
+      "run",
+      agent("ungranted", '(step "leak" (call :ccos.network.http-fetch "https://evil.test/"))'),
+    ]);
     expect(refused.status).toBe(77);
     expect(refused.stderr).toContain("ADMISSION_REFUSED");
     expect(refused.stderr).toContain('in step "leak"');
@@ -53,7 +62,10 @@ describe("ccos run, a plan", () => {
   });
 
   test("refuses a capability id that is computed at run time", async () => {
-    const refused = await box.run(["plan", agent("computed", '(defn f [x] (call (str "ccos." x) 1)) (step "s" (f "echo"))')]);
+    const refused = await box.run([
+      "plan",
+      agent("computed", '(defn f [x] (call (str "ccos." x) 1)) (step "s" (f "echo"))'),
+    ]);
     expect(refused.status).toBe(77);
     expect(refused.stderr).toContain("CAPABILITY_ID_COMPUTED");
   });
@@ -66,7 +78,13 @@ describe("ccos run, a plan", () => {
   });
 
   test("ends an uncaught denial with 77", async () => {
-    const denied = await box.run(["run", agent("denied", '(def u "https://evil.test/") (step "s" (call :ccos.system.get-env (str "HO" "ME" (count u))))')]);
+    const denied = await box.run([
+      "run",
+      agent(
+        "denied",
+        '(def u "https://evil.test/") (step "s" (call :ccos.system.get-env (str "HO" "ME" (count u))))',
+      ),
+    ]);
     expect(denied.status).toBe(77);
     expect(denied.stderr).toContain("ENVIRONMENT_DENIED");
   });
@@ -76,13 +94,20 @@ describe("ccos run, a plan", () => {
     const fuel = await box.run(["run", agent("fuel", plan, ":limits {:fuel 100000}")]);
     expect(fuel.status).toBe(1);
     expect(fuel.stderr).toContain("LIMIT_FUEL");
-    const clock = await box.run(["run", agent("clock", plan, ":limits {:wall-ms 700 :fuel 1000000000000}")]);
+    const clock = await box.run([
+      "run",
+      agent("clock", plan, ":limits {:wall-ms 700 :fuel 1000000000000}"),
+    ]);
     expect(clock.status).toBe(124);
     expect(clock.stderr).toContain("LIMIT_TIME");
   });
 
   test("ends a program that eats memory without harm to the host", async () => {
-    const eater = agent("memory", '(defn grow [s] (grow (str s s))) (grow "xxxxxxxxxxxxxxxx")', ":limits {:memory-mb 128}");
+    const eater = agent(
+      "memory",
+      '(defn grow [s] (grow (str s s))) (grow "xxxxxxxxxxxxxxxx")',
+      ":limits {:memory-mb 128}",
+    );
     const ended = await box.run(["run", eater]);
     expect(ended.status).toBe(1);
     expect(ended.stderr).toMatch(/LIMIT_MEMORY|LIMIT_FUEL|LimitExceeded|ResourceError/);
@@ -95,7 +120,7 @@ describe("bad input", () => {
     ["stray closer", "(agent.config))", "PARSE_ERROR"],
     ["deep nesting", `(agent.config :env ${"[".repeat(100_000)})`, "PARSE_ERROR"],
     ["an unknown key", '(agent.config :agent-idd "x")', "UNKNOWN_FIELD"],
-    ["__proto__ as a key", '(agent.config :__proto__ {:polluted true})', "UNKNOWN_FIELD"],
+    ["__proto__ as a key", "(agent.config :__proto__ {:polluted true})", "UNKNOWN_FIELD"],
     ["a wrong type", "(agent.config :version 1)", "TYPE_MISMATCH"],
     ["an empty file", "", "PARSE_ERROR"],
   ])("check reports %s with its code and 65", async (name, source, code) => {
@@ -108,18 +133,30 @@ describe("bad input", () => {
   });
 
   test("check reports every finding at once, as JSON too", async () => {
-    box.write("many.rtfs", '(agent.config :agent-id "../x" :profil :minimal :network {:egress {:allow-domains ["*.com"]}})');
+    box.write(
+      "many.rtfs",
+      '(agent.config :agent-id "../x" :profil :minimal :network {:egress {:allow-domains ["*.com"]}})',
+    );
     const { status, value } = await box.json(["check", "many.rtfs"]);
     expect(status).toBe(65);
-    const codes = (value["findings"] as unknown as { code: string }[]).map((finding) => finding.code);
-    expect(codes).toEqual(expect.arrayContaining(["UNKNOWN_FIELD", "INVALID_AGENT_ID", "INVALID_DOMAIN_PATTERN"]));
+    const codes = (value["findings"] as unknown as { code: string }[]).map(
+      (finding) => finding.code,
+    );
+    expect(codes).toEqual(
+      expect.arrayContaining(["UNKNOWN_FIELD", "INVALID_AGENT_ID", "INVALID_DOMAIN_PATTERN"]),
+    );
   });
 
   test("invalid UTF-8, 100 MB, a directory and an absent file are four errors", async () => {
     box.write("latin1.rtfs", Uint8Array.from([0x28, 0xff, 0xfe, 0x29]));
     box.write("huge.rtfs", Buffer.alloc(100 * 1024 * 1024, 0x28));
     box.write("sub/x", "");
-    const cases = [["latin1.rtfs", "INPUT_NOT_UTF8"], ["huge.rtfs", "INPUT_TOO_LARGE"], ["sub", "INPUT_UNREADABLE"], ["absent.rtfs", "INPUT_NOT_FOUND"]] as const;
+    const cases = [
+      ["latin1.rtfs", "INPUT_NOT_UTF8"],
+      ["huge.rtfs", "INPUT_TOO_LARGE"],
+      ["sub", "INPUT_UNREADABLE"],
+      ["absent.rtfs", "INPUT_NOT_FOUND"],
+    ] as const;
     for (const [file, code] of cases) {
       const checked = await box.run(["check", file]);
       expect(checked.stderr).toContain(code);
@@ -139,7 +176,10 @@ describe("bad input", () => {
 
 describe("ccos why", () => {
   test("is the gate's answer: 77 for a host no rule names, 0 for one that is granted", async () => {
-    box.write("net.rtfs", '(agent.config :agent-id "a" :features [:network] :network {:enabled true :egress {:via :proxy :allow-domains ["api.example.com"]}} :capabilities {:http {:enabled true}})');
+    box.write(
+      "net.rtfs",
+      '(agent.config :agent-id "a" :features [:network] :network {:enabled true :egress {:via :proxy :allow-domains ["api.example.com"]}} :capabilities {:http {:enabled true}})',
+    );
     const denied = await box.run(["why", "POST https://evil.test/x", "--config", "net.rtfs"]);
     expect(denied.status).toBe(77);
     expect(denied.stdout).toContain("EGRESS_DENIED");
@@ -155,7 +195,9 @@ describe("state", () => {
     const { value } = await box.json(["chain", "list"]);
     const id = (value["runs"] as unknown as string[]).at(-1) ?? "";
     const dir = join(box.home, "runs", id);
-    expect(readFileSync(join(dir, "chain.jsonl"), "utf8").split("\n")[0]).toContain('"type":"RunStarted"');
+    expect(readFileSync(join(dir, "chain.jsonl"), "utf8").split("\n")[0]).toContain(
+      '"type":"RunStarted"',
+    );
     expect(JSON.parse(readFileSync(join(dir, "head.json"), "utf8")).algorithm).toBe("ed25519");
   });
 });

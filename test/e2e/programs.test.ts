@@ -7,20 +7,32 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Sandbox, sandbox } from "./ccos.ts";
 
 let box: Sandbox;
-const POLICY = (fields: string): string => `(agent.config :version "0.1" :agent-id "agent.program" ${fields})`;
+const POLICY = (fields: string): string =>
+  `(agent.config :version "0.1" :agent-id "agent.program" ${fields})`;
 
 beforeAll(() => {
   box = sandbox();
-  box.write("policy.rtfs", POLICY(':env {:GREETING "hello"} :limits {:wall-ms 8000 :memory-mb 256 :pids 32 :output-bytes 100000}'));
+  box.write(
+    "policy.rtfs",
+    POLICY(
+      ':env {:GREETING "hello"} :limits {:wall-ms 8000 :memory-mb 256 :pids 32 :output-bytes 100000}',
+    ),
+  );
 });
 afterAll(() => box.remove());
 
-const shell = (script: string, options: { env?: Record<string, string>; input?: string; policy?: string } = {}) =>
+const shell = (
+  script: string,
+  options: { env?: Record<string, string>; input?: string; policy?: string } = {},
+) =>
   box.run(["run", "--policy", options.policy ?? "policy.rtfs", "--", "sh", "-c", script], options);
 
 describe("ccos run -- PROGRAM", () => {
   test("passes stdin, stdout and the declared environment, and nothing else of the host's", async () => {
-    const done = await shell('read line; echo "$GREETING $line"; env | grep -c CANARY', { input: "there\n", env: { CANARY: "host-secret" } });
+    const done = await shell('read line; echo "$GREETING $line"; env | grep -c CANARY', {
+      input: "there\n",
+      env: { CANARY: "host-secret" },
+    });
     expect(done.stdout).toBe("hello there\n0\n");
   });
 
@@ -40,13 +52,18 @@ describe("ccos run -- PROGRAM", () => {
   test("the wall clock ends it with 124 and leaves no process", async () => {
     const marker = `ccos-marker-${process.pid}`;
     box.write("short.rtfs", POLICY(":limits {:wall-ms 600}"));
-    const ended = await shell(`trap "" TERM HUP; setsid sh -c "sleep 300; : ${marker}" & sleep 300; : ${marker}`, { policy: "short.rtfs" });
+    const ended = await shell(
+      `trap "" TERM HUP; setsid sh -c "sleep 300; : ${marker}" & sleep 300; : ${marker}`,
+      { policy: "short.rtfs" },
+    );
     expect(ended.status).toBe(124);
     expect(processesWith(marker)).toEqual([]);
   });
 
   test("a fork bomb, a memory bomb and an output flood are ended by their limits", async () => {
-    const bomb = await shell('perl -e \'my $n=0; while ($n < 200) { my $p = fork; last unless defined $p; if (!$p) { sleep 5; exit } $n++ } print "$n\\n"\'');
+    const bomb = await shell(
+      "perl -e 'my $n=0; while ($n < 200) { my $p = fork; last unless defined $p; if (!$p) { sleep 5; exit } $n++ } print \"$n\\n\"'",
+    );
     expect(Number(bomb.stdout)).toBeLessThan(64);
     const memory = await shell("perl -e 'my @a; push @a, \"x\" x 1e7 while 1'");
     expect(memory.status).not.toBe(0);
@@ -57,7 +74,12 @@ describe("ccos run -- PROGRAM", () => {
   });
 
   test("fake protocol frames on stdout are output, nothing more", async () => {
-    const frame = JSON.stringify({ type: "call", id: 1, capability: "ccos.io.write-file", args: ["/etc/x", "y"] });
+    const frame = JSON.stringify({
+      type: "call",
+      id: 1,
+      capability: "ccos.io.write-file",
+      args: ["/etc/x", "y"],
+    });
     const done = await shell(`printf '\\000\\000\\000\\144%s' '${frame}'`);
     expect(done.stdout).toContain("ccos.io.write-file");
     const { value } = await box.json(["chain", "verify", "last"]);
@@ -69,7 +91,9 @@ describe("ccos run -- PROGRAM", () => {
     const server = createServer((_request, response) => response.end("reached"));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
-    const tried = await shell(`perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(PeerAddr=>"127.0.0.1:${port}",Timeout=>2) ? "reached" : "refused"'`);
+    const tried = await shell(
+      `perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(PeerAddr=>"127.0.0.1:${port}",Timeout=>2) ? "reached" : "refused"'`,
+    );
     server.close();
     expect(tried.stdout).toBe("refused");
   });
@@ -78,7 +102,18 @@ describe("ccos run -- PROGRAM", () => {
 describe("a killed supervisor", () => {
   test("leaves no process of the program", async () => {
     const marker = `ccos-orphan-${process.pid}`;
-    const running = box.run(["run", "--policy", "policy.rtfs", "--", "sh", "-c", `setsid sh -c 'sleep 60; : ${marker}' & sleep 60; : ${marker}`], { timeoutMs: 2_500 });
+    const running = box.run(
+      [
+        "run",
+        "--policy",
+        "policy.rtfs",
+        "--",
+        "sh",
+        "-c",
+        `setsid sh -c 'sleep 60; : ${marker}' & sleep 60; : ${marker}`,
+      ],
+      { timeoutMs: 2_500 },
+    );
     const killed = await running;
     expect(killed.signal).toBe("SIGKILL");
     await expect.poll(() => processesWith(marker), { timeout: 5_000 }).toEqual([]);

@@ -42,7 +42,10 @@ function recordsIn(verdict: Verification | string): number {
   return verdict.seq;
 }
 
-/** Sees whether this host lets us mount in namespaces of our own; only then can a disk be filled for real. */
+/**
+ * Sees whether this host lets us mount in namespaces of our own; only then can a disk be filled for
+ * real.
+ */
 const mountable =
   spawnSync("unshare", ["-Urm", "sh", "-c", "mount -t tmpfs none /mnt"]).status === 0;
 
@@ -118,7 +121,10 @@ describe("a writer that is killed", () => {
   );
 });
 
-/** Start a writer, kill -9 it once it promised `commits` commits. @returns the highest `seq` it promised. */
+/**
+ * Start a writer, kill -9 it once it promised `commits` commits. @returns the highest `seq` it
+ * promised.
+ */
 async function killedAfter(commits: number, chain: string, callers: number): Promise<number> {
   const args = [WRITER, chain, "1000000", "100", String(callers)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });

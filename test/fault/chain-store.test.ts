@@ -46,7 +46,10 @@ class FaultyFile implements AppendFile {
   }
 }
 
-/** Three callers, four records each, every one committed. @returns the highest `seq` that was promised. */
+/**
+ * Three callers, four records each, every one committed. @returns the highest `seq` that was
+ * promised.
+ */
 async function conduct(chain: ChainWriter): Promise<number> {
   chain.append({ type: "RunStarted", data: { config: "sha256:00" } });
   let promised = -1;

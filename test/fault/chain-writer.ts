@@ -1,9 +1,10 @@
 /**
- * A process that writes a chain and says on stdout what it was promised: one line per resolved commit with the
- * `seq` it covers, then one line of JSON about how it ended. Killed, starved of disk or of rights by the tests.
+ * A process that writes a chain and says on stdout what it was promised: one line per resolved
+ * commit with the `seq` it covers, then one line of JSON about how it ended. Killed, starved of
+ * disk or of rights by the tests.
  *
- * argv: chain path, number of commits, bytes of text in each record, callers at once; `unprivileged` last drops
- * root first.
+ * argv: chain path, number of commits, bytes of text in each record, callers at once;
+ * `unprivileged` last drops root first.
  */
 import { writeSync } from "node:fs";
 import { fileStore, openChain, verifyChainFile } from "../../src/chain/index.ts";

@@ -16,7 +16,8 @@ export const check: Command = {
     const { findings, valid } = loadConfig(source, { file, production: parsed.flag("production") });
     if (io.json) io.out(JSON.stringify({ file, valid, findings: findingsToJson(findings) }));
     else io.say(formatFindings(findings, { color: io.terminal }));
-    if (!io.json && valid) io.say(`${file}: valid, ${findings.length} warning${findings.length === 1 ? "" : "s"}`);
+    if (!io.json && valid)
+      io.say(`${file}: valid, ${findings.length} warning${findings.length === 1 ? "" : "s"}`);
     return valid ? 0 : 65;
   },
 };

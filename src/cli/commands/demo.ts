@@ -15,7 +15,8 @@ const SERVER_START_MS = 5_000;
 export const demo: Command = {
   name: "demo",
   usage: "demo [--json]",
-  summary: "The first run: an agent is prompt-injected, denied twice, finishes its work; the run verifies and replays",
+  summary:
+    "The first run: an agent is prompt-injected, denied twice, finishes its work; the run verifies and replays",
 
   async run(args, io) {
     parseCommand(demo, args);
@@ -34,12 +35,26 @@ export const demo: Command = {
   },
 };
 
-async function attackAndProve(io: Io, example: string, shop: { port: string; token: string }): Promise<number> {
+async function attackAndProve(
+  io: Io,
+  example: string,
+  shop: { port: string; token: string },
+): Promise<number> {
   const at = (name: string): string => join(example, name);
-  const configSource = (await readSource(io.cwd, at("agent.config.rtfs"))).replaceAll(EXAMPLE_PORT, shop.port);
+  const configSource = (await readSource(io.cwd, at("agent.config.rtfs"))).replaceAll(
+    EXAMPLE_PORT,
+    shop.port,
+  );
   const planSource = await readSource(io.cwd, at("plan.rtfs"));
-  io.json || io.say(` demo      a shop on localhost:${shop.port} serves a page with a prompt injection; rule :addresses lets the agent reach loopback`);
-  const world = { ...io.world, environment: { ...io.world.environment, CCOS_DEMO_TOKEN: shop.token } };
+  if (!io.json) {
+    io.say(
+      ` demo      a shop on localhost:${shop.port} serves a page with a prompt injection; rule :addresses lets the agent reach loopback`,
+    );
+  }
+  const world = {
+    ...io.world,
+    environment: { ...io.world.environment, CCOS_DEMO_TOKEN: shop.token },
+  };
   const inputs = {
     configFile: "examples/incident/agent.config.rtfs",
     configSource,
@@ -56,5 +71,9 @@ async function attackAndProve(io: Io, example: string, shop: { port: string; tok
 
 function portOf(line: string): string {
   if (/^\d{1,5}$/.test(line)) return line;
-  throw new CcosError("INTERNAL", { what: "Cannot start the demo's server", why: "it did not print its port", fix: "Run it by hand: node examples/incident/server.mjs" });
+  throw new CcosError("INTERNAL", {
+    what: "Cannot start the demo's server",
+    why: "it did not print its port",
+    fix: "Run it by hand: node examples/incident/server.mjs",
+  });
 }

@@ -7,11 +7,16 @@ import { marksFor } from "../render.ts";
 export const doctor: Command = {
   name: "doctor",
   usage: "doctor [--json]",
-  summary: "Measure what this host's walls hold: each cell is an escape that was attempted, beside an allowed twin",
+  summary:
+    "Measure what this host's walls hold: each cell is an escape that was attempted, beside an allowed twin",
 
   async run(args, io) {
     parseCommand(doctor, args);
-    const report = await examineHost(io.world, (what) => io.json || io.say(` …  ${what}`), io.signal);
+    const report = await examineHost(
+      io.world,
+      (what) => io.json || io.say(` …  ${what}`),
+      io.signal,
+    );
     if (io.json) io.out(JSON.stringify(report));
     else printReport(report, io);
     return report.chosen.rtfs === null ? 69 : 0;
@@ -20,18 +25,30 @@ export const doctor: Command = {
 
 function printReport(report: HostReport, io: Io): void {
   const marks = marksFor(io.terminal);
-  io.out(` node ${report.node}   ${report.kernel}   fdatasync ${report.syncMs.toFixed(2)} ms   matrix ${report.digest.slice(0, 23)}…`);
+  io.out(
+    ` node ${report.node}   ${report.kernel}   fdatasync ${report.syncMs.toFixed(2)} ms   matrix ${report.digest.slice(0, 23)}…`,
+  );
   for (const wall of report.walls) {
     if (wall.probe.kind === "missing") {
-      io.out(`\n ${wall.name}  not available: ${wall.probe.what.join("; ")}\n   → ${wall.probe.hint}`);
+      io.out(
+        `\n ${wall.name}  not available: ${wall.probe.what.join("; ")}\n   → ${wall.probe.hint}`,
+      );
       continue;
     }
     const held = wall.measurements.filter((row) => row.verdict === "held").length;
-    io.out(`\n ${marks.bold(wall.name)}  ${wall.probe.version}   ${held} of ${GUARANTEES.length} held   runs ${wall.runs.join(", ")}`);
+    io.out(
+      `\n ${marks.bold(wall.name)}  ${wall.probe.version}   ${held} of ${GUARANTEES.length} held   runs ${wall.runs.join(", ")}`,
+    );
     for (const row of wall.measurements) {
-      const text = { held: "held        ", "not-held": marks.red("NOT HELD    "), "not-measured": "not measured" }[row.verdict];
+      const text = {
+        held: "held        ",
+        "not-held": marks.red("NOT HELD    "),
+        "not-measured": "not measured",
+      }[row.verdict];
       io.out(`   ${row.guarantee.padEnd(32)} ${text} ${row.evidence}`);
     }
   }
-  io.out(`\n chosen for plans: ${report.chosen.rtfs ?? "none: nothing can run"}   for programs: ${report.chosen.external ?? "none: programs are refused (69)"}`);
+  io.out(
+    `\n chosen for plans: ${report.chosen.rtfs ?? "none: nothing can run"}   for programs: ${report.chosen.external ?? "none: programs are refused (69)"}`,
+  );
 }

@@ -8,4 +8,14 @@ import { run } from "./run.ts";
 import { why } from "./why.ts";
 
 /** Every command, in the order `ccos help` lists them. */
-export const COMMANDS: readonly Command[] = [demo, check, plan, run, why, chainVerify, chainShow, chainList, doctor];
+export const COMMANDS: readonly Command[] = [
+  demo,
+  check,
+  plan,
+  run,
+  why,
+  chainVerify,
+  chainShow,
+  chainList,
+  doctor,
+];

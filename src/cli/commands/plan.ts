@@ -1,4 +1,9 @@
-import { prepareRun, refuseUnenforceable, type SiteJudgement, selectionOf } from "../../runtime/index.ts";
+import {
+  prepareRun,
+  refuseUnenforceable,
+  type SiteJudgement,
+  selectionOf,
+} from "../../runtime/index.ts";
 import { type Command, parseCommand, usageError } from "../command.ts";
 import { planInputs } from "../inputs.ts";
 import { type Marks, marksFor } from "../render.ts";
@@ -20,11 +25,25 @@ export const plan: Command = {
     const wall = await selectionOf(io.world, prepared);
     if (io.json) {
       const { sites, admitted, steps } = admission;
-      io.out(JSON.stringify({ file, agent: prepared.config.agentId, admitted, steps, sites, wall, egress: prepared.policy.egress, files: prepared.policy.files, digests: prepared.digests }));
+      io.out(
+        JSON.stringify({
+          file,
+          agent: prepared.config.agentId,
+          admitted,
+          steps,
+          sites,
+          wall,
+          egress: prepared.policy.egress,
+          files: prepared.policy.files,
+          digests: prepared.digests,
+        }),
+      );
       return admitted ? 0 : 77;
     }
     const marks = marksFor(io.terminal);
-    io.say(`agent  ${prepared.config.agentId}   wall ${wall.name} (minimum asked: ${prepared.config.orchestrator.isolation.mode})`);
+    io.say(
+      `agent  ${prepared.config.agentId}   wall ${wall.name} (minimum asked: ${prepared.config.orchestrator.isolation.mode})`,
+    );
     for (const step of [null, ...admission.steps.map(({ name }) => name)]) {
       const sites = admission.sites.filter((site) => site.step === step);
       if (sites.length === 0) continue;
@@ -40,7 +59,8 @@ export const plan: Command = {
 function siteLine(site: SiteJudgement, marks: Marks): string {
   const what = `${site.capability ?? "(computed id)"}  ${site.target ?? (site.effects.length === 0 ? "" : "target known at run time")}`;
   const { verdict } = site;
-  if (verdict.kind === "allow") return `  ${marks.done} ${what}  ${marks.dim(`allowed by ${verdict.rule}`)}`;
+  if (verdict.kind === "allow")
+    return `  ${marks.done} ${what}  ${marks.dim(`allowed by ${verdict.rule}`)}`;
   const code = verdict.kind === "deny" ? verdict.code : "ASK";
   const reason = verdict.kind === "deny" ? verdict.reason : verdict.question;
   const fix = verdict.kind === "deny" ? `\n       fix  ${verdict.fix}` : "";
@@ -48,7 +68,10 @@ function siteLine(site: SiteJudgement, marks: Marks): string {
 }
 
 function reachText(policy: ReturnType<typeof prepareRun>["policy"]): string {
-  const hosts = policy.egress.map((rule) => `${rule.methods.join(",")} ${rule.host}:${rule.ports.join(",")}${rule.paths.length > 0 ? ` ${rule.paths.join(" ")}` : ""}`);
+  const hosts = policy.egress.map(
+    (rule) =>
+      `${rule.methods.join(",")} ${rule.host}:${rule.ports.join(",")}${rule.paths.length > 0 ? ` ${rule.paths.join(" ")}` : ""}`,
+  );
   const files = policy.files.map((rule) => `${rule.mode} ${rule.path}`);
   const all = [...hosts, ...files];
   return all.length === 0 ? "no network, no files" : all.join(" · ");

@@ -9,13 +9,17 @@ import { valueText } from "../value-text.ts";
 export const run: Command = {
   name: "run",
   usage: "run FILE [--json]   |   run --policy FILE [--json] -- PROGRAM [ARGS…]",
-  summary: "Run an agent's plan, or any program, behind the walls; one line per effect as it is decided",
+  summary:
+    "Run an agent's plan, or any program, behind the walls; one line per effect as it is decided",
 
   async run(args, io) {
     const separator = args.indexOf("--");
     const own = separator < 0 ? args : args.slice(0, separator);
     const command = separator < 0 ? null : args.slice(separator + 1);
-    const parsed = parseCommand(run, own, { policy: { type: "string" }, production: { type: "boolean" } });
+    const parsed = parseCommand(run, own, {
+      policy: { type: "string" },
+      production: { type: "boolean" },
+    });
     const production = parsed.flag("production");
     const policy = parsed.text("policy");
     if (command === null) {
@@ -23,10 +27,15 @@ export const run: Command = {
       if (policy !== undefined) throw usageError(run, "--policy goes with `-- PROGRAM`");
       if (file === undefined || rest.length > 0) throw usageError(run, "name one config file");
       const inputs = await planInputs(io.cwd, file, production);
-      if (inputs.planSource === null) throw usageError(run, `${file} names no :plan; for a program use --policy ${file} -- PROGRAM`);
+      if (inputs.planSource === null)
+        throw usageError(
+          run,
+          `${file} names no :plan; for a program use --policy ${file} -- PROGRAM`,
+        );
       return await runAndReport(io, inputs, []);
     }
-    if (policy === undefined || parsed.positionals.length > 0) throw usageError(run, "name the config with --policy FILE before `--`");
+    if (policy === undefined || parsed.positionals.length > 0)
+      throw usageError(run, "name the config with --policy FILE before `--`");
     if (command.length === 0) throw usageError(run, "name a program after `--`");
     const staged = await stageCommand(io.cwd, command);
     const inputs: RunInputs = {
@@ -43,7 +52,11 @@ export const run: Command = {
 };
 
 /** Run, show each effect, print the result on stdout. Shared with `ccos demo`. */
-export async function runAndReport(io: Io, inputs: RunInputs, staged: readonly StagedFile[]): Promise<number> {
+export async function runAndReport(
+  io: Io,
+  inputs: RunInputs,
+  staged: readonly StagedFile[],
+): Promise<number> {
   const screen = new RunScreen(io);
   const output: Uint8Array[] = [];
   const report = await runAgent(io.world, {
@@ -58,13 +71,20 @@ export async function runAndReport(io: Io, inputs: RunInputs, staged: readonly S
     signal: io.signal,
   });
   const status = exitCodeOf(report.outcome);
-  if (io.json) io.out(JSON.stringify(reportJson(report, screen.events, Buffer.concat(output).toString("utf8"))));
+  if (io.json)
+    io.out(
+      JSON.stringify(reportJson(report, screen.events, Buffer.concat(output).toString("utf8"))),
+    );
   else {
     if (report.outcome.kind === "value") io.out(valueText(report.outcome.value));
     for (const line of reportScreen(report, screen, io.terminal)) io.say(line);
   }
   if (report.outcome.kind === "failed" && report.outcome.code === "PROVIDER_CRASHED") {
-    throw new CcosError("PROVIDER_CRASHED", { what: "Cannot finish the run", why: report.outcome.message, fix: "Run `ccos doctor`" });
+    throw new CcosError("PROVIDER_CRASHED", {
+      what: "Cannot finish the run",
+      why: report.outcome.message,
+      fix: "Run `ccos doctor`",
+    });
   }
   return status;
 }

@@ -8,14 +8,19 @@ import { readSource } from "../inputs.ts";
 /** `ccos why "POST https://evil.test/x" --config FILE`: the gate's own answer, without a run. */
 export const why: Command = {
   name: "why",
-  usage: 'why "METHOD URL" | "CONNECT host:port" | "read|write|delete PATH" | "env NAME" | "call ID" --config FILE [--json]',
+  usage:
+    'why "METHOD URL" | "CONNECT host:port" | "read|write|delete PATH" | "env NAME" | "call ID" --config FILE [--json]',
   summary: "Ask whether an effect would be allowed, and which rule decides; exit 77 when denied",
 
   async run(args, io) {
-    const parsed = parseCommand(why, args, { config: { type: "string" }, production: { type: "boolean" } });
+    const parsed = parseCommand(why, args, {
+      config: { type: "string" },
+      production: { type: "boolean" },
+    });
     const question = parsed.positionals.join(" ").trim();
     const file = parsed.text("config");
-    if (question === "" || file === undefined) throw usageError(why, "ask one question and name a config with --config");
+    if (question === "" || file === undefined)
+      throw usageError(why, "ask one question and name a config with --config");
     const configSource = await readSource(io.cwd, file);
     const prepared = prepareRun({
       configFile: file,
@@ -30,7 +35,16 @@ export const why: Command = {
     if (!answer.ok) throw usageError(why, answer.error);
     const { request, verdict } = answer.value;
     const place = isAbsolute(file) ? file : `./${file}`;
-    if (io.json) io.out(JSON.stringify({ question, request, verdict, config: place, policy: digestOf(prepared.digests) }));
+    if (io.json)
+      io.out(
+        JSON.stringify({
+          question,
+          request,
+          verdict,
+          config: place,
+          policy: digestOf(prepared.digests),
+        }),
+      );
     else {
       io.out(explainVerdict(verdict, request));
       if (verdict.kind === "deny") io.say(`  fix   ${verdict.fix}`);

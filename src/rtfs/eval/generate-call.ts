@@ -7,12 +7,13 @@ import type { Node } from "../analysis/node.ts";
 import { kindOf } from "../values/kind-of.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
 import { Keyword, type Value } from "../values/value.ts";
-import { evaluateAll, type Generation, newFrame } from "./generation.ts";
+import { evaluateAll, type Generation } from "./generation.ts";
 import { generateOperator } from "./generate-operator.ts";
 import {
   arityError,
   type Builtin,
   Closure,
+  type Frame,
   frameFor,
   lookUp,
   type Run,
@@ -71,19 +72,25 @@ function plainCall(generator: Generation, node: CallNode): Run {
     return machine.apply(target, values);
   };
   const [first, second, third] = args as [Run, Run, Run];
+  // Frames are built in place: this is the hottest code, and a helper here is not inlined.
   switch (count) {
     case 0:
       return (frame) => {
         const target = callee(frame);
-        if (!isDirect(target, 0)) return slow(target, []);
+        if (!(target instanceof Closure && target.code.exactArity === 0)) return slow(target, []);
+        const inner: Frame = Array(target.code.slots);
+        inner[0] = target.frame;
         machine.at = span;
-        return machine.enter(target, newFrame(target.code.slots, target.frame));
+        return machine.enter(target, inner);
       };
     case 1:
       return (frame) => {
         const target = callee(frame);
-        if (!isDirect(target, 1)) return slow(target, [first(frame)]);
-        const inner = newFrame(target.code.slots, target.frame);
+        if (!(target instanceof Closure && target.code.exactArity === 1)) {
+          return slow(target, [first(frame)]);
+        }
+        const inner: Frame = Array(target.code.slots);
+        inner[0] = target.frame;
         inner[1] = first(frame);
         machine.at = span;
         return machine.enter(target, inner);
@@ -91,8 +98,11 @@ function plainCall(generator: Generation, node: CallNode): Run {
     case 2:
       return (frame) => {
         const target = callee(frame);
-        if (!isDirect(target, 2)) return slow(target, [first(frame), second(frame)]);
-        const inner = newFrame(target.code.slots, target.frame);
+        if (!(target instanceof Closure && target.code.exactArity === 2)) {
+          return slow(target, [first(frame), second(frame)]);
+        }
+        const inner: Frame = Array(target.code.slots);
+        inner[0] = target.frame;
         inner[1] = first(frame);
         inner[2] = second(frame);
         machine.at = span;
@@ -101,8 +111,11 @@ function plainCall(generator: Generation, node: CallNode): Run {
     case 3:
       return (frame) => {
         const target = callee(frame);
-        if (!isDirect(target, 3)) return slow(target, [first(frame), second(frame), third(frame)]);
-        const inner = newFrame(target.code.slots, target.frame);
+        if (!(target instanceof Closure && target.code.exactArity === 3)) {
+          return slow(target, [first(frame), second(frame), third(frame)]);
+        }
+        const inner: Frame = Array(target.code.slots);
+        inner[0] = target.frame;
         inner[1] = first(frame);
         inner[2] = second(frame);
         inner[3] = third(frame);
@@ -114,29 +127,56 @@ function plainCall(generator: Generation, node: CallNode): Run {
   }
 }
 
-function isDirect(target: Value, count: number): target is Closure {
-  return target instanceof Closure && target.code.arity === count && target.code.restSlot === 0;
-}
-
 /** A call whose value is the value of the current function: its target is left to `Machine.enter`. */
 function tailCall(generator: Generation, node: CallNode): Run {
   const { machine } = generator;
   const own = generator.current!;
   const callee = generator.run(node.callee);
   const args = node.args.map((arg) => generator.run(arg));
-  const count = args.length;
   const { span } = node;
+  const isOwnCount = args.length === own.arity && own.isReusable;
+  const assign = assignment(args);
   return (frame) => {
     const target = callee(frame);
+    if (
+      isOwnCount &&
+      target instanceof Closure &&
+      target.code === own &&
+      frame[0] === target.frame
+    ) {
+      assign(frame);
+      machine.at = span;
+      machine.tailTarget = target;
+      machine.tailFrame = frame;
+      return TAIL_CALL;
+    }
     const values = evaluateAll(args, frame);
     machine.at = span;
     if (!(target instanceof Closure)) return machine.apply(target, values);
     machine.tailTarget = target;
-    if (target.code === own && own.isReusable && count === own.arity && frame[0] === target.frame) {
-      for (let index = 0; index < count; index++) frame[index + 1] = values[index]!;
-      machine.tailFrame = frame;
-    } else machine.tailFrame = frameFor(target, values);
+    machine.tailFrame = frameFor(target, values);
     return TAIL_CALL;
+  };
+}
+
+/** All arguments, and only then the slots they replace. */
+function assignment(args: readonly Run[]): (frame: Frame) => void {
+  const [first, second] = args as [Run, Run];
+  if (args.length === 1) {
+    return (frame) => {
+      frame[1] = first(frame);
+    };
+  }
+  if (args.length === 2) {
+    return (frame) => {
+      const value = first(frame);
+      frame[2] = second(frame);
+      frame[1] = value;
+    };
+  }
+  return (frame) => {
+    const values = evaluateAll(args, frame);
+    for (let index = 0; index < values.length; index++) frame[index + 1] = values[index]!;
   };
 }
 

@@ -46,6 +46,8 @@ export function generateOperator(generator: Generation, name: string, node: Call
   const constant = smallInteger(b);
   if (constant !== null) {
     const withConstant = CONSTANT_RIGHT.get(name);
+    const onLocal = CONSTANT_ON_LOCAL.get(name);
+    if (onLocal !== undefined && isPlainLocal(a)) return onLocal(a.binding.slot, constant, place);
     if (withConstant !== undefined) return withConstant(generator.run(a), constant, place);
   }
   return BINARY.get(name)?.(generator.run(a), generator.run(b), place) ?? null;
@@ -56,6 +58,11 @@ function smallInteger(node: Node): number | null {
   const isSmall =
     node.op === "const" && typeof node.value === "number" && (node.value | 0) === node.value;
   return isSmall ? (node.value as number) : null;
+}
+
+/** A slot of the current frame that is always written before it is read. */
+function isPlainLocal(node: Node): node is Extract<Node, { op: "local" }> {
+  return node.op === "local" && node.depth === 0 && !node.binding.isLate;
 }
 
 function not(run: Run): Run {
@@ -188,4 +195,38 @@ const CONSTANT_RIGHT: ReadonlyMap<string, WithConstant> = new Map<string, WithCo
   ["-", subtractConstant],
   ["<", lessThanConstant],
   ["=", equalsConstant],
+]);
+
+type OnLocal = (slot: number, constant: number, place: () => void) => Run;
+
+/** The most common shapes, `(< n 2)` and `(- n 1)`, without a call for the operand. */
+const CONSTANT_ON_LOCAL: ReadonlyMap<string, OnLocal> = new Map<string, OnLocal>([
+  [
+    "+",
+    (slot, constant, place) => (frame) => {
+      const value = frame[slot] as Value;
+      if (typeof value === "number" && (value | 0) === value) return value + constant;
+      place();
+      return add(value, constant);
+    },
+  ],
+  [
+    "-",
+    (slot, constant, place) => (frame) => {
+      const value = frame[slot] as Value;
+      if (typeof value === "number" && (value | 0) === value) return value - constant;
+      place();
+      return subtract(value, constant);
+    },
+  ],
+  [
+    "<",
+    (slot, constant, place) => (frame) => {
+      const value = frame[slot] as Value;
+      if (typeof value === "number") return value < constant;
+      place();
+      return compareOrdered("<", value, constant) < 0;
+    },
+  ],
+  ["=", (slot, constant) => (frame) => frame[slot] === constant],
 ]);

@@ -154,6 +154,7 @@ export class Generator implements Generation {
       name,
       arity,
       restSlot,
+      exactArity: restSlot === 0 ? arity : -1,
       slots: scope.slots,
       isReusable: !scope.isCaptured && restSlot === 0,
       body: () => null,

@@ -30,6 +30,8 @@ export interface Code {
   readonly arity: number;
   /** 0: no rest parameter. */
   readonly restSlot: number;
+  /** `arity` when exactly so many arguments fit; -1 with a rest parameter. */
+  readonly exactArity: number;
   readonly slots: number;
   /** A self call in tail position may use its frame again. */
   readonly isReusable: boolean;
