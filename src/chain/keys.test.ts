@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isSignedBy, parseHead, type SignedHead, signHead } from "./head.ts";
-import { loadOrCreateHostKey, loadPublicKey } from "./host-key.ts";
+import { keyIdOf, loadOrCreateHostKey, loadPublicKey } from "./host-key.ts";
 
 let directory = "";
 beforeEach(() => {
@@ -61,6 +61,7 @@ describe("loadOrCreateHostKey", () => {
       "a key of another kind",
       () => {
         const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+        rmSync(join(directory, "host.pub.pem"));
         writeFileSync(
           join(directory, "host.key.pem"),
           privateKey.export({ type: "pkcs8", format: "pem" }),
@@ -115,6 +116,15 @@ describe("signHead", () => {
     const key = await loadOrCreateHostKey(directory);
     const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     expect(isSignedBy(signHead(fields, key), publicKey)).toBe(false);
+  });
+
+  test("is not believed when it names another key, or when the algorithm is not the pinned one", async () => {
+    const key = await loadOrCreateHostKey(directory);
+    const misnamed = signHead(fields, { ...key, keyId: "0".repeat(16) });
+    expect(isSignedBy(misnamed, key.publicKey)).toBe(false);
+    const { privateKey, publicKey } = generateKeyPairSync("ed448");
+    const other = signHead(fields, { keyId: keyIdOf(publicKey), privateKey, publicKey });
+    expect(isSignedBy(other, publicKey)).toBe(false);
   });
 
   test("survives its file form", async () => {

@@ -140,6 +140,11 @@ describe("verifyChain", () => {
       { seq: 3, line: 5, reason: "changed" },
     ],
     [
+      "a record linked to another one before",
+      ({ records }, lines) => (lines[4] = relinked(records[4]!, { prev: "0".repeat(64) })),
+      { seq: 4, line: 5, reason: "changed" },
+    ],
+    [
       "a record of an unknown type",
       ({ records }, lines) => (lines[3] = relinked(records[3]!, { type: "Anything" })),
       { seq: 3, line: 4, reason: "bad-type" },

@@ -49,6 +49,8 @@ export interface ProxyLimits {
   readonly openMax: number;
   /** Requests over the proxy's life; the record is bounded by it. Default 10 000. */
   readonly requestsMax: number;
+  /** A whole request head, milliseconds. Default 10 000. */
+  readonly headMs: number;
   /** Resolve and connect, milliseconds. Default 15 000. */
   readonly dialMs: number;
   /** As in TunnelLimits. Defaults 10 000, 120 000 and 3 600 000. */
@@ -90,12 +92,12 @@ export interface Proxy {
 const DEFAULTS: ProxyLimits = {
   openMax: 64,
   requestsMax: 10_000,
+  headMs: 10_000,
   dialMs: 15_000,
   helloMs: 10_000,
   idleMs: 120_000,
   totalMs: 3_600_000,
 };
-const HEAD_TIMEOUT_MS = 10_000;
 const HEAD_BYTES_MAX = 8 * 1024;
 
 /** @throws {CcosError} `IO_ERROR` when the socket cannot be made. */
@@ -121,7 +123,7 @@ export async function createProxy(options: ProxyOptions): Promise<Proxy> {
   const listener = await serveConnect({
     path: options.socketPath,
     connectionsMax: limits.openMax * 2,
-    headTimeoutMs: HEAD_TIMEOUT_MS,
+    headTimeoutMs: limits.headMs,
     headBytesMax: HEAD_BYTES_MAX,
     onConnect: (request) => track(room, request.stream, serve(room, request)),
     onOther: (method, target) => refuseOther(room, method, target),

@@ -23,7 +23,7 @@ import {
 import { dirname, join } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
 
-export const STORE_DIRECTORY = "/var/lib/ccos/store";
+const STORE_DIRECTORY = "/var/lib/ccos/store";
 
 const settled = new Map<string, Promise<string>>();
 

@@ -21,7 +21,7 @@ export {
   writeAtomic,
 } from "./files.ts";
 export { hasWriter } from "./writers.ts";
-export { type ControlGroup, createControlGroup, type GroupUsage } from "./control-group.ts";
+export { type ControlGroup, createControlGroup } from "./control-group.ts";
 export {
   anonymousFile,
   type Argv,
@@ -30,7 +30,6 @@ export {
   type Descriptor,
   findExecutable,
   killPid,
-  leakedDescriptors,
   signalName,
   type ProcessEnd,
   type SpawnedProcess,
@@ -38,10 +37,10 @@ export {
   type SpawnRequest,
   SYSTEM_DIRECTORIES,
 } from "./process.ts";
-export { descendants, isGone, processFacts, type TreeUsage, treeUsage } from "./process-tree.ts";
+export { isGone, processFacts, treeUsage } from "./process-tree.ts";
 export { leaseUser, type UserLease } from "./user-lease.ts";
-export { STORE_DIRECTORY, storedExecutable } from "./executable-store.ts";
-export { closedToOthers, headOf, openSocketTo, type Place, placeAt, realPath } from "./places.ts";
+export { storedExecutable } from "./executable-store.ts";
+export { closedToOthers, headOf, openSocketTo, placeAt, realPath } from "./places.ts";
 export { sleep } from "./clock.ts";
 export { type ConnectRequest, type ConnectServerOptions, serveConnect } from "./connect-server.ts";
 export {
@@ -63,5 +62,5 @@ export {
   type UnixListenOptions,
 } from "./network.ts";
 export { type PrivateDirectory, type PrivateFile, privateDirectory } from "./private-directory.ts";
-export { bootId, measureSync } from "./machine.ts";
+export { bootId, fileIdentity, measureSync } from "./machine.ts";
 export { type Companion, type CompanionRequest, startCompanion } from "./companion.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { statSync } from "node:fs";
 import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ensurePrivateDir } from "./files.ts";
@@ -36,4 +37,11 @@ export async function measureSync(directory: string): Promise<number> {
     await file.close();
     await rm(path, { force: true });
   }
+}
+
+/** Changes when the file is replaced or written: device, inode, size and times. Null: absent. */
+export function fileIdentity(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return null;
+  return [path, found.dev, found.ino, found.size, found.mtimeMs, found.ctimeMs].join(":");
 }

@@ -48,3 +48,4 @@ export {
   type Session,
 } from "./provider.ts";
 export { type Selection, selectProvider } from "./select.ts";
+export { type ProbeCacheOptions, rememberProbe } from "./probe-cache.ts";

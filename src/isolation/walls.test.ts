@@ -157,6 +157,32 @@ for (const name of ["process/bubblewrap", "process/unshare"]) {
         ).toMatch(/^0,1,2,3,4$/);
       });
 
+      test("closes a descriptor that the supervisor itself inherited", async () => {
+        const list = `opendir my $d, "/proc/self/fd"; print join ",", grep { /[0-9]/ } readdir $d`;
+        const script = `
+        const { createProviders } = await import(${JSON.stringify(join(import.meta.dirname, "index.ts"))});
+        const [provider] = createProviders({ nodePath: process.execPath, stateDir: "/tmp", only: [${JSON.stringify(name)}] });
+        const session = await provider.open(${JSON.stringify(SPEC)});
+        const program = { kind: "external", argv: ["perl", "-e", ${JSON.stringify(list)}], channel: false };
+        const execution = await session.execute(program, new AbortController().signal);
+        execution.stdout.on("data", (chunk) => process.stdout.write(chunk));
+        await execution.ending;
+        await session.close();`;
+        const holes = Array.from({ length: 37 }, () => "ignore" as const);
+        const supervisor = spawn(process.execPath, ["--input-type=module", "-e", script], {
+          stdio: ["ignore", "pipe", "inherit", ...holes, "pipe"],
+        });
+        let out = "";
+        supervisor.stdout?.on("data", (chunk: Buffer) => (out += chunk.toString("utf8")));
+        await new Promise((resolve) => supervisor.once("close", resolve));
+        expect(
+          out
+            .split(",")
+            .map(Number)
+            .sort((left, right) => left - right),
+        ).toEqual([0, 1, 2, 3]);
+      });
+
       test("runs a plan guest on our Node with a channel both ways", async () => {
         const session = await provider.open(SPEC);
         const script =

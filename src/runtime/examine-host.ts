@@ -4,9 +4,10 @@
  * @module
  */
 import { release } from "node:os";
-import { bootId, measureSync } from "../host/index.ts";
-import { type Measurement, measuredMatrix, type Probe } from "../isolation/index.ts";
-import { loadGuest, providersOf, type World } from "./world.ts";
+import { measureSync } from "../host/index.ts";
+import type { Measurement, Probe } from "../isolation/index.ts";
+import { matrixOf, providersOf } from "./choose-wall.ts";
+import type { World } from "./world.ts";
 
 export interface HostReport {
   readonly node: string;
@@ -29,19 +30,11 @@ export async function examineHost(
   progress: (what: string) => void,
   signal: AbortSignal,
 ): Promise<HostReport> {
-  const providers = providersOf(world);
+  const providers = await providersOf(world);
   const probes = new Map<string, Probe>();
   for (const provider of providers) probes.set(provider.name, await provider.probe());
   const ready = providers.filter((provider) => probes.get(provider.name)?.kind === "ready");
-  const matrix = await measuredMatrix(ready, {
-    stateDir: world.stateDir,
-    bootId: await bootId(),
-    codeVersion: `${world.version} ${(await loadGuest(world)).guestDigest}`,
-    nodePath: world.nodePath,
-    fresh: true,
-    onMeasure: (name) => progress(`attacking ${name}`),
-    signal,
-  });
+  const matrix = await matrixOf(world, ready, { waiting: progress, signal, fresh: true });
   const strongest = (kind: "rtfs" | "external"): string | null =>
     ready.find((provider) => provider.runs.has(kind))?.name ?? null;
   return {

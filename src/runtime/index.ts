@@ -9,4 +9,5 @@ export { type Replay, replayRun } from "./replay.ts";
 export { runAgent, type RunEvent, type RunReport } from "./run.ts";
 export { findRun, listRuns } from "./run-directory.ts";
 export { repairRun, verifyRun } from "./verify-run.ts";
-export { selectionOf, type World } from "./world.ts";
+export { chooseWall } from "./choose-wall.ts";
+export type { World } from "./world.ts";

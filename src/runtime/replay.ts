@@ -23,6 +23,7 @@ import type { AdmittedCall, Executed } from "./gate.ts";
 import { prepareRun } from "./prepare.ts";
 import { type RunDirectory, readRunInputs } from "./run-directory.ts";
 import { placeholdersOf } from "./secrets.ts";
+import { chooseWall } from "./choose-wall.ts";
 import { loadGuest, planSession, type World } from "./world.ts";
 
 export type Replay =
@@ -84,6 +85,13 @@ async function replayRecords(
   const payloads = await openPayloads(run.payloads, run.payloadKey);
   const cursor = new RecordedChain(recorded);
   const guest = await loadGuest(world);
+  const waiting = (): void => undefined;
+  const { provider } = await chooseWall(world, {
+    config: prepared.config,
+    kind: "rtfs",
+    waiting,
+    signal,
+  });
   const stage: Stage = {
     chain: cursor,
     startFacts: {},
@@ -101,7 +109,7 @@ async function replayRecords(
   try {
     await conductPlan(prepared, stage, {
       ...guest,
-      open: () => planSession(world, prepared),
+      open: () => planSession(prepared, provider),
       observe: () => undefined,
       signal,
     });

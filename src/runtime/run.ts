@@ -10,16 +10,17 @@ import type { Finding } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { newRunId } from "../foundation/ids.ts";
 import type { JsonObject } from "../foundation/json.ts";
+import { errnoOf } from "../host/index.ts";
 import type { IsolationProvider } from "../isolation/index.ts";
 import type { Books } from "./books.ts";
 import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
 import { conductCommand, type StagedContent, type Terminal } from "./external.ts";
 import type { GateEvent } from "./gate.ts";
-import { openLiveStage } from "./live.ts";
+import { type LiveStage, openLiveStage } from "./live.ts";
 import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
-import { wallFacts } from "./wall-facts.ts";
-import { chooseWall, loadGuest, planSession, type World } from "./world.ts";
+import { chooseWall } from "./choose-wall.ts";
+import { loadGuest, planSession, type World } from "./world.ts";
 
 export type RunEvent =
   | GateEvent
@@ -71,15 +72,49 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
   refuseUnenforceable(prepared.config, options.inputs.configFile);
 
   const kind = prepared.inputs.command === null ? "rtfs" : "external";
-  const wall = await chooseWall(world, prepared.config, kind);
-  const facts = await wallFacts(
-    world,
-    wall,
-    (what) => options.observe({ kind: "waiting", what }),
-    options.signal,
-  );
+  const { provider: wall, facts } = await chooseWall(world, {
+    config: prepared.config,
+    kind,
+    waiting: (what) => options.observe({ kind: "waiting", what }),
+    signal: options.signal,
+  });
 
   const id = newRunId(world.nowMs(), world.randomBytes(16));
+  const room = { prepared, options, wall, facts };
+  const { directory, stage } = await orUnwritable(id, () => openRun(world, id, room));
+  try {
+    const { outcome, books } = await conduct(world, prepared, { wall, stage, directory, options });
+    const { records, head, keyId } = await orUnwritable(id, () => stage.seal());
+    if (!books.balanced) throw unbalanced(id, books);
+    const durationMs = performance.now() - startedMs;
+    return {
+      run: id,
+      directory,
+      wall: wall.name,
+      outcome,
+      books,
+      records,
+      head,
+      keyId,
+      durationMs,
+    };
+  } finally {
+    await stage.close();
+  }
+}
+
+interface Opening {
+  readonly prepared: PreparedRun;
+  readonly options: RunOptions;
+  readonly wall: IsolationProvider;
+  readonly facts: JsonObject;
+}
+
+async function openRun(
+  world: World,
+  id: string,
+  { prepared, options, wall, facts }: Opening,
+): Promise<{ directory: RunDirectory; stage: LiveStage }> {
   const directory = await createRunDirectory(world.stateDir, id, prepared.inputs);
   options.observe({ kind: "started", run: id, directory: directory.path, wall: wall.name, facts });
   const stage = await openLiveStage(world, {
@@ -89,30 +124,27 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
     signal: options.signal,
     log: (level, text) => options.observe({ kind: "log", level, text }),
   });
+  return { directory, stage };
+}
+
+/** What the disk says while a run is opened or sealed is the chain's failure, not a defect. */
+async function orUnwritable<T>(id: string, work: () => Promise<T>): Promise<T> {
   try {
-    const { outcome, books } = await conduct(world, prepared, { wall, stage, directory, options });
-    const head = await stage.seal();
-    if (!books.balanced) throw unbalanced(id, books);
-    const durationMs = performance.now() - startedMs;
-    return {
-      run: id,
-      directory,
-      wall: wall.name,
-      outcome,
-      books,
-      records: head.records,
-      head: head.head,
-      keyId: head.keyId,
-      durationMs,
-    };
-  } finally {
-    await stage.close();
+    return await work();
+  } catch (cause) {
+    if (cause instanceof CcosError || errnoOf(cause) === null) throw cause;
+    throw new CcosError("CHAIN_UNWRITABLE", {
+      what: `Cannot keep the record of ${id}`,
+      why: cause instanceof Error ? cause.message : "the disk failed",
+      fix: "Free space or fix permissions of CCOS_HOME, then run again",
+      cause,
+    });
   }
 }
 
 interface Conduct {
   readonly wall: IsolationProvider;
-  readonly stage: Awaited<ReturnType<typeof openLiveStage>>;
+  readonly stage: LiveStage;
   readonly directory: RunDirectory;
   readonly options: RunOptions;
 }
@@ -134,7 +166,7 @@ async function conduct(world: World, prepared: PreparedRun, room: Conduct): Prom
   const guest = await loadGuest(world);
   return await conductPlan(prepared, stage, {
     ...guest,
-    open: () => planSession(world, prepared, wall),
+    open: () => planSession(prepared, wall),
     observe,
     signal,
   });

@@ -9,15 +9,7 @@ import { join } from "node:path";
 import type { AgentConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
-import {
-  createProviders,
-  type IsolationProvider,
-  type SandboxFile,
-  type SandboxLimits,
-  type SandboxSpec,
-  type Session,
-  selectProvider,
-} from "../isolation/index.ts";
+import type { IsolationProvider, SandboxFile, SandboxLimits, Session } from "../isolation/index.ts";
 import type { PreparedRun } from "./prepare.ts";
 
 export interface World {
@@ -40,33 +32,6 @@ export interface World {
 const GUEST_BYTES_MAX = 4 * 1024 * 1024;
 /** Stack of the guest's JavaScript thread: 5 000 and more non-tail calls (docs/GUARANTEES.md). */
 const STACK_KIB = 3_900;
-
-export function providersOf(world: World): readonly IsolationProvider[] {
-  const { nodePath, stateDir, onlyWalls } = world;
-  return createProviders({
-    nodePath,
-    stateDir,
-    ...(onlyWalls === undefined ? {} : { only: onlyWalls }),
-  });
-}
-
-/** Pick the strongest wall that runs this program and is not below the config's minimum. */
-export async function chooseWall(
-  world: World,
-  config: AgentConfig,
-  kind: "rtfs" | "external",
-): Promise<IsolationProvider> {
-  return await selectProvider(providersOf(world), {
-    kind,
-    mode: config.orchestrator.isolation.mode,
-    sockets: kind === "external" && wantsEffects(config),
-  });
-}
-
-/** A program whose config grants effects needs the capability socket; one without may run in a wall that has none. */
-function wantsEffects(config: AgentConfig): boolean {
-  return config.network.enabled || config.capabilities.fs.enabled || config.secrets.size > 0;
-}
 
 export async function loadGuest(
   world: World,
@@ -103,30 +68,9 @@ export function sandboxLimits(config: AgentConfig): SandboxLimits {
 
 /** A session for a plan: no files, no binds, no sockets, an empty environment. */
 export async function planSession(
-  world: World,
   prepared: PreparedRun,
-  wall?: IsolationProvider,
+  wall: IsolationProvider,
 ): Promise<Session> {
-  const provider = wall ?? (await chooseWall(world, prepared.config, "rtfs"));
-  const spec: SandboxSpec = {
-    limits: sandboxLimits(prepared.config),
-    files: [],
-    binds: [],
-    environment: {},
-    sockets: false,
-  };
-  return await provider.open(spec);
-}
-
-/** The wall a run of this plan would take, for `ccos plan`. */
-export async function selectionOf(
-  world: World,
-  prepared: PreparedRun,
-): Promise<{ readonly name: string; readonly strength: number }> {
-  const { name, strength } = await chooseWall(
-    world,
-    prepared.config,
-    prepared.inputs.command === null ? "rtfs" : "external",
-  );
-  return { name, strength };
+  const limits = sandboxLimits(prepared.config);
+  return await wall.open({ limits, files: [], binds: [], environment: {}, sockets: false });
 }

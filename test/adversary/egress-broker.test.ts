@@ -127,6 +127,15 @@ describe("one request", () => {
     expect(broker.counters).toMatchObject({ started: 1, denied: 1 });
   });
 
+  test("is refused under a rule that is not the deciding one, though another allows it", async () => {
+    let requests = 0;
+    const port = await serveHttp((_request, response) => void (requests++, response.end()));
+    const wide = ruleOf("*.a.test", port);
+    const broker = brokerOf([ruleOf("x.a.test", port), wide]);
+    expect(said(await send(broker, `http://x.a.test:${port}/`, wide))).toMatch(/^EGRESS_DENIED/);
+    expect(requests).toBe(0);
+  });
+
   test("tries the next judged address when nothing listens at the first", async () => {
     const port = await serveHttp((_request, response) => response.end("second"));
     const rule = ruleOf("localhost", port, { addresses: ["127.0.0.0/8", "::1/128"] });

@@ -17,9 +17,26 @@ import { decideQuestion } from "../../src/runtime/question.ts";
 const registry = createRegistry(builtinProviders());
 const RUNS = 3_000;
 
-const hosts = fc.constantFrom("api.example.com", "a.api.example.com", "example.com", "evil.test", "api.example.com.evil.test", "localhost", "127.0.0.1", "[::1]");
+const hosts = fc.constantFrom(
+  "api.example.com",
+  "a.api.example.com",
+  "example.com",
+  "evil.test",
+  "api.example.com.evil.test",
+  "localhost",
+  "127.0.0.1",
+  "[::1]",
+);
 const methods = fc.constantFrom("GET", "HEAD", "POST", "DELETE", "PUT");
-const paths = fc.constantFrom("/", "/v1/x", "/v1", "/v1/../admin", "/v2/%2e%2e/x", "/v1/x?q=1", "//v1/x");
+const paths = fc.constantFrom(
+  "/",
+  "/v1/x",
+  "/v1",
+  "/v1/../admin",
+  "/v2/%2e%2e/x",
+  "/v1/x?q=1",
+  "//v1/x",
+);
 const schemes = fc.constantFrom("http", "https");
 const ports = fc.constantFrom("", ":443", ":80", ":8443", ":0");
 const rules = fc.record({
@@ -30,7 +47,12 @@ const rules = fc.record({
   tunnel: fc.boolean(),
 });
 const policies = fc.array(rules, { minLength: 1, maxLength: 3 }).map((list) => {
-  const text = list.map((rule) => `{:host "${rule.host}" :methods [${rule.methods.join(" ")}] ${rule.paths} ${rule.ports} ${rule.tunnel && rule.paths === "" ? ":tunnel true" : ""}}`).join(" ");
+  const text = list
+    .map(
+      (rule) =>
+        `{:host "${rule.host}" :methods [${rule.methods.join(" ")}] ${rule.paths} ${rule.ports} ${rule.tunnel && rule.paths === "" ? ":tunnel true" : ""}}`,
+    )
+    .join(" ");
   const source = `(agent.config :agent-id "a" :features [:network] :network {:enabled true :egress {:via :proxy :rules [${text}]}} :capabilities {:http {:enabled true}})`;
   const loaded = loadConfig(source, { file: "a.rtfs" });
   if (loaded.config === null || !loaded.valid) throw new Error(JSON.stringify(loaded.findings));
@@ -38,9 +60,16 @@ const policies = fc.array(rules, { minLength: 1, maxLength: 3 }).map((list) => {
 });
 
 /** What a verdict says, without its prose. */
-const gist = (verdict: Verdict): string => (verdict.kind === "deny" ? `deny ${verdict.code} ${verdict.rule}` : `${verdict.kind} ${verdict.rule}`);
+const gist = (verdict: Verdict): string =>
+  verdict.kind === "deny"
+    ? `deny ${verdict.code} ${verdict.rule}`
+    : `${verdict.kind} ${verdict.rule}`;
 
-async function gateGist(policy: Policy, capability: string, args: readonly string[]): Promise<string> {
+async function gateGist(
+  policy: Policy,
+  capability: string,
+  args: readonly string[],
+): Promise<string> {
   const records: { type: string; data: JsonObject }[] = [];
   const chain: ChainWriter = {
     head: { seq: 0, hash: "" },
@@ -56,7 +85,8 @@ async function gateGist(policy: Policy, capability: string, args: readonly strin
     registry,
     chain,
     callsMax: 1,
-    execute: () => Promise.resolve({ ok: false, code: "NETWORK_ERROR", message: "not here", facts: {} }),
+    execute: () =>
+      Promise.resolve({ ok: false, code: "NETWORK_ERROR", message: "not here", facts: {} }),
     matchSecrets: () => [],
     placeholders: [],
     keepResult: () => undefined,
@@ -65,11 +95,15 @@ async function gateGist(policy: Policy, capability: string, args: readonly strin
   await gate.pass({ step: null, capability, args });
   const first = records[0];
   if (first?.type === "CallIntended") return `allow ${String(first.data["rule"])}`;
-  return first?.type === "CallDenied" ? `deny ${String(first.data["code"])} ${String(first.data["rule"])}` : `refused ${String(first?.data["code"])}`;
+  return first?.type === "CallDenied"
+    ? `deny ${String(first.data["code"])} ${String(first.data["rule"])}`
+    : `refused ${String(first?.data["code"])}`;
 }
 
 function planGist(policy: Policy, url: string, method: string): string {
-  const forms = readForms(`(call :ccos.network.http-fetch ${JSON.stringify(url)} "${method}")`, { file: "p" });
+  const forms = readForms(`(call :ccos.network.http-fetch ${JSON.stringify(url)} "${method}")`, {
+    file: "p",
+  });
   if (!forms.ok) return "unreadable";
   const outline = outlinePlan(forms.value);
   const site = outline.ok ? admitPlan(outline.value, policy, registry).sites[0] : undefined;
@@ -80,20 +114,28 @@ test("why, plan, gate and redirect give one verdict for one HTTP request", async
   let allowed = 0;
   let denied = 0;
   await fc.assert(
-    fc.asyncProperty(policies, fc.tuple(schemes, hosts, ports, paths), methods, async (policy, [scheme, host, port, path], method) => {
-      const url = `${scheme}://${host}${port}${path}`;
-      const why = decideQuestion(policy, `${method} ${url}`);
-      const target = parseTarget(url);
-      expect(why.ok).toBe(target.ok);
-      if (!why.ok || !target.ok) return;
-      const expected = gist(why.value.verdict);
-      if (expected.startsWith("allow")) allowed++;
-      else denied++;
-      expect(await gateGist(policy, "ccos.network.http-fetch", [url, method])).toBe(expected);
-      expect(planGist(policy, url, method)).toBe(expected);
-      const hop = decide(policy, { capability: "ccos.network.http-fetch", resource: { kind: "http", method, target: target.value } });
-      expect(gist(hop)).toBe(expected);
-    }),
+    fc.asyncProperty(
+      policies,
+      fc.tuple(schemes, hosts, ports, paths),
+      methods,
+      async (policy, [scheme, host, port, path], method) => {
+        const url = `${scheme}://${host}${port}${path}`;
+        const why = decideQuestion(policy, `${method} ${url}`);
+        const target = parseTarget(url);
+        expect(why.ok).toBe(target.ok);
+        if (!why.ok || !target.ok) return;
+        const expected = gist(why.value.verdict);
+        if (expected.startsWith("allow")) allowed++;
+        else denied++;
+        expect(await gateGist(policy, "ccos.network.http-fetch", [url, method])).toBe(expected);
+        expect(planGist(policy, url, method)).toBe(expected);
+        const hop = decide(policy, {
+          capability: "ccos.network.http-fetch",
+          resource: { kind: "http", method, target: target.value },
+        });
+        expect(gist(hop)).toBe(expected);
+      },
+    ),
     { numRuns: RUNS },
   );
   expect(allowed).toBeGreaterThan(5);
@@ -105,7 +147,10 @@ test("why and the proxy give one verdict for one tunnel", () => {
     fc.property(policies, hosts, fc.constantFrom(443, 80, 8443), (policy, host, port) => {
       const why = decideQuestion(policy, `CONNECT ${host}:${port}`);
       const bare = host.replaceAll(/[[\]]/g, "");
-      const proxy = decide(policy, { capability: "ccos.network.connect", resource: { kind: "connect", host: bare, port } });
+      const proxy = decide(policy, {
+        capability: "ccos.network.connect",
+        resource: { kind: "connect", host: bare, port },
+      });
       expect(why.ok && gist(why.value.verdict)).toBe(gist(proxy));
     }),
     { numRuns: RUNS },

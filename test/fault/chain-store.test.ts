@@ -114,4 +114,22 @@ describe("openChain on a disk that fails", () => {
     expect(await conduct(chainOn(file))).toBe(12);
     expect(file.log.slice(0, 3)).toEqual(["write", "write", "sync"]);
   });
+
+  test("a disk that takes nothing ends the run, not the patience", async () => {
+    const file = { ...quiet, write: () => Promise.resolve(0) };
+    await expect(commitOn(file)).rejects.toMatchObject({ code: "CHAIN_UNWRITABLE" });
+  });
+
+  test("a write that says it took more than it was given is a failure", async () => {
+    const file = { ...quiet, write: (bytes: Uint8Array) => Promise.resolve(bytes.length + 1) };
+    await expect(commitOn(file)).rejects.toMatchObject({ code: "CHAIN_UNWRITABLE" });
+  });
 });
+
+const quiet = { sync: () => Promise.resolve(), close: () => Promise.resolve() };
+
+async function commitOn(file: AppendFile): Promise<void> {
+  const chain = chainOn(file);
+  chain.append({ type: "RunStarted", data: { config: "sha256:00" } });
+  await chain.commit();
+}

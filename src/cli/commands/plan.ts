@@ -2,7 +2,7 @@ import {
   prepareRun,
   refuseUnenforceable,
   type SiteJudgement,
-  selectionOf,
+  chooseWall,
 } from "../../runtime/index.ts";
 import { type Command, parseCommand, usageError } from "../command.ts";
 import { planInputs } from "../inputs.ts";
@@ -22,7 +22,13 @@ export const plan: Command = {
     const { admission } = prepared;
     if (admission === null) throw usageError(plan, `${file} names no :plan`);
     refuseUnenforceable(prepared.config, file);
-    const wall = await selectionOf(io.world, prepared);
+    const { provider, facts } = await chooseWall(io.world, {
+      config: prepared.config,
+      kind: "rtfs",
+      waiting: (what) => io.json || io.say(` …  ${what}`),
+      signal: io.signal,
+    });
+    const wall = { name: provider.name, strength: provider.strength, facts };
     if (io.json) {
       const { sites, admitted, steps } = admission;
       io.out(

@@ -43,7 +43,6 @@ my %r; my $whole = 0;
 $! = 0; $whole or fail("the description was cut");
 POSIX::_exit(125) if getppid() != $r{parent}[0][0];
 my @files = @{$r{file} || []};
-close_from(7 + @files);
 POSIX::close(3) if $channel ne "channel";
 my $outer_uid = $>; my ($outer_gid) = split / /, $);
 call("unshare", 0x7e020000);

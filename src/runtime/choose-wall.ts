@@ -1,0 +1,161 @@
+/**
+ * Which wall a run gets: the strongest that was measured on this host to hold what the config asks.
+ *
+ * A wall that is missing, too weak for the config's mode, or measured not to hold a guarantee that the mode needs
+ * is passed over with its reason; when none is left the start is refused. Nothing is inferred: the cells come from
+ * escapes that were attempted (isolation/measure.ts), once per host boot.
+ *
+ * @module
+ */
+import { arch, release } from "node:os";
+import type { AgentConfig } from "../config/index.ts";
+import { CcosError } from "../foundation/errors.ts";
+import type { JsonObject } from "../foundation/json.ts";
+import { bootId } from "../host/index.ts";
+import {
+  createProviders,
+  type Guarantee,
+  GUARANTEES,
+  type IsolationProvider,
+  type MeasuredMatrix,
+  measuredMatrix,
+  type Measurement,
+  rememberProbe,
+  selectProvider,
+} from "../isolation/index.ts";
+import { loadGuest, type World } from "./world.ts";
+
+export interface ChosenWall {
+  readonly provider: IsolationProvider;
+  /** What the first record says of it. */
+  readonly facts: JsonObject;
+}
+
+export interface WallWish {
+  readonly config: AgentConfig;
+  readonly kind: "rtfs" | "external";
+  /** Told before a wall is attacked, which takes seconds. */
+  readonly waiting: (what: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What even the least wall must hold. */
+const NEEDED: readonly Guarantee[] = [
+  "network",
+  "loopback",
+  "dns",
+  "unix-sockets",
+  "files-read",
+  "files-write",
+  "environment",
+  "descriptors",
+  "wall-clock",
+  "output",
+  "tree-gone",
+];
+
+/** @throws {CcosError} `ISOLATION_UNAVAILABLE`, every wall with its reason. */
+export async function chooseWall(world: World, wish: WallWish): Promise<ChosenWall> {
+  const { config, kind } = wish;
+  const { mode } = config.orchestrator.isolation;
+  const reasons: string[] = [];
+  for (const candidate of await providersOf(world)) {
+    const sockets = kind === "external" && wantsEffects(config);
+    const provider = await fitting(candidate, { kind, mode, sockets }, reasons);
+    if (provider === null) continue;
+    const matrix = await matrixOf(world, [provider], wish);
+    const rows = matrix.providers[0]?.measurements ?? [];
+    const broken = unheld(rows, mode === "wasm" ? NEEDED : GUARANTEES);
+    if (broken.length === 0) return { provider, facts: factsOf(provider, matrix, rows) };
+    reasons.push(
+      `${provider.name}: measured not to hold ${broken.map((row) => `${row.guarantee} (${row.evidence})`).join(", ")}`,
+    );
+  }
+  throw new CcosError("ISOLATION_UNAVAILABLE", {
+    what: `Cannot find a wall of at least "${mode}" for ${kind === "rtfs" ? "this plan" : "this program"}`,
+    why: reasons.length === 0 ? "no wall was named" : reasons.join("; "),
+    fix: "Run `ccos doctor`, or ask for a lesser :isolation :mode",
+  });
+}
+
+/** Every wall of this host, strongest first. */
+export async function providersOf(world: World): Promise<readonly IsolationProvider[]> {
+  const { nodePath, stateDir, onlyWalls } = world;
+  const all = createProviders({
+    nodePath,
+    stateDir,
+    ...(onlyWalls === undefined ? {} : { only: onlyWalls }),
+  });
+  const boot = await bootId();
+  return all.map((provider) => rememberProbe(provider, { stateDir, nodePath, bootId: boot }));
+}
+
+/** What was measured of these walls, cached unless `fresh`. */
+export async function matrixOf(
+  world: World,
+  providers: readonly IsolationProvider[],
+  wish: Pick<WallWish, "waiting" | "signal"> & { readonly fresh?: boolean },
+): Promise<MeasuredMatrix> {
+  return await measuredMatrix(providers, {
+    stateDir: world.stateDir,
+    bootId: await bootId(),
+    codeVersion: `${world.version} ${(await loadGuest(world)).guestDigest}`,
+    nodePath: world.nodePath,
+    fresh: wish.fresh ?? false,
+    onMeasure: (name) => wish.waiting(`measuring what ${name} holds on this host (once per boot)`),
+    signal: wish.signal,
+  });
+}
+
+type Selection = Parameters<typeof selectProvider>[1];
+
+async function fitting(
+  provider: IsolationProvider,
+  selection: Selection,
+  reasons: string[],
+): Promise<IsolationProvider | null> {
+  try {
+    return await selectProvider([provider], selection);
+  } catch (cause) {
+    if (!(cause instanceof CcosError) || cause.code !== "ISOLATION_UNAVAILABLE") throw cause;
+    reasons.push(cause.why);
+    return null;
+  }
+}
+
+function unheld(
+  rows: readonly Measurement[],
+  needed: readonly Guarantee[],
+): readonly Measurement[] {
+  return needed.flatMap((guarantee) => {
+    const row = rows.find((each) => each.guarantee === guarantee);
+    if (row === undefined)
+      return [{ guarantee, verdict: "not-measured", evidence: "nothing measured it" }];
+    return row.verdict === "held" ? [] : [row];
+  });
+}
+
+/** A program whose config grants effects needs the capability socket; one without may run in a wall that has none. */
+function wantsEffects(config: AgentConfig): boolean {
+  return config.network.enabled || config.capabilities.fs.enabled || config.secrets.size > 0;
+}
+
+function factsOf(
+  provider: IsolationProvider,
+  matrix: MeasuredMatrix,
+  rows: readonly Measurement[],
+): JsonObject {
+  const count = (verdict: Measurement["verdict"]): number =>
+    rows.filter((row) => row.verdict === verdict).length;
+  return {
+    wall: provider.name,
+    matrix: matrix.digest,
+    measured: {
+      held: count("held"),
+      notHeld: count("not-held"),
+      notMeasured: count("not-measured"),
+    },
+    notHeld: rows.filter((row) => row.verdict !== "held").map((row) => row.guarantee),
+    host: { kernel: release(), arch: arch(), node: process.versions.node },
+  };
+}
