@@ -1,7 +1,7 @@
 /**
  * Inside the wall: a loopback door to the host's CONNECT proxy, and the program behind it.
  *
- * Listens on 127.0.0.1:3128, copies each connection to the proxy's Unix socket and back, and starts the
+ * Listens on 127.0.0.1:3128 (or the port before `--`), copies each connection to the proxy's Unix socket and back, and starts the
  * program after `--` with this process's streams once the door is open. Ends as the program ends: same
  * status, same signal. It decides nothing; a program may as well speak to the socket itself.
  *
@@ -53,19 +53,20 @@ function endAs(status: number | null, signal: NodeJS.Signals | null): void {
 
 function main(argv: readonly string[]): void {
   const dashes = argv.indexOf("--");
+  const [port = PORT, socketPath = PROXY_SOCKET] = argv.slice(0, Math.max(0, dashes));
   const program = argv.slice(dashes + 1);
-  if (dashes !== 0 || program.length === 0) {
-    process.stderr.write("Usage: forward -- PROGRAM [ARGUMENT...]\n");
+  if ((dashes !== 0 && dashes !== 2) || program.length === 0) {
+    process.stderr.write("Usage: forward [PORT SOCKET] -- PROGRAM [ARGUMENT...]\n");
     process.exit(USAGE_STATUS);
   }
   const server = createServer({ allowHalfOpen: true }, (client) =>
-    copyBothWays(client, PROXY_SOCKET),
+    copyBothWays(client, socketPath),
   );
   server.on("error", (cause: NodeJS.ErrnoException) => {
-    process.stderr.write(`Cannot listen on 127.0.0.1:${PORT}: ${cause.code ?? cause.message}\n`);
+    process.stderr.write(`Cannot listen on 127.0.0.1:${port}: ${cause.code ?? cause.message}\n`);
     process.exit(70);
   });
-  server.listen(PORT, "127.0.0.1", () => startProgram(program));
+  server.listen(Number(port), "127.0.0.1", () => startProgram(program));
 }
 
 main(process.argv.slice(2));

@@ -8,7 +8,11 @@ const tools = [
   ["typecheck", "tsc", ["--noEmit"]],
   ["format", "biome", ["format", "."]],
   ["lint", "oxlint", ["--type-aware", "--deny-warnings"]],
-  ["layers", "depcruise", ["--config", ".dependency-cruiser.cjs", "--output-type", "err-long", "src", "guest"]],
+  [
+    "layers",
+    "depcruise",
+    ["--config", ".dependency-cruiser.cjs", "--output-type", "err-long", "src", "guest"],
+  ],
   ["unused", "knip", []],
 ];
 const run = ([name, command, args]) =>
@@ -36,7 +40,9 @@ if (layers.ok && seen < 50) {
   layers.text += `\nThe layers checker saw only ${seen} modules: it looked at nothing.`;
 }
 for (const result of results) {
-  console.log(`${result.ok ? "ok  " : "FAIL"} ${result.name.padEnd(10)} ${result.seconds.toFixed(1)} s`);
+  console.log(
+    `${result.ok ? "ok  " : "FAIL"} ${result.name.padEnd(10)} ${result.seconds.toFixed(1)} s`,
+  );
   if (!result.ok) console.log(result.text);
 }
 process.exit(results.every((result) => result.ok) ? 0 : 1);

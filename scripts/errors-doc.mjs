@@ -3,7 +3,8 @@ import { writeFileSync } from "node:fs";
 import { ERROR_CODES } from "../src/foundation/error-codes.ts";
 
 const rows = Object.entries(ERROR_CODES).map(
-  ([code, entry]) => `| \`${code}\` | ${entry.exitCode} | ${entry.retryable ? "yes" : "no"} | ${entry.meaning} | ${entry.fix} |`,
+  ([code, entry]) =>
+    `| \`${code}\` | ${entry.exitCode} | ${entry.retryable ? "yes" : "no"} | ${entry.meaning} | ${entry.fix} |`,
 );
 writeFileSync(
   "docs/ERRORS.md",

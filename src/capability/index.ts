@@ -3,13 +3,9 @@ export { builtinProviders } from "./providers/builtin/index.ts";
 export { type CapabilityRegistry, createRegistry } from "./registry.ts";
 export type {
   Capability,
-  CapabilityManifest,
   CapabilityPorts,
-  CapabilityProvider,
-  FilePort,
   HttpCall,
   HttpReply,
-  InvalidInput,
   OutgoingPart,
   PortAnswer,
 } from "./types.ts";

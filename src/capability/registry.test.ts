@@ -81,11 +81,12 @@ describe("createRegistry", () => {
       "ccos.system.current-time": [0, 0],
       "ccos.system.current-timestamp-ms": [0, 0],
     };
-    for (const { manifest, access } of createRegistry(builtinProviders()).list()) {
+    for (const capability of createRegistry(builtinProviders()).list()) {
+      const { manifest } = capability;
       if (/^ccos\.io\.(?:log|print|println)$/.test(manifest.id)) continue;
       const [least, most] = arities[manifest.id] ?? [1, 1];
       for (let count = 0; count <= 5; count++) {
-        const asked = access(Array.from({ length: count }, () => "x"));
+        const asked = capability.access(Array.from({ length: count }, () => "x"));
         const arity = !asked.ok && asked.error.message.startsWith("takes ");
         expect([manifest.id, count, arity]).toEqual([
           manifest.id,

@@ -6,7 +6,7 @@
  */
 import { dirname } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
-import { type AppendFile, errnoOf, openExclusive, syncDirectory } from "../host/index.ts";
+import { type AppendFile, errnoOf, openDurable, syncDirectory } from "../host/index.ts";
 
 export interface ChainStore {
   /** Append all of `bytes`, or reject. After a rejection any part of them may stand there. */
@@ -43,7 +43,7 @@ export function memoryStore(): MemoryStore {
  */
 export async function fileStore(path: string): Promise<ChainStore> {
   try {
-    const file = await openExclusive(path, 0o600);
+    const file = await openDurable(path, 0o600);
     await syncDirectory(dirname(path));
     return storeOver(file);
   } catch (cause) {

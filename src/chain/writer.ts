@@ -81,6 +81,9 @@ class BufferedChain implements ChainWriter {
   /** The flush under way, and the one that waits for it. */
   #running: Promise<void> | null = null;
   #next: Promise<void> | null = null;
+  /** Callers of `#next`, and whether the last group had more than one. */
+  #callers = 0;
+  #shared = false;
   #failure: CcosError | null = null;
   #closed = false;
 
@@ -107,8 +110,12 @@ class BufferedChain implements ChainWriter {
 
   commit(): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    if (this.#next !== null) return this.#next;
+    if (this.#next !== null) {
+      this.#callers++;
+      return this.#next;
+    }
     if (this.#pending.length === 0) return this.#running ?? Promise.resolve();
+    this.#callers = 1;
     const flushed = this.#afterRunning();
     this.#next = flushed;
     return flushed;
@@ -150,11 +157,16 @@ class BufferedChain implements ChainWriter {
     if (this.#closed) throw this.#unwritable("the chain is closed");
   }
 
-  /** A turn of the event loop first, so that all whom the last sync woke are in the next group. */
+  /**
+   * Where callers share groups, a turn of the event loop first, so that all whom the last sync woke
+   * are in the next one. A caller who is alone does not wait for others.
+   */
   async #afterRunning(): Promise<void> {
     const running = this.#running;
     if (running !== null) await running;
-    await new Promise((resolve) => setImmediate(resolve));
+    await (this.#shared || running !== null ? turnOfEvents() : null);
+    this.#shared = this.#callers > 1;
+    this.#callers = 0;
     this.#next = null;
     this.#running = this.#flush();
     try {
@@ -193,4 +205,8 @@ class BufferedChain implements ChainWriter {
       cause,
     });
   }
+}
+
+function turnOfEvents(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

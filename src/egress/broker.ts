@@ -117,6 +117,8 @@ interface Trip {
   readonly outer: AbortSignal;
   readonly signal: AbortSignal;
   readonly hops: JsonObject[];
+  /** Names of the secrets that went out on any hop. */
+  readonly carried: Set<string>;
   address: string | null;
   sentBytes: number;
   receivedBytes: number;
@@ -130,6 +132,7 @@ function newTrip(options: BrokerOptions, limits: BrokerLimits, outer: AbortSigna
     outer,
     signal,
     hops: [],
+    carried: new Set(),
     address: null,
     sentBytes: 0,
     receivedBytes: 0,
@@ -239,7 +242,8 @@ async function exchangeHop(
     return fail("DNS_BLOCKED", `${host}: ${reason}, which ${rule.rule} does not name`);
   }
   trip.sentBytes += hop.body?.length ?? 0;
-  return await dialInTurn(trip, resolved.value, { hop, fields: wire.value });
+  for (const name of wire.value.placed) trip.carried.add(name);
+  return await dialInTurn(trip, resolved.value, { hop, fields: wire.value.fields });
 }
 
 interface Prepared {
@@ -311,7 +315,7 @@ async function receive(
       },
     });
     trip.signal.throwIfAborted();
-    if (read.ok) return maskReply(trip.options, read.value);
+    if (read.ok) return maskReply(trip.options, read.value, trip.carried);
     const { code, message } = read.error;
     return fail(code, `${shownUrl(hop.target)}: ${message}`);
   } finally {

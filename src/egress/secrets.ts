@@ -28,16 +28,24 @@ interface Outgoing {
   readonly body: Uint8Array | null;
 }
 
-/** The fields as they go on the wire. Only this value holds secrets; it must not be recorded. */
-export function putSecretsIn(edge: SecretEdge, outgoing: Outgoing): Result<Fields, Failure> {
+export interface Filled {
+  /** The fields as they go on the wire. Only here are secrets in the clear; never recorded. */
+  readonly fields: Fields;
+  /** Names of the secrets in them. */
+  readonly placed: readonly string[];
+}
+
+/** Put each secret in where it is bound, or say what is not. */
+export function putSecretsIn(edge: SecretEdge, outgoing: Outgoing): Result<Filled, Failure> {
   const { target, fields, body } = outgoing;
-  for (const secret of placed(edge)) {
+  for (const secret of placeable(edge)) {
     const elsewhere = placeOutsideHeaders(secret, target, body);
     if (elsewhere !== null) return err(blocked(secret.name, elsewhere));
   }
   const wire: (readonly [string, string])[] = [];
+  const names = new Set<string>();
   for (const [name, value] of fields) {
-    const held = placed(edge).filter(({ placeholder }) => value.includes(placeholder));
+    const held = placeable(edge).filter(({ placeholder }) => value.includes(placeholder));
     const unbound = held.find((secret) => !isBound(edge, secret, target, name));
     if (unbound !== undefined) return err(blocked(unbound.name, `header ${name}`));
     const filled = held.reduce(
@@ -46,11 +54,12 @@ export function putSecretsIn(edge: SecretEdge, outgoing: Outgoing): Result<Field
     );
     if (!isFieldValue(filled)) return err(unfit(held[0]?.name ?? ""));
     wire.push([name, filled]);
+    for (const secret of held) names.add(secret.name);
   }
-  return ok(wire);
+  return ok({ fields: wire, placed: [...names] });
 }
 
-function placed({ secrets }: SecretEdge): readonly EdgeSecret[] {
+function placeable({ secrets }: SecretEdge): readonly EdgeSecret[] {
   return secrets.filter(({ placeholder }) => placeholder !== "");
 }
 
@@ -100,7 +109,7 @@ export function withoutCredentials(edge: SecretEdge, fields: Fields): Fields {
     ([name, value]) =>
       name !== "authorization" &&
       name !== "cookie" &&
-      !placed(edge).some(({ placeholder }) => value.includes(placeholder)),
+      !placeable(edge).some(({ placeholder }) => value.includes(placeholder)),
   );
 }
 
@@ -109,17 +118,26 @@ export function secretsIn(edge: SecretEdge, part: string, content: string): read
   return findKnownSecrets([{ name: part, content }], edge.secrets).map(({ name }) => name);
 }
 
-/** The reply as the agent may see it, or why it is withheld. */
-export function maskReply(edge: SecretEdge, reply: BrokerReply): Result<BrokerReply, Failure> {
+/**
+ * The reply as the agent may see it, or why it is withheld.
+ *
+ * @param sent - Names of the secrets that this call carried: only they can come back in another form.
+ */
+export function maskReply(
+  edge: SecretEdge,
+  reply: BrokerReply,
+  sent: ReadonlySet<string>,
+): Result<BrokerReply, Failure> {
   if (edge.secrets.length === 0) return ok(reply);
   let body = asBuffer(reply.body);
   for (const { value, placeholder } of edge.secrets) body = replaceBytes(body, value, placeholder);
   const headers = reply.headers.map(([name, value]) => [name, maskText(edge, value)] as const);
+  const carried = edge.secrets.filter(({ name }) => sent.has(name));
   const parts = [
     { name: "body", content: body },
     ...headers.map(([name, content]) => ({ name: `header ${name}`, content })),
   ];
-  const found = findKnownSecrets(parts, edge.secrets)[0];
+  const found = findKnownSecrets(parts, carried)[0];
   if (found === undefined) return ok({ ...reply, headers, body });
   const how = found.form === "unscannable" ? "cannot be scanned for" : "holds an encoded form of";
   return err({

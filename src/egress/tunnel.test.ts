@@ -34,7 +34,7 @@ async function tunnelTo(host: string, port: number) {
   const [program, client] = await pair();
   const [upstream, server] = await pair();
   const seen: Buffer[] = [];
-  server.on("data", (chunk) => seen.push(chunk));
+  server.on("data", (chunk) => seen.push(Buffer.from(chunk)));
   const done = relay(
     { client, early: new Uint8Array(0), upstream, host, port },
     LIMITS,

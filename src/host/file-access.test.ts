@@ -17,6 +17,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createFileAccess, type FileAccess, type FileAnswer } from "./file-access.ts";
 
+/** Of coreutils and perl-base: every Debian has them. */
+const MKFIFO = "/usr/bin/mkfifo";
+const PERL = "/usr/bin/perl";
+
 let base: string;
 let root: string;
 let outside: string;
@@ -142,7 +146,7 @@ describe("createFileAccess", () => {
   });
 
   test("a FIFO, a directory, a socket-like or a device is refused without waiting", async () => {
-    execFileSync("mkfifo", [join(root, "fifo")]);
+    execFileSync(MKFIFO, [join(root, "fifo")]);
     const devices = createFileAccess({ roots: new Map([["/d", "/dev"]]) });
     for (const answer of [
       await read("/w/fifo"),
@@ -197,7 +201,7 @@ describe("createFileAccess", () => {
     writeFileSync(join(outside, "deep/secret"), "OUTSIDE");
     const script =
       'chdir shift; $|=1; print "ready\\n"; while (1) { rename "dir","held"; symlink "../outside","dir"; unlink "dir"; rename "held","dir"; }';
-    const swapper = spawn("perl", ["-e", script, root]);
+    const swapper = spawn(PERL, ["-e", script, root]);
     try {
       await new Promise((resolve) => swapper.stdout.once("data", resolve));
       const seen = new Set<string>();

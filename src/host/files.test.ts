@@ -15,15 +15,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readBounded, readChunks, readOwned } from "./file-reading.ts";
 import {
   createExclusive,
   cutTail,
   ensurePrivateDir,
   listDirectory,
   openExclusive,
-  readBounded,
-  readChunks,
-  readOwned,
   removeFile,
   writeAtomic,
 } from "./files.ts";

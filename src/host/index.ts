@@ -3,19 +3,21 @@ export { type Canaries, type CanaryEndpoint, type CanaryState, openCanaries } fr
 export { siblingProgram } from "./sibling-program.ts";
 export { processesNaming, type Supervised, superviseProcess } from "./supervised.ts";
 export {
-  type AppendFile,
-  createExclusive,
-  cutTail,
-  ensurePrivateDir,
   errnoOf,
-  listDirectory,
-  openExclusive,
   openRandom,
   type RandomFile,
   readBounded,
   readChunks,
   readOwned,
-  type ReadRefusal,
+} from "./file-reading.ts";
+export {
+  type AppendFile,
+  createExclusive,
+  cutTail,
+  ensurePrivateDir,
+  listDirectory,
+  openDurable,
+  openExclusive,
   removeFile,
   syncDirectory,
   writeAtomic,
@@ -42,24 +44,15 @@ export { leaseUser, type UserLease } from "./user-lease.ts";
 export { storedExecutable } from "./executable-store.ts";
 export { closedToOthers, headOf, openSocketTo, placeAt, realPath } from "./places.ts";
 export { sleep } from "./clock.ts";
-export { type ConnectRequest, type ConnectServerOptions, serveConnect } from "./connect-server.ts";
-export {
-  createFileAccess,
-  type FileAccess,
-  type FileAccessOptions,
-  type FileAnswer,
-} from "./file-access.ts";
+export { type ConnectRequest, serveConnect } from "./connect-server.ts";
+export { createFileAccess } from "./file-access.ts";
 export {
   dial,
-  type DialTarget,
-  type ExchangeFailure,
   type HttpExchange,
   httpExchange,
-  type HttpExchangeRequest,
   listenUnix,
   resolveHost,
   type UnixListener,
-  type UnixListenOptions,
 } from "./network.ts";
 export { type PrivateDirectory, type PrivateFile, privateDirectory } from "./private-directory.ts";
 export { bootId, fileIdentity, measureSync } from "./machine.ts";

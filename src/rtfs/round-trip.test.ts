@@ -8,22 +8,46 @@ import { readForms } from "./syntax/reader.ts";
 import { equalValues } from "./values/equality.ts";
 import { makeFloat, makeInt } from "./values/numbers.ts";
 import { printValue } from "./values/print.ts";
-import { ErrorValue, FunctionValue, keyword, List, MapValue, Sym, Timestamp, Uuid, type Value, Vector } from "./values/value.ts";
+import {
+  ErrorValue,
+  FunctionValue,
+  keyword,
+  List,
+  MapValue,
+  Sym,
+  Timestamp,
+  Uuid,
+  type Value,
+  Vector,
+} from "./values/value.ts";
 import { fromWire, toWire } from "./wire.ts";
 
-const name = fc.stringMatching(/^[a-z_$*!?<>=+-][a-z0-9./_-]{0,8}$/).filter((text) => !/^[+-]?\.?\d/.test(text) && !["nil", "true", "false"].includes(text));
+const name = fc
+  .stringMatching(/^[a-z_$*!?<>=+-][a-z0-9./_-]{0,8}$/)
+  .filter((text) => !/^[+-]?\.?\d/.test(text) && !["nil", "true", "false"].includes(text));
 const text = fc.string({ unit: "binary" });
 const int = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((big) => makeInt(big)!);
 const float = fc.double({ noNaN: true }).map((each) => makeFloat(each));
 const atom: fc.Arbitrary<Value> = fc.oneof(
-  fc.constantFrom<Value>(null, true, false, new Timestamp("2026-01-31T10:00:00Z"), new Uuid("01234567-89ab-cdef-0123-456789abcdef")),
+  fc.constantFrom<Value>(
+    null,
+    true,
+    false,
+    new Timestamp("2026-01-31T10:00:00Z"),
+    new Uuid("01234567-89ab-cdef-0123-456789abcdef"),
+  ),
   text,
   int,
   float,
   name.map(keyword),
   name.map((each) => new Sym(each)),
 );
-const key = fc.oneof(name.map(keyword), text, int, fc.constantFrom("__proto__", "constructor", "prototype"));
+const key = fc.oneof(
+  name.map(keyword),
+  text,
+  int,
+  fc.constantFrom("__proto__", "constructor", "prototype"),
+);
 const { value } = fc.letrec<{ value: Value }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
@@ -76,7 +100,14 @@ describe("wire", () => {
   });
 
   test("keeps -0.0, NaN, infinities and errors", () => {
-    const values: Value[] = [makeFloat(-0), Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, makeFloat(1e300), new ErrorValue("TypeError", "m", MapValue.of([[keyword("k"), 1]]))];
+    const values: Value[] = [
+      makeFloat(-0),
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      makeFloat(1e300),
+      new ErrorValue("TypeError", "m", MapValue.of([[keyword("k"), 1]])),
+    ];
     for (const original of values) {
       const again = fromWire(JSON.parse(JSON.stringify(toWire(original))) as JsonValue);
       expect(again.ok && printValue(again.value)).toBe(printValue(original));
@@ -98,7 +129,16 @@ describe("wire", () => {
     ["a whole float in another spelling", { $t: "float", v: "1.0" }],
     ["an unsafe raw number", 2 ** 53],
     ["a map as an object", { $t: "map", v: { a: 1 } }],
-    ["a map with a key twice", { $t: "map", v: [["a", 1], ["a", 2]] }],
+    [
+      "a map with a key twice",
+      {
+        $t: "map",
+        v: [
+          ["a", 1],
+          ["a", 2],
+        ],
+      },
+    ],
     ["a map with a vector key", { $t: "map", v: [[[1], 1]] }],
     ["a lone surrogate", "\ud800"],
     ["a malformed timestamp", { $t: "ts", v: "yesterday" }],

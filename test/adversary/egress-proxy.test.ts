@@ -72,7 +72,7 @@ async function exchange(bytes: string | Uint8Array): Promise<string> {
 
 async function everything(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
-  socket.on("data", (chunk) => chunks.push(chunk));
+  socket.on("data", (chunk) => chunks.push(Buffer.from(chunk)));
   socket.on("end", () => socket.end());
   if (!socket.closed) await once(socket, "close");
   return Buffer.concat(chunks).toString("latin1");

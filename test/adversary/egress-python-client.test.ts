@@ -25,7 +25,7 @@ async function converse(
     const reader = new FrameReader();
     socket.write(encodeFrame({ type: "hello", version: 1, session: "", image: "" }));
     socket.on("data", (chunk) => {
-      const frames = reader.push(chunk);
+      const frames = reader.push(Buffer.from(chunk));
       for (const frame of frames.ok ? frames.value : []) {
         const message = parseGuestMessage(frame);
         if (!message.ok) throw new Error(message.error);

@@ -1,10 +1,11 @@
 /** Real servers on loopback, a resolver under control, and the real decision function. */
 import { once } from "node:events";
-import { createServer as createHttp, type IncomingMessage, type RequestListener } from "node:http";
+import { createServer as createHttp, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttps } from "node:https";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import {
   type Broker,
+  type BrokerAnswer,
   type BrokerOptions,
   createBroker,
   type Resolve,
@@ -41,10 +42,17 @@ async function started(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-export const serveHttp = (handler: RequestListener): Promise<number> =>
-  started(createHttp(handler));
-export const serveHttps = (certificate: Certificate, handler: RequestListener): Promise<number> =>
-  started(createHttps(certificate, handler));
+export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
+const listenerOf =
+  (handler: Handler) =>
+  (request: IncomingMessage, response: ServerResponse): void => {
+    void handler(request, response);
+  };
+
+export const serveHttp = (handler: Handler): Promise<number> =>
+  started(createHttp(listenerOf(handler)));
+export const serveHttps = (certificate: Certificate, handler: Handler): Promise<number> =>
+  started(createHttps(certificate, listenerOf(handler)));
 export const serveRaw = (handler: (socket: Socket) => void): Promise<number> =>
   started(createServer({ allowHalfOpen: true }, handler));
 
@@ -112,3 +120,27 @@ export function targetOf(url: string): HttpTarget {
   if (!target.ok) throw new Error(target.error);
   return target.value;
 }
+
+export interface Sent {
+  readonly method?: string;
+  readonly headers?: readonly (readonly [string, string])[];
+  readonly body?: string | null;
+  readonly signal?: AbortSignal;
+}
+
+export function send(
+  broker: Broker,
+  url: string,
+  rule: EgressRule,
+  sent: Sent = {},
+): Promise<BrokerAnswer> {
+  const { method = "GET", headers = [], body = null, signal = new AbortController().signal } = sent;
+  const bytes = body === null ? null : new TextEncoder().encode(body);
+  return broker.fetch({ method, target: targetOf(url), headers, body: bytes }, rule, signal);
+}
+
+/** `200 text`, or `CODE message`. */
+export const said = (answer: BrokerAnswer): string =>
+  answer.ok
+    ? `${answer.value.status} ${Buffer.from(answer.value.body).toString()}`
+    : `${answer.code} ${answer.message}`;

@@ -41,12 +41,16 @@ function outcomeOf(source: string): string {
 }
 
 const clauses = new Set(
-  readFileSync(join(import.meta.dirname, "../../docs/rtfs/semantics.md"), "utf8").match(/(?<=^- )\d+\.\d+/gm),
+  readFileSync(join(import.meta.dirname, "../../docs/rtfs/semantics.md"), "utf8").match(
+    /(?<=^- )\d+\.\d+/gm,
+  ),
 );
 const files = globSync("**/*.rtfs", { cwd: import.meta.dirname }).toSorted();
 
 test("the suite has at least 60 laws", () => {
-  const count = files.flatMap((file) => casesOf(readFileSync(join(import.meta.dirname, file), "utf8"))).length;
+  const count = files.flatMap((file) =>
+    casesOf(readFileSync(join(import.meta.dirname, file), "utf8")),
+  ).length;
   expect(count).toBeGreaterThanOrEqual(60);
 });
 

@@ -47,7 +47,7 @@ export interface Language {
 
 const NIL: Node = { op: "const", value: null };
 /** Nesting of forms after sugar is expanded. */
-const DEPTH_MAX = 1500;
+const DEPTH_MAX = 800;
 
 class TooMany extends Error {}
 
@@ -211,7 +211,7 @@ export function argumentContext(context: Context): Context {
 
 /** `(.m target)` is `(m target)`. */
 function undotted(head: Form): Form {
-  if (head.kind !== "symbol" || !/^\.[A-Za-z]/.test(head.name)) return head;
+  if (head.kind !== "symbol" || !/^\.[A-Za-z_]/.test(head.name)) return head;
   return { ...head, name: head.name.slice(1) };
 }
 

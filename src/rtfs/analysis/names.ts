@@ -90,9 +90,9 @@ export class Names {
 
   /** Every name in reach of `block`, for suggestions. */
   *visible(block: Block): Iterable<string> {
+    yield* this.#builtins;
     for (let at: Block | null = block; at !== null; at = at.parent) yield* at.names.keys();
     yield* this.#current.keys();
-    yield* this.#builtins;
   }
 }
 

@@ -195,13 +195,13 @@ export function lookUp(key: Keyword, args: readonly Value[]): Value {
   if (args.length < 1 || args.length > 2) throw arityError(key, args.length);
   const container = args[0]!;
   const absent = args[1] ?? null;
-  if (container instanceof MapValue) {
-    const found = container.get(key);
-    return found === undefined ? absent : found;
-  }
   if (container === null) return absent;
-  if (container instanceof ErrorValue) return errorField(container, key.name) ?? absent;
-  throw typeError("a map", kindOf(container), `:${key.name}`);
+  const isError = container instanceof ErrorValue;
+  if (!isError && !(container instanceof MapValue)) {
+    throw typeError("a map", kindOf(container), `:${key.name}`);
+  }
+  const found = isError ? errorField(container, key.name) : container.get(key);
+  return found === undefined ? absent : found;
 }
 
 /** What a thrown thing is for the program; null when it is no matter of the program at all. */

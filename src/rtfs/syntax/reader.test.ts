@@ -4,7 +4,10 @@ import { decodeSource } from "../source/decode.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { readForms } from "./reader.ts";
 
-function problems(source: string, options: { depthMax?: number; bytesMax?: number } = {}): readonly Diagnostic[] {
+function problems(
+  source: string,
+  options: { depthMax?: number; bytesMax?: number } = {},
+): readonly Diagnostic[] {
   const read = readForms(source, { file: "f.rtfs", ...options });
   return read.ok ? [] : read.error;
 }
@@ -28,7 +31,11 @@ describe("readForms", () => {
 
   test("an unclosed bracket is placed at its opener, with the outermost one beside it", () => {
     const [problem] = problems("(a\n  [b c\n");
-    expect(problem).toMatchObject({ message: "`[` is never closed", hint: "Add `]`", span: { line: 2, column: 3 } });
+    expect(problem).toMatchObject({
+      message: "`[` is never closed",
+      hint: "Add `]`",
+      span: { line: 2, column: 3 },
+    });
     expect(problem?.related).toMatchObject([{ span: { line: 1, column: 1 } }]);
   });
 
@@ -65,14 +72,18 @@ describe("readForms", () => {
       { message: "The text nests deeper than 64", span: { column: 65 } },
     ]);
     expect(problems(nested(512))).toEqual([]);
-    expect(problems("'".repeat(600))).toMatchObject([{ message: "The text nests deeper than 512" }]);
+    expect(problems("'".repeat(600))).toMatchObject([
+      { message: "The text nests deeper than 512" },
+    ]);
   });
 
   test("200 000 open brackets are read without the JS stack when the limit allows them", () => {
     const depth = 200_000;
     const read = readForms("(".repeat(depth) + ")".repeat(depth), { file: "f", depthMax: depth });
     expect(read.ok).toBe(true);
-    expect(problems("[".repeat(depth), { depthMax: depth })).toMatchObject([{ message: "`[` is never closed" }]);
+    expect(problems("[".repeat(depth), { depthMax: depth })).toMatchObject([
+      { message: "`[` is never closed" },
+    ]);
   });
 
   test("a text over the limit is refused by its size in UTF-8", () => {
@@ -86,8 +97,35 @@ describe("readForms", () => {
   });
 
   test("never throws, and a refusal has a place inside the text", () => {
-    const piece = fc.constantFrom("(", ")", "[", "]", "{", "}", "'", "#(", '"', "\\", "#|", "|#", ";", "\n", ":", "%1", "a", "1", ".", "-", "{:a ", "##", "\u202e");
-    const source = fc.oneof(fc.string({ unit: "binary" }), fc.array(piece).map((each) => each.join("")));
+    const piece = fc.constantFrom(
+      "(",
+      ")",
+      "[",
+      "]",
+      "{",
+      "}",
+      "'",
+      "#(",
+      '"',
+      "\\",
+      "#|",
+      "|#",
+      ";",
+      "\n",
+      ":",
+      "%1",
+      "a",
+      "1",
+      ".",
+      "-",
+      "{:a ",
+      "##",
+      "\u202e",
+    );
+    const source = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.array(piece).map((each) => each.join("")),
+    );
     fc.assert(
       fc.property(source, (text) => {
         for (const { span } of problems(text)) {
@@ -119,6 +157,9 @@ describe("decodeSource", () => {
   });
 
   test("decodes UTF-8 and drops a byte order mark", () => {
-    expect(decodeSource(Uint8Array.from([0xef, 0xbb, 0xbf, 0xc3, 0xa9]), "f")).toEqual({ ok: true, value: "é" });
+    expect(decodeSource(Uint8Array.from([0xef, 0xbb, 0xbf, 0xc3, 0xa9]), "f")).toEqual({
+      ok: true,
+      value: "é",
+    });
   });
 });

@@ -78,7 +78,7 @@ function checkField(map: MapValue, { name, key, check, isOptional }: Field): Typ
   if (byKeyword !== undefined && byString !== undefined) {
     return { path: `.${name}`, expected: "one key", actual: "a keyword and a string key" };
   }
-  const value = byKeyword ?? byString;
+  const value = byKeyword === undefined ? byString : byKeyword;
   if (value === undefined) {
     return isOptional ? null : { path: `.${name}`, expected: "a value", actual: "nothing" };
   }

@@ -1,6 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { add, compareNumbers, INT_MAX, INT_MIN, isFloat, isInt, makeFloat, makeInt, multiply, subtract } from "./numbers.ts";
+import {
+  add,
+  compareNumbers,
+  INT_MAX,
+  INT_MIN,
+  isFloat,
+  isInt,
+  makeFloat,
+  makeInt,
+  multiply,
+  subtract,
+} from "./numbers.ts";
 import { RtfsError } from "./rtfs-error.ts";
 import type { Value } from "./value.ts";
 
@@ -27,7 +38,9 @@ describe("integers", () => {
   ])("%s is exact in 64 bits or an overflow", (_name, compute, exact) => {
     fc.assert(
       fc.property(int, int, (a, b) => {
-        expect(outcome(() => compute(makeInt(a)!, makeInt(b)!))).toBe(makeInt(exact(a, b)) ?? "overflow");
+        expect(outcome(() => compute(makeInt(a)!, makeInt(b)!))).toBe(
+          makeInt(exact(a, b)) ?? "overflow",
+        );
       }),
       { numRuns: 2000 },
     );
