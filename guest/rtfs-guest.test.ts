@@ -58,8 +58,8 @@ function converse(
       }
     });
     channel.on("error", () => undefined);
-    child.stdout.on("data", (chunk) => (output += String(chunk)));
-    child.stderr.on("data", (chunk) => (output += String(chunk)));
+    child.stdout?.on("data", (chunk) => (output += String(chunk)));
+    child.stderr?.on("data", (chunk) => (output += String(chunk)));
     child.on("error", reject);
     child.on("close", (status) => resolve({ status, output, messages }));
     for (const frame of first) send(frame);

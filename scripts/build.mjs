@@ -8,7 +8,7 @@
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { build, transform } from "esbuild";
 
-const LAZY_BUILTINS = /^node:(http|https|net|tls|zlib|dgram|dns\/promises|child_process|timers\/promises|url|readline)$/;
+const LAZY_BUILTINS = /^node:(http|https|net|tls|zlib|dgram|dns\/promises|child_process|timers\/promises|url|readline|crypto|buffer)$/;
 const LAZY_PACKAGES = /^require_(cjs|index|tldts|ipaddr)\w*$/;
 
 rmSync("dist", { recursive: true, force: true });

@@ -114,8 +114,9 @@ function parseKey(path: string, parse: () => KeyObject): KeyObject {
 async function keepPublicHalf(directory: string, key: HostKey): Promise<void> {
   const path = join(directory, PUBLIC_KEY_FILE);
   const pem = Buffer.from(key.publicKey.export({ type: "spki", format: "pem" }));
-  if (await createExclusive(path, pem, 0o644)) return;
-  const kept = await readPublicKey(path);
+  let kept = await readPublicKey(path);
+  if (kept === null && (await createExclusive(path, pem, 0o644))) return;
+  kept ??= await readPublicKey(path);
   if (kept === null || keyIdOf(kept) !== key.keyId) {
     throw unusable(path, `it does not belong to the private key beside it (${key.keyId})`);
   }

@@ -94,7 +94,7 @@ function createWorld(): World {
     version: VERSION,
     environment: process.env,
     nowMs: Date.now,
-    randomBytes,
+    randomBytes: (length) => randomBytes(length),
     ...(walls === undefined ? {} : { onlyWalls: walls.split(",") }),
   };
 }

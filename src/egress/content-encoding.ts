@@ -5,11 +5,6 @@ import { err, ok, type Result } from "../foundation/result.ts";
 /** `over`: more than the limit comes out. `opaque`: a coding that cannot be undone. `broken`: bad data. */
 export type DecodeFailure = "over" | "opaque" | "broken";
 
-const unGzip = promisify(gunzip);
-const unDeflate = promisify(inflate);
-const unDeflateRaw = promisify(inflateRaw);
-const unBrotli = promisify(brotliDecompress);
-
 /**
  * Undo one content coding: identity, gzip, deflate (with or without its zlib header) or br.
  *
@@ -36,9 +31,9 @@ export async function decodeContent(
 type Decode = (body: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;
 
 function decoderOf(name: string, body: Uint8Array): Decode | null {
-  if (name === "gzip" || name === "x-gzip") return unGzip;
-  if (name === "br") return unBrotli;
+  if (name === "gzip" || name === "x-gzip") return promisify(gunzip);
+  if (name === "br") return promisify(brotliDecompress);
   if (name !== "deflate") return null;
   // 8 in the low half of the first byte is the zlib header that the coding's definition asks for.
-  return (body[0]! & 0x0f) === 8 ? unDeflate : unDeflateRaw;
+  return (body[0]! & 0x0f) === 8 ? promisify(inflate) : promisify(inflateRaw);
 }

@@ -17,7 +17,7 @@ import { basename, dirname } from "node:path";
 import type { ErrorCode } from "../foundation/error-codes.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { err, ok, type Result } from "../foundation/result.ts";
-import { errnoOf } from "./files.ts";
+import { errnoOf } from "./file-reading.ts";
 
 /** As PortAnswer of src/capability/types.ts, which is above this folder. */
 export type FileAnswer<T> =

@@ -1,9 +1,9 @@
 /**
- * The few things the rest of the system does with files of its own: chains, keys, heads, inputs.
+ * Writing files of our own: chains, keys, heads, inputs.
  *
- * Read in this order: AppendFile, writeAtomic and createExclusive, ensurePrivateDir, cutTail. No path that a program named comes here (file-access.ts has those).
- * Nothing that is written follows a symlink; what is created is private from its first byte and
- * durable when the call returns.
+ * Read in this order: AppendFile, writeAtomic and createExclusive, ensurePrivateDir, cutTail. No path
+ * that a program named comes here (file-access.ts has those). Nothing that is written follows a
+ * symlink; what is created is private from its first byte and durable when the call returns.
  *
  * @module
  */
@@ -37,8 +37,8 @@ export async function openExclusive(path: string, mode: number): Promise<AppendF
 }
 
 /**
- * Like {@link openExclusive}, and each write is durable when it resolves (`O_DSYNC`: the kernel does
- * the work of fdatasync inside the write). One trip to the disk instead of two, for whoever syncs
+ * Like {@link openExclusive}, and each write is durable when it resolves (`O_DSYNC`: the kernel
+ * does the work of fdatasync inside the write). One trip to the disk instead of two, for whoever syncs
  * after every write; `sync` has nothing left to do.
  */
 export async function openDurable(path: string, mode: number): Promise<AppendFile> {

@@ -162,6 +162,21 @@ describe("fuel", () => {
     });
   });
 
+  test.each([
+    "(= (nest 60) (nest 60))",
+    "(str (nest 60))",
+    "(sort [(nest 60) (nest 60)])",
+    "(contains? [(nest 60)] (nest 60))",
+    "(distinct [(nest 60) (nest 60)])",
+    "(serialize-json (nest 60))",
+    "(match (nest 60) 1 2 _ (not= (nest 60) (nest 60)))",
+  ])("a value that shares its parts is walked on fuel: %s", (walk) => {
+    const source =
+      "(defn grow [n v] (if (= n 0) v (grow (- n 1) [v v]))) (defn nest [n] (grow n 1))";
+    const outcome = run(`${source} (try ${walk} (catch LimitExceeded e 1))`, { fuel: 100_000 });
+    expect(outcome).toMatchObject({ ok: false, error: { kind: "FuelExhausted" } });
+  });
+
   test("budgets beyond 2^30 are counted exactly", () => {
     const fuel = 2 ** 31;
     const { fuelUsed } = run("(dotimes [i 1000] nil)", { fuel });

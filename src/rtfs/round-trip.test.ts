@@ -158,6 +158,12 @@ describe("wire", () => {
     expect(fromWire([[1]], { depthMax: 1 }).ok).toBe(false);
   });
 
+  test("a value that shares its parts ends at the limit of parts", () => {
+    let value: Value = 1;
+    for (let level = 0; level < 60; level++) value = new Vector([value, value]);
+    expect(() => toWire(value)).toThrow("A value has over 10000000 parts");
+  });
+
   test("a function does not cross", () => {
     expect(() => toWire(new FunctionValue("f"))).toThrow("A function cannot leave the program");
   });

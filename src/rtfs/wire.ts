@@ -18,6 +18,7 @@ import {
   isUuidText,
 } from "./syntax/token.ts";
 import { kindOf } from "./values/kind-of.ts";
+import { boundedMeter, type Meter } from "./values/meter.ts";
 import { INT_MAX, INT_MIN } from "./values/numbers.ts";
 import { RtfsError } from "./values/rtfs-error.ts";
 import {
@@ -42,13 +43,15 @@ export const WIRE_DEPTH_MAX = 256;
 /**
  * Encode a value.
  *
- * @throws {RtfsError} TypeError for a function; LimitExceeded past {@link WIRE_DEPTH_MAX}.
+ * @throws {RtfsError} TypeError for a function; LimitExceeded past {@link WIRE_DEPTH_MAX} or ten million
+ *   parts.
  */
 export function toWire(value: Value): JsonValue {
-  return encode(value, 0);
+  return encode(value, 0, boundedMeter());
 }
 
-function encode(value: Value, depth: number): JsonValue {
+function encode(value: Value, depth: number, meter: Meter): JsonValue {
+  meter(1);
   if (depth > WIRE_DEPTH_MAX) {
     throw new RtfsError("LimitExceeded", `A value nests deeper than ${WIRE_DEPTH_MAX}`);
   }
@@ -56,20 +59,20 @@ function encode(value: Value, depth: number): JsonValue {
   if (typeof value === "number")
     return Number.isFinite(value) ? value : tagged("float", floatText(value));
   if (typeof value === "bigint") return tagged("int", String(value));
-  if (value instanceof Vector) return value.items.map((item) => encode(item, depth + 1));
-  if (value instanceof MapValue) return tagged("map", encodePairs(value, depth));
+  if (value instanceof Vector) return value.items.map((item) => encode(item, depth + 1, meter));
+  if (value instanceof MapValue) return tagged("map", encodePairs(value, depth, meter));
   if (value instanceof List) {
     return tagged(
       "list",
-      value.items.map((item) => encode(item, depth + 1)),
+      value.items.map((item) => encode(item, depth + 1, meter)),
     );
   }
-  return encodeAtom(value, depth);
+  return encodeAtom(value, depth, meter);
 }
 
 type Atom = Exclude<Value, null | boolean | string | number | bigint | Vector | MapValue | List>;
 
-function encodeAtom(value: Atom, depth: number): JsonValue {
+function encodeAtom(value: Atom, depth: number, meter: Meter): JsonValue {
   if (value instanceof Keyword) return tagged("kw", value.name);
   if (value instanceof Sym) return tagged("sym", value.name);
   if (value instanceof WholeFloat) return tagged("float", floatText(value.value));
@@ -77,7 +80,7 @@ function encodeAtom(value: Atom, depth: number): JsonValue {
   if (value instanceof Uuid) return tagged("uuid", value.text);
   if (value instanceof ResourceHandle) return tagged("resource", value.text);
   if (value instanceof ErrorValue) {
-    return tagged("error", [value.kind, value.message, encodePairs(value.payload, depth)]);
+    return tagged("error", [value.kind, value.message, encodePairs(value.payload, depth, meter)]);
   }
   throw new RtfsError("TypeError", `A ${kindOf(value)} cannot leave the program`);
 }
@@ -86,10 +89,10 @@ function tagged(tag: string, content: JsonValue): JsonValue {
   return { $t: tag, v: content };
 }
 
-function encodePairs(map: MapValue, depth: number): JsonValue {
+function encodePairs(map: MapValue, depth: number, meter: Meter): JsonValue {
   return Array.from(map.entries(), ([key, value]) => [
-    encode(key, depth + 1),
-    encode(value, depth + 1),
+    encode(key, depth + 1, meter),
+    encode(value, depth + 1, meter),
   ]);
 }
 

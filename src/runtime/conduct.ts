@@ -52,13 +52,17 @@ export interface Conducted {
 }
 
 export interface PlanProgram {
-  readonly guest: SandboxFile;
   readonly guestDigest: string;
-  readonly stackKiB: number;
-  /** Starts the wall; called once, before the first record is durable, so both waits overlap. */
-  readonly open: () => Promise<Session>;
+  /** The wall with the guest in it; it may rise before the first record is durable: it has no program yet. */
+  readonly launched: () => Promise<Launched>;
   readonly observe: (event: GateEvent | StepEvent) => void;
   readonly signal: AbortSignal;
+}
+
+/** A wall that stands, and the guest that waits in it. */
+export interface Launched {
+  readonly session: Session;
+  readonly execution: Execution;
 }
 
 export interface StepEvent {
@@ -97,42 +101,29 @@ export async function conductPlan(
     data: { sites: admission.sites.length, steps: admission.steps.map((step) => step.name) },
   });
 
-  const [session] = await bothOrClose(program.open(), chain.commit());
-  try {
-    const execution = await session.execute(
-      { kind: "rtfs", guest: program.guest, stackKiB: program.stackKiB },
-      program.signal,
-    );
-    const counter = { declared: 0 };
-    const steps = trackSteps(admission);
-    const conversation = await talk(prepared, program, execution, { stage, gate, steps, counter });
-    const ending = conversation.kind === "closed" ? await execution.ending : null;
-    await settleCalls(stage, gate);
-    const outcome = outcomeOf(conversation, ending, chain);
-    return await closeBooks(stage, gate, counter.declared, outcome);
-  } finally {
-    await session.close();
-  }
+  const [{ session, execution }] = await Promise.all([program.launched(), chain.commit()]);
+  const counter = { declared: 0 };
+  const steps = trackSteps(admission);
+  const conversation = await talk(prepared, program, execution, { stage, gate, steps, counter });
+  const ending = conversation.kind === "closed" ? await execution.ending : null;
+  const closing = session.close();
+  await settleCalls(stage, gate);
+  const outcome = outcomeOf(conversation, ending, chain);
+  const conducted = await closeBooks(stage, gate, counter.declared, outcome);
+  await closing;
+  return conducted;
+}
+
+/** However a launch ended, nothing of it is left. */
+export async function closeLaunched(launching: Promise<Launched>): Promise<void> {
+  const launched = await launching.catch(() => null);
+  await launched?.session.close();
 }
 
 /** Cut what is under way and wait for its record, so that nothing follows the books. */
 export async function settleCalls(stage: Stage, gate: Gate): Promise<void> {
   stage.endEffects();
   await gate.idle();
-}
-
-/** Wait for the wall and for the first record; a wall that rose for nothing is closed again. */
-export async function bothOrClose(
-  opening: Promise<Session>,
-  committing: Promise<void>,
-): Promise<[Session]> {
-  const [opened, committed] = await Promise.allSettled([opening, committing]);
-  if (committed.status === "rejected") {
-    if (opened.status === "fulfilled") await opened.value.close();
-    throw committed.reason;
-  }
-  if (opened.status === "rejected") throw opened.reason;
-  return [opened.value];
 }
 
 function startData(prepared: PreparedRun, guestDigest: string): JsonObject {
@@ -374,7 +365,6 @@ export async function closeBooks(
   });
   if (outcome.kind === "value") {
     const digest = digestOf(outcome.value);
-    stage.room.keepResult(digest, outcome.value);
     chain.append({ type: "RunCompleted", data: { result: digest } });
   } else if (outcome.kind === "exited" && outcome.status === 0) {
     chain.append({ type: "RunCompleted", data: {}, facts: { status: 0 } });

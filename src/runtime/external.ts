@@ -26,7 +26,6 @@ import type {
 } from "../isolation/index.ts";
 import { decide } from "../policy/index.ts";
 import {
-  bothOrClose,
   type Conducted,
   closeBooks,
   endingOutcome,
@@ -102,7 +101,8 @@ export async function conductCommand(
       capability: capability.path,
       proxy: proxy?.path ?? null,
     });
-    const [walls] = await bothOrClose(room.wall.open(spec), chain.commit());
+    await chain.commit();
+    const walls = await room.wall.open(spec);
     const ending = await runInside(walls, {
       command: proxy === null ? argv : forwarded(argv),
       room,

@@ -9,6 +9,7 @@ import type { CapabilityPorts, HttpCall, HttpReply, PortAnswer } from "../capabi
 import {
   type ChainWriter,
   fileStore,
+  type HostKey,
   loadOrCreateHostKey,
   openChain,
   openPayloads,
@@ -54,9 +55,13 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
   const { prepared, directory } = options;
   const secrets = await loadSecrets(prepared.config, world.environment);
   const placeholders = placeholdersOf(directory.id, prepared.config);
-  const payloads = await openPayloads(directory.payloads, directory.payloadKey);
+  const [payloads, store, key] = await Promise.all([
+    openPayloads(directory.payloads, directory.payloadKey),
+    fileStore(directory.chain),
+    loadOrCreateHostKey(join(world.stateDir, "keys")),
+  ]);
   const chain = openChain({
-    store: await fileStore(directory.chain),
+    store,
     chainId: directory.id,
     configDigest: prepared.digests.config,
     nowMs: world.nowMs,
@@ -87,7 +92,7 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
       keepResult: (digest, value) =>
         payloads.put(digest, new TextEncoder().encode(JSON.stringify(value))),
     },
-    seal: () => seal(world, directory, chain),
+    seal: () => seal(directory, chain, key),
     close: () => closeAll(chain, payloads),
   };
 }
@@ -197,12 +202,11 @@ async function executeLive(
 }
 
 async function seal(
-  world: World,
   directory: RunDirectory,
   chain: ChainWriter,
+  key: HostKey,
 ): Promise<SignedHead> {
   await chain.commit();
-  const key = await loadOrCreateHostKey(join(world.stateDir, "keys"));
   const head = signHead(
     { chain: directory.id, records: chain.head.seq + 1, head: chain.head.hash },
     key,

@@ -18,13 +18,13 @@ import {
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { SecretFinding } from "../policy/index.ts";
-import { conductPlan, type Stage } from "./conduct.ts";
+import { closeLaunched, conductPlan, type Stage } from "./conduct.ts";
 import type { AdmittedCall, Executed } from "./gate.ts";
 import { prepareRun } from "./prepare.ts";
 import { type RunDirectory, readRunInputs } from "./run-directory.ts";
 import { placeholdersOf } from "./secrets.ts";
 import { chooseWall } from "./choose-wall.ts";
-import { loadGuest, planSession, type World } from "./world.ts";
+import { loadGuest, launchPlan, type World } from "./world.ts";
 
 export type Replay =
   | {
@@ -106,10 +106,11 @@ async function replayRecords(
       keepResult: () => undefined,
     },
   };
+  const launching = launchPlan(prepared, provider, guest, signal);
   try {
     await conductPlan(prepared, stage, {
-      ...guest,
-      open: () => planSession(prepared, provider),
+      guestDigest: guest.guestDigest,
+      launched: () => launching,
       observe: () => undefined,
       signal,
     });
@@ -125,6 +126,7 @@ async function replayRecords(
       return { kind: "identical-until-limit", records: cursor.head.seq + 1, by: cause.by };
     throw cause;
   } finally {
+    await closeLaunched(launching);
     await payloads.close();
   }
   const left = cursor.upcoming();

@@ -13,14 +13,21 @@ import type { JsonObject } from "../foundation/json.ts";
 import { errnoOf } from "../host/index.ts";
 import type { IsolationProvider } from "../isolation/index.ts";
 import type { Books } from "./books.ts";
-import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
+import {
+  closeLaunched,
+  type Conducted,
+  conductPlan,
+  type Launched,
+  type ProgramOutcome,
+  type StepEvent,
+} from "./conduct.ts";
 import { conductCommand, type StagedContent, type Terminal } from "./external.ts";
 import type { GateEvent } from "./gate.ts";
 import { type LiveStage, openLiveStage } from "./live.ts";
 import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { chooseWall } from "./choose-wall.ts";
-import { loadGuest, planSession, type World } from "./world.ts";
+import { loadGuest, launchPlan, type World } from "./world.ts";
 
 export type RunEvent =
   | GateEvent
@@ -80,24 +87,54 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
   });
 
   const id = newRunId(world.nowMs(), world.randomBytes(16));
-  const room = { prepared, options, wall, facts };
-  const { directory, stage } = await orUnwritable(id, () => openRun(world, id, room));
+  const launching =
+    kind === "rtfs" ? await beginLaunch(world, prepared, wall, options.signal) : null;
   try {
-    const { outcome, books } = await conduct(world, prepared, { wall, stage, directory, options });
+    const room = { prepared, options, wall, facts };
+    const opened = await orUnwritable(id, () => openRun(world, id, room));
+    const report = await conductAndSeal(world, prepared, {
+      id,
+      wall,
+      launching,
+      options,
+      ...opened,
+    });
+    return { ...report, durationMs: performance.now() - startedMs };
+  } finally {
+    if (launching !== null) await closeLaunched(launching.launched);
+  }
+}
+
+/** The guest starts while the books are opened. It has no program before the first record is durable. */
+async function beginLaunch(
+  world: World,
+  prepared: PreparedRun,
+  wall: IsolationProvider,
+  signal: AbortSignal,
+): Promise<Launching | null> {
+  if (prepared.admission?.admitted !== true) return null;
+  const guest = await loadGuest(world);
+  const launched = launchPlan(prepared, wall, guest, signal);
+  launched.catch(() => undefined);
+  return { launched, guestDigest: guest.guestDigest };
+}
+
+interface Launching {
+  readonly launched: Promise<Launched>;
+  readonly guestDigest: string;
+}
+
+async function conductAndSeal(
+  world: World,
+  prepared: PreparedRun,
+  room: Conduct,
+): Promise<Omit<RunReport, "durationMs">> {
+  const { id, wall, stage, directory } = room;
+  try {
+    const { outcome, books } = await conduct(world, prepared, room);
     const { records, head, keyId } = await orUnwritable(id, () => stage.seal());
     if (!books.balanced) throw unbalanced(id, books);
-    const durationMs = performance.now() - startedMs;
-    return {
-      run: id,
-      directory,
-      wall: wall.name,
-      outcome,
-      books,
-      records,
-      head,
-      keyId,
-      durationMs,
-    };
+    return { run: id, directory, wall: wall.name, outcome, books, records, head, keyId };
   } finally {
     await stage.close();
   }
@@ -143,6 +180,8 @@ async function orUnwritable<T>(id: string, work: () => Promise<T>): Promise<T> {
 }
 
 interface Conduct {
+  readonly id: string;
+  readonly launching: Launching | null;
   readonly wall: IsolationProvider;
   readonly stage: LiveStage;
   readonly directory: RunDirectory;
@@ -163,10 +202,13 @@ async function conduct(world: World, prepared: PreparedRun, room: Conduct): Prom
       signal,
     });
   }
-  const guest = await loadGuest(world);
+  const guestDigest = room.launching?.guestDigest ?? (await loadGuest(world)).guestDigest;
+  const launched =
+    room.launching?.launched ?? Promise.reject(new TypeError("A refused plan has no guest"));
+  launched.catch(() => undefined);
   return await conductPlan(prepared, stage, {
-    ...guest,
-    open: () => planSession(prepared, wall),
+    guestDigest,
+    launched: () => launched,
     observe,
     signal,
   });

@@ -10,6 +10,7 @@ import type { AgentConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
 import type { IsolationProvider, SandboxFile, SandboxLimits, Session } from "../isolation/index.ts";
+import type { Launched } from "./conduct.ts";
 import type { PreparedRun } from "./prepare.ts";
 
 export interface World {
@@ -33,9 +34,24 @@ const GUEST_BYTES_MAX = 4 * 1024 * 1024;
 /** Stack of the guest's JavaScript thread: 5 000 and more non-tail calls (docs/GUARANTEES.md). */
 const STACK_KIB = 3_900;
 
-export async function loadGuest(
-  world: World,
-): Promise<{ guest: SandboxFile; guestDigest: string; stackKiB: number }> {
+export interface LoadedGuest {
+  readonly guest: SandboxFile;
+  readonly guestDigest: string;
+  readonly stackKiB: number;
+}
+
+const loaded = new WeakMap<World, Promise<LoadedGuest>>();
+
+/** The bundled evaluator; read once for each world. */
+export function loadGuest(world: World): Promise<LoadedGuest> {
+  const known = loaded.get(world);
+  if (known !== undefined) return known;
+  const loading = readGuest(world);
+  loaded.set(world, loading);
+  return loading;
+}
+
+async function readGuest(world: World): Promise<LoadedGuest> {
   const content = await guestFile(world, "rtfs-guest.cjs");
   return {
     guest: { path: "/ccos/rtfs-guest.cjs", content, executable: false },
@@ -66,11 +82,25 @@ export function sandboxLimits(config: AgentConfig): SandboxLimits {
   };
 }
 
-/** A session for a plan: no files, no binds, no sockets, an empty environment. */
-export async function planSession(
+/** The wall for a plan, with the guest waiting in it: no files, binds or sockets, an empty environment. */
+export async function launchPlan(
   prepared: PreparedRun,
   wall: IsolationProvider,
-): Promise<Session> {
+  { guest, stackKiB }: Pick<LoadedGuest, "guest" | "stackKiB">,
+  signal: AbortSignal,
+): Promise<Launched> {
   const limits = sandboxLimits(prepared.config);
-  return await wall.open({ limits, files: [], binds: [], environment: {}, sockets: false });
+  const session = await wall.open({
+    limits,
+    files: [],
+    binds: [],
+    environment: {},
+    sockets: false,
+  });
+  try {
+    return { session, execution: await session.execute({ kind: "rtfs", guest, stackKiB }, signal) };
+  } catch (cause) {
+    await session.close();
+    throw cause;
+  }
 }

@@ -1,6 +1,6 @@
 /** Runs the built CLI as a user does, with a state directory of its own. */
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -34,6 +34,7 @@ export interface Sandbox {
 export function sandbox(): Sandbox {
   const dir = mkdtempSync(join(tmpdir(), "ccos-e2e-"));
   const home = join(dir, "home");
+  adoptMeasurements(home);
   const run: Sandbox["run"] = (args, options = {}) =>
     new Promise((resolve, reject) => {
       const env = { PATH: process.env["PATH"] ?? "", HOME: dir, CCOS_HOME: home, ...options.env };
@@ -71,6 +72,14 @@ export function sandbox(): Sandbox {
     },
     remove: () => rmSync(dir, { recursive: true, force: true }),
   };
+}
+
+/** What warm-walls.ts measured once for the whole suite: a new state directory need not measure again. */
+function adoptMeasurements(home: string): void {
+  const warm = process.env["CCOS_TEST_WARM_HOME"];
+  if (warm === undefined) throw new Error("warm-walls.ts did not run: see vitest.config.ts");
+  mkdirSync(home, { mode: 0o700 });
+  cpSync(join(warm, "walls"), join(home, "walls"), { recursive: true, preserveTimestamps: true });
 }
 
 /** A config for a pure plan, with `fields` spliced in. */

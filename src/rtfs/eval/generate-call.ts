@@ -20,6 +20,9 @@ import {
   TAIL_CALL,
 } from "./machine.ts";
 
+/** Longest capability id that the protocol carries. */
+const CAPABILITY_LENGTH_MAX = 256;
+
 type CallNode = Extract<Node, { op: "call" }>;
 
 export function generateCall(generator: Generation, node: CallNode): Run {
@@ -195,6 +198,9 @@ export function generateHostCall(
     const capability = id instanceof Keyword ? id.name : id;
     if (typeof capability !== "string") {
       throw typeError("a keyword or a string", kindOf(capability ?? null), "call");
+    }
+    if (capability.length > CAPABILITY_LENGTH_MAX) {
+      throw new RtfsError("UnknownCapability", "call: the id is over 256 characters");
     }
     if (machine.host === null) {
       const message = `There is no host to call "${capability.slice(0, 80).toWellFormed()}"`;

@@ -21,6 +21,7 @@ import {
 import { typeError } from "../values/rtfs-error.ts";
 import { kindOf } from "../values/kind-of.ts";
 import { compareText } from "../values/equality.ts";
+import type { Meter } from "../values/meter.ts";
 import type { Value } from "../values/value.ts";
 import type { Generation } from "./generation.ts";
 import type { Run } from "./machine.ts";
@@ -50,6 +51,7 @@ export function generateOperator(generator: Generation, name: string, node: Call
     if (onLocal !== undefined && isPlainLocal(a)) return onLocal(a.binding.slot, constant, place);
     if (withConstant !== undefined) return withConstant(generator.run(a), constant, place);
   }
+  if (name === "=") return equal(machine.meter, generator.run(a), generator.run(b));
   return BINARY.get(name)?.(generator.run(a), generator.run(b), place) ?? null;
 }
 
@@ -142,11 +144,11 @@ function greater(left: Run, right: Run, place: () => void): Run {
   };
 }
 
-function equal(left: Run, right: Run): Run {
+function equal(meter: Meter, left: Run, right: Run): Run {
   return (frame) => {
     const a = left(frame);
     const b = right(frame);
-    return a === b || equalValues(a, b);
+    return a === b || equalValues(a, b, meter);
   };
 }
 
@@ -185,7 +187,6 @@ const BINARY: ReadonlyMap<string, Binary> = new Map<string, Binary>([
   [">", greater],
   ["<=", general((a, b) => compareOrdered("<=", a, b) <= 0)],
   [">=", general((a, b) => compareOrdered(">=", a, b) >= 0)],
-  ["=", equal],
 ]);
 
 type WithConstant = (run: Run, constant: number, place: () => void) => Run;

@@ -120,7 +120,8 @@ export function matcher(generator: Generation, pattern: Pattern): Match {
     }
     case "literal": {
       const { value: literal } = pattern;
-      return (_, value) => equalValues(literal, value);
+      const { meter } = generator.machine;
+      return (_, value) => equalValues(literal, value, meter);
     }
     case "as": {
       const { slot } = pattern;

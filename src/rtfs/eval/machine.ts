@@ -10,6 +10,7 @@
 import type { SourceSpan } from "../../foundation/source-span.ts";
 import type { MapForm } from "../syntax/form.ts";
 import { kindOf } from "../values/kind-of.ts";
+import type { Meter } from "../values/meter.ts";
 import { errorField, RtfsError, typeError } from "../values/rtfs-error.ts";
 import { ErrorValue, FunctionValue, Keyword, List, type Value, MapValue } from "../values/value.ts";
 
@@ -87,6 +88,8 @@ export class Machine {
   readonly depthMax: number;
   readonly host: Host | null;
   readonly onMapLiteral: MachineOptions["onMapLiteral"];
+  /** Pays by `spend`, as an argument. */
+  readonly meter: Meter = (units) => this.spend(units);
   readonly #budget: number;
   #reserve: number;
 

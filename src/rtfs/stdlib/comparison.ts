@@ -12,7 +12,11 @@ function ordered(name: string, accept: (order: number) => boolean): Entry {
 
 function allEqual([first, ...others]: readonly Value[], machine: Machine): boolean {
   machine.spend(others.length);
-  return others.every((other) => equalValues(first!, other));
+  return others.every((other) => equalValues(first!, other, machine.meter));
+}
+
+function differ([a, b]: readonly Value[], { meter }: Machine): boolean {
+  return !equalValues(a!, b!, meter);
 }
 
 /** The value that decides a row of truths, as a function. */
@@ -25,8 +29,8 @@ function decider(isAnd: boolean): Entry["run"] {
 
 export const COMPARISON: readonly Entry[] = [
   entry("=", [1, MANY], "Whether all equal the first", allEqual),
-  entry("!=", 2, "Whether two differ", ([a, b]) => !equalValues(a!, b!)),
-  entry("not=", 2, "Whether two differ", ([a, b]) => !equalValues(a!, b!)),
+  entry("!=", 2, "Whether two differ", differ),
+  entry("not=", 2, "Whether two differ", differ),
   ordered("<", (order) => order < 0),
   ordered(">", (order) => order > 0),
   ordered("<=", (order) => order <= 0),

@@ -79,7 +79,10 @@ function sort([subject]: readonly Value[], machine: Machine): Value {
   if (items.every((item) => typeof item === "number" && Number.isInteger(item))) {
     return sameKind(subject, Array.from(Float64Array.from(items as readonly number[]).sort()));
   }
-  return sameKind(subject, items.toSorted(compareValues));
+  return sameKind(
+    subject,
+    items.toSorted((a, b) => compareValues(a, b, machine.meter)),
+  );
 }
 
 function sortBy([f, subject]: readonly Value[], machine: Machine): Vector {
@@ -87,14 +90,14 @@ function sortBy([f, subject]: readonly Value[], machine: Machine): Vector {
   const items = itemsArgument(subject, "sort-by");
   paySort(machine, items.length);
   const keyed = items.map((item) => ({ item, key: machine.apply(keyOf, [item]) }));
-  keyed.sort((a, b) => compareValues(a.key, b.key));
+  keyed.sort((a, b) => compareValues(a.key, b.key, machine.meter));
   return new Vector(keyed.map(({ item }) => item));
 }
 
 /** A value as a map key; what is no key becomes its text. */
-function groupKey(value: Value): MapKey {
+function groupKey(value: Value, { meter }: Machine): MapKey {
   if (value instanceof Keyword || typeof value === "string" || isInt(value)) return value;
-  return displayValue(value);
+  return displayValue(value, meter);
 }
 
 function groupBy([f, subject]: readonly Value[], machine: Machine): MapValue {
@@ -103,7 +106,7 @@ function groupBy([f, subject]: readonly Value[], machine: Machine): MapValue {
   machine.spend(items.length);
   const groups = new Map<MapKey, Value[]>();
   for (const item of items) {
-    const key = groupKey(machine.apply(keyOf, [item]));
+    const key = groupKey(machine.apply(keyOf, [item]), machine);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [item]);
     else group.push(item);
@@ -116,7 +119,7 @@ function frequencies([subject]: readonly Value[], machine: Machine): MapValue {
   machine.spend(items.length);
   const counts = new Map<MapKey, number>();
   for (const item of items) {
-    const key = groupKey(item);
+    const key = groupKey(item, machine);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return new MapValue(counts);

@@ -9,6 +9,7 @@
 import { JSON_DEPTH_MAX, jsonError, jsonKey } from "../json-value.ts";
 import { compareText } from "../values/equality.ts";
 import { kindOf } from "../values/kind-of.ts";
+import type { Meter } from "../values/meter.ts";
 import { makeFloat, makeInt } from "../values/numbers.ts";
 import {
   List,
@@ -129,20 +130,29 @@ class JsonReader {
  * A JSON text with sorted member names.
  *
  * @param indent - Spaces per level; 0: compact.
+ * @param meter - Pays for each part and its text.
  * @throws {RtfsError} JsonError for what has no JSON form.
  */
-export function serializeJson(value: Value, indent: number): string {
-  return write(value, indent, 0);
+export function serializeJson(value: Value, indent: number, meter: Meter): string {
+  return write(value, { indent, meter }, 0);
 }
 
-function write(value: Value, indent: number, depth: number): string {
+interface Style {
+  readonly indent: number;
+  readonly meter: Meter;
+}
+
+function write(value: Value, style: Style, depth: number): string {
+  style.meter(1);
   if (depth > JSON_DEPTH_MAX) throw jsonError(`a value nests deeper than ${JSON_DEPTH_MAX}`);
   if (value instanceof Vector || value instanceof List) {
-    const items = value.items.map((item) => write(item, indent, depth + 1));
-    return bracketed("[]", items, indent, depth);
+    const items = value.items.map((item) => write(item, style, depth + 1));
+    return bracketed("[]", items, style, depth);
   }
-  if (value instanceof MapValue) return writeObject(value, indent, depth);
-  return writeAtom(value);
+  if (value instanceof MapValue) return writeObject(value, style, depth);
+  const text = writeAtom(value);
+  style.meter(text.length >>> 3);
+  return text;
 }
 
 function writeAtom(value: Value): string {
@@ -160,24 +170,25 @@ function writeAtom(value: Value): string {
   throw jsonError(`a ${kindOf(value)} has no JSON form`);
 }
 
-function writeObject(map: MapValue, indent: number, depth: number): string {
+function writeObject(map: MapValue, style: Style, depth: number): string {
   const members = Array.from(map.entries(), ([key, value]) => ({ name: jsonKey(key), value }));
   members.sort((a, b) => compareText(a.name, b.name));
   const twice = members.find(({ name }, index) => index > 0 && members[index - 1]!.name === name);
   if (twice !== undefined) throw jsonError(`the key ${JSON.stringify(twice.name)} stands twice`);
-  const colon = indent === 0 ? ":" : ": ";
+  const colon = style.indent === 0 ? ":" : ": ";
   const texts = members.map(
-    ({ name, value }) => JSON.stringify(name) + colon + write(value, indent, depth + 1),
+    ({ name, value }) => JSON.stringify(name) + colon + write(value, style, depth + 1),
   );
-  return bracketed("{}", texts, indent, depth);
+  return bracketed("{}", texts, style, depth);
 }
 
 function bracketed(
   brackets: string,
   parts: readonly string[],
-  indent: number,
+  style: Style,
   depth: number,
 ): string {
+  const { indent } = style;
   if (parts.length === 0 || indent === 0) return brackets[0]! + parts.join(",") + brackets[1]!;
   const inner = `\n${" ".repeat(indent * (depth + 1))}`;
   return (

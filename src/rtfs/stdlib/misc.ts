@@ -54,7 +54,7 @@ const parse = entry("parse-json", 1, "A JSON text to a value", ([x], machine) =>
 
 function serializer(name: string, indent: number): Entry {
   return entry(name, 1, "A value to a JSON text with sorted names", ([x], machine) => {
-    const text = serializeJson(x!, indent);
+    const text = serializeJson(x!, indent, machine.meter);
     checkSize(text.length, name);
     machine.spend(text.length);
     return text;

@@ -149,7 +149,7 @@ function contains([subject, wanted]: readonly Value[], machine: Machine): boolea
   }
   const items = itemsArgument(subject, "contains?");
   machine.spend(items.length);
-  return items.some((item) => equalValues(item, wanted!));
+  return items.some((item) => equalValues(item, wanted!, machine.meter));
 }
 
 function range(args: readonly Value[], machine: Machine): Vector {
@@ -199,7 +199,7 @@ function distinct([subject]: readonly Value[], machine: Machine): Value {
       seen.add(identity);
     } else {
       machine.spend(others.length);
-      if (others.some((other) => equalValues(other, item))) continue;
+      if (others.some((other) => equalValues(other, item, machine.meter))) continue;
       others.push(item);
     }
     kept.push(item);

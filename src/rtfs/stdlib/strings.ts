@@ -30,7 +30,7 @@ function concatenate(values: readonly Value[], separator: string, machine: Machi
   const parts: string[] = [];
   let length = 0;
   for (const value of values) {
-    const part = displayValue(value);
+    const part = displayValue(value, machine.meter);
     length += part.length + separator.length;
     checkSize(length, "str");
     parts.push(part);
@@ -91,7 +91,9 @@ function mapper(name: string, doc: string, change: (text: string) => string): En
   return entry(name, 1, doc, ([subject], machine) => {
     const text = stringArgument(subject, name);
     pay(machine, text.length);
-    return change(text);
+    const changed = change(text);
+    checkSize(changed.length, name);
+    return changed;
   });
 }
 

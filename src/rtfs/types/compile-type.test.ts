@@ -79,7 +79,8 @@ describe("compileType", () => {
       "[:min-length 2]",
       "a value that does not hold it",
     ],
-  ])("%s refuses %s at %j", (type, source, path, expected, actual) => {
+  ])("%s refuses %s at %j", (type, source, ...failure) => {
+    const [path, expected, actual] = failure;
     expect(check(type, source)).toEqual({ path, expected, actual });
   });
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Meter } from "./meter.ts";
 import { RtfsError } from "./rtfs-error.ts";
 import {
   ErrorValue,
@@ -23,20 +24,21 @@ export const TEXT_LENGTH_MAX = 10_000_000;
  * Text that reads back, quoted, as an equal value. Functions print as `#<function name>` and errors as
  * `#<error Kind: message>`, which the reader refuses.
  *
+ * @param meter - Pays a unit for eight characters; absent: free.
  * @throws {RtfsError} LimitExceeded over {@link TEXT_LENGTH_MAX}.
  */
-export function printValue(value: Value): string {
-  const writer = new Writer();
+export function printValue(value: Value, meter?: Meter): string {
+  const writer = new Writer(meter ?? null);
   writer.value(value);
   return writer.text;
 }
 
 /** As `str` shows a value: a string bare, a whole float without its `.0`, the rest as printed. */
-export function displayValue(value: Value): string {
+export function displayValue(value: Value, meter?: Meter): string {
   if (typeof value === "string") return value;
   if (value instanceof WholeFloat) return numberText(value.value);
   if (value instanceof ErrorValue) return value.message;
-  return printValue(value);
+  return printValue(value, meter);
 }
 
 function numberText(value: number): string {
@@ -63,9 +65,15 @@ function quote(text: string): string {
 
 class Writer {
   text = "";
+  readonly #meter: Meter | null;
+
+  constructor(meter: Meter | null) {
+    this.#meter = meter;
+  }
 
   #add(text: string): void {
     this.text += text;
+    this.#meter?.(1 + (text.length >>> 3));
     if (this.text.length > TEXT_LENGTH_MAX) {
       throw new RtfsError("LimitExceeded", `A text is over ${TEXT_LENGTH_MAX} characters`, {});
     }

@@ -29,7 +29,10 @@ export type Value =
 /** Map keys; keys of different kinds never collide. */
 export type MapKey = Keyword | string | number | bigint;
 
-const keywords = new Map<string, Keyword>();
+const keywords = new Map<string, WeakRef<Keyword>>();
+const forgotten = new FinalizationRegistry<string>((name) => {
+  if (keywords.get(name)?.deref() === undefined) keywords.delete(name);
+});
 
 /** Interned: two keywords of one name are the same object. Build with {@link keyword}. */
 export class Keyword {
@@ -41,15 +44,13 @@ export class Keyword {
   }
 }
 
-/**
- * The keyword called `name`. Interning never forgets, so hostile input must be bounded before it comes
- * here (the reader and the wire bound their input).
- */
+/** The keyword called `name`. Names nobody holds any more are forgotten: they may come from a guest. */
 export function keyword(name: string): Keyword {
-  const known = keywords.get(name);
+  const known = keywords.get(name)?.deref();
   if (known !== undefined) return known;
   const fresh = new Keyword(name);
-  keywords.set(name, fresh);
+  keywords.set(name, new WeakRef(fresh));
+  forgotten.register(fresh, name);
   return fresh;
 }
 
@@ -199,9 +200,6 @@ export class ErrorValue {
     this.payload = payload;
   }
 }
-
-export const EMPTY_VECTOR: Vector = new Vector([]);
-export const EMPTY_LIST: List = new List([]);
 
 /** Only nil and false are false. */
 export function isTruthy(value: Value): boolean {
