@@ -29,17 +29,21 @@ export const JSON_DEPTH_MAX = 256;
  *
  * @throws {RtfsError} JsonError past {@link JSON_DEPTH_MAX} or for a lone surrogate.
  */
-export function jsonToValue(json: JsonValue, depthLeft: number = JSON_DEPTH_MAX): Value {
+export function jsonToValue(json: JsonValue): Value {
+  return fromJson(json, JSON_DEPTH_MAX);
+}
+
+function fromJson(json: JsonValue, depthLeft: number): Value {
   if (depthLeft < 0) throw jsonError(`JSON nests deeper than ${JSON_DEPTH_MAX}`);
   if (json === null || typeof json === "boolean") return json;
   if (typeof json === "number") {
     return Number.isSafeInteger(json) && !Object.is(json, -0) ? json : makeFloat(json);
   }
   if (typeof json === "string") return wellFormed(json);
-  if (!isJsonObject(json)) return new Vector(json.map((item) => jsonToValue(item, depthLeft - 1)));
+  if (!isJsonObject(json)) return new Vector(json.map((item) => fromJson(item, depthLeft - 1)));
   return MapValue.of(
     Object.entries(json).map(
-      ([key, value]) => [wellFormed(key), jsonToValue(value, depthLeft - 1)] as const,
+      ([key, value]) => [wellFormed(key), fromJson(value, depthLeft - 1)] as const,
     ),
   );
 }

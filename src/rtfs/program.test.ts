@@ -169,11 +169,14 @@ describe("fuel", () => {
     "(contains? [(nest 60)] (nest 60))",
     "(distinct [(nest 60) (nest 60)])",
     "(serialize-json (nest 60))",
+    "((fn [x : TYPE] x) (nest 60))",
     "(match (nest 60) 1 2 _ (not= (nest 60) (nest 60)))",
   ])("a value that shares its parts is walked on fuel: %s", (walk) => {
     const source =
       "(defn grow [n v] (if (= n 0) v (grow (- n 1) [v v]))) (defn nest [n] (grow n 1))";
-    const outcome = run(`${source} (try ${walk} (catch LimitExceeded e 1))`, { fuel: 100_000 });
+    const type = `${"[:vector ".repeat(60)}:int${"]".repeat(60)}`;
+    const tried = walk.replace("TYPE", type);
+    const outcome = run(`${source} (try ${tried} (catch LimitExceeded e 1))`, { fuel: 100_000 });
     expect(outcome).toMatchObject({ ok: false, error: { kind: "FuelExhausted" } });
   });
 

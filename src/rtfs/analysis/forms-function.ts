@@ -126,12 +126,12 @@ function nameOf(target: Form): string {
 function restCheck(analyser: Analyser, { target, type }: Annotated, binding: Reserved): Node[] {
   const item = analyser.type(type!);
   if (item === null) return [];
-  const check: TypeValidator["check"] = (value) => {
+  const check: TypeValidator["check"] = (value, meter) => {
     const { items } = value as List;
     for (const [index, each] of items.entries()) {
-      const failure = item.check(each as Value);
+      const failure = item.check(each, meter);
       if (failure !== null) {
-        return item.check(new Vector(items)) === null ? null : inside(`[${index}]`, failure);
+        return item.check(new Vector(items), meter) === null ? null : inside(`[${index}]`, failure);
       }
     }
     return null;

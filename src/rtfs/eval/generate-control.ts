@@ -7,7 +7,7 @@
  * @module
  */
 import type { CatchClause, Node } from "../analysis/node.ts";
-import { displayValue } from "../values/print.ts";
+import { displayMetered } from "../values/print.ts";
 import { familyOf, isErrorKind, kindKeyword, RtfsError } from "../values/rtfs-error.ts";
 import { keyword } from "../values/value.ts";
 import type { Generation } from "./generation.ts";
@@ -31,7 +31,7 @@ export function generateMatch(generator: Generation, node: Extract<Node, { op: "
       if (passed !== false && passed !== null) return body(frame);
     }
     machine.at = span;
-    const shown = displayValue(value).slice(0, 80).toWellFormed();
+    const shown = displayMetered(value, machine.meter).slice(0, 80).toWellFormed();
     throw new RtfsError("MatchError", `No clause matches ${shown}`, { value });
   };
 }

@@ -36,7 +36,8 @@ function binder(generator: Generation, pattern: Pattern): Bind {
     case "bind": {
       const { slot, type } = pattern;
       return (frame, value) => {
-        if (type !== null) checkType(type, value, "binding");
+        if (type !== null)
+          checkType(generator.machine, type, { value, what: "binding", span: null });
         frame[slot] = value;
       };
     }
@@ -134,7 +135,8 @@ export function matcher(generator: Generation, pattern: Pattern): Match {
     case "typed": {
       const { type } = pattern;
       const inner = matcher(generator, pattern.pattern);
-      return (frame, value) => type.check(value) === null && inner(frame, value);
+      return (frame, value) =>
+        type.check(value, generator.machine.meter) === null && inner(frame, value);
     }
     case "vector":
       return vectorMatcher(generator, pattern);

@@ -239,7 +239,7 @@ export class Generator implements Generation {
   #check({ type, what, span }: Extract<Node, { op: "check" }>, run: Run): Run {
     return (frame) => {
       const value = run(frame);
-      checkType(type, value, what, () => (this.machine.at = span));
+      checkType(this.machine, type, { value, what, span });
       return value;
     };
   }

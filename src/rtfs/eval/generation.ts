@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SourceSpan } from "../../foundation/source-span.ts";
 import type { Node } from "../analysis/node.ts";
 import type { TypeValidator } from "../types/compile-type.ts";
 import { RtfsError } from "../values/rtfs-error.ts";
@@ -31,19 +32,22 @@ export function evaluateAll(runs: readonly Run[], frame: Frame): Value[] {
   return values;
 }
 
-/**
- * @param place - Marks where the machine is, before the error is made.
- * @throws {RtfsError} TypeValidationError.
- */
+export interface Checked {
+  readonly value: Value;
+  /** What errors call it. */
+  readonly what: string;
+  readonly span: SourceSpan | null;
+}
+
+/** @throws {RtfsError} TypeValidationError. */
 export function checkType(
+  machine: Machine,
   type: TypeValidator,
-  value: Value,
-  what: string,
-  place?: () => void,
+  { value, what, span }: Checked,
 ): void {
-  const failure = type.check(value);
+  const failure = type.check(value, machine.meter);
   if (failure === null) return;
-  place?.();
+  if (span !== null) machine.at = span;
   const { path, expected, actual } = failure;
   const at = path === "" ? "" : ` at ${path}`;
   const message = `${what}${at}: expected ${expected}, got ${actual}`;

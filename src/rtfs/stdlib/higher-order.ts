@@ -7,7 +7,7 @@ import type { Machine } from "../eval/machine.ts";
 import { compareValues } from "../values/equality.ts";
 import { kindOf } from "../values/kind-of.ts";
 import { isInt } from "../values/numbers.ts";
-import { displayValue } from "../values/print.ts";
+import { displayMetered } from "../values/print.ts";
 import { typeError } from "../values/rtfs-error.ts";
 import {
   FunctionValue,
@@ -97,7 +97,7 @@ function sortBy([f, subject]: readonly Value[], machine: Machine): Vector {
 /** A value as a map key; what is no key becomes its text. */
 function groupKey(value: Value, { meter }: Machine): MapKey {
   if (value instanceof Keyword || typeof value === "string" || isInt(value)) return value;
-  return displayValue(value, meter);
+  return displayMetered(value, meter);
 }
 
 function groupBy([f, subject]: readonly Value[], machine: Machine): MapValue {

@@ -4,9 +4,10 @@
  * @module
  */
 import { checkSize } from "../eval/limits.ts";
+import type { Machine } from "../eval/machine.ts";
 import { kindOf } from "../values/kind-of.ts";
 import { isFloat, isInt, isNumber } from "../values/numbers.ts";
-import { displayValue } from "../values/print.ts";
+import { displayMetered } from "../values/print.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
 import {
   ErrorValue,
@@ -73,24 +74,33 @@ export const JSON_TEXTS: readonly Entry[] = [
   alias("tool/serialize-json-pretty", serializePretty),
 ];
 
-function raise(value: Value): never {
+function raise(value: Value, { meter }: Machine): never {
   if (value instanceof ErrorValue) throw RtfsError.from(value);
   if (typeof value === "string") throw new RtfsError("RuntimeError", value);
   const message = value instanceof MapValue ? value.get(keyword("message")) : undefined;
   const payload = value instanceof MapValue ? value : MapValue.of([[keyword("data"), value]]);
   const text =
-    typeof message === "string" ? message : displayValue(value).slice(0, 1000).toWellFormed();
+    typeof message === "string"
+      ? message
+      : displayMetered(value, meter).slice(0, 1000).toWellFormed();
   throw RtfsError.from(new ErrorValue("ApplicationError", text, payload));
 }
 
 export const ERRORS: readonly Entry[] = [
-  entry("throw", 1, "Raises an error value, a message or a map", ([x]) => raise(x!)),
+  entry("throw", 1, "Raises an error value, a message or a map", ([x], machine) =>
+    raise(x!, machine),
+  ),
   entry("getMessage", 1, "The message of an error", ([x]) => {
     if (x instanceof ErrorValue) return x.message;
     throw typeError("an error", kindOf(x ?? null), "getMessage");
   }),
-  entry("Exception.", [1, MANY], "An error value; nothing is raised", ([message, data]) => {
-    const payload = data === undefined ? MapValue.EMPTY : MapValue.of([[keyword("data"), data]]);
-    return new ErrorValue("ApplicationError", displayValue(message!), payload);
-  }),
+  entry(
+    "Exception.",
+    [1, MANY],
+    "An error value; nothing is raised",
+    ([message, data], { meter }) => {
+      const payload = data === undefined ? MapValue.EMPTY : MapValue.of([[keyword("data"), data]]);
+      return new ErrorValue("ApplicationError", displayMetered(message!, meter), payload);
+    },
+  ),
 ];

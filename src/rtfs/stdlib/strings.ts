@@ -5,7 +5,7 @@
  */
 import { checkSize } from "../eval/limits.ts";
 import type { Machine } from "../eval/machine.ts";
-import { displayValue } from "../values/print.ts";
+import { displayMetered } from "../values/print.ts";
 import { type Value, Vector } from "../values/value.ts";
 import {
   alias,
@@ -30,7 +30,7 @@ function concatenate(values: readonly Value[], separator: string, machine: Machi
   const parts: string[] = [];
   let length = 0;
   for (const value of values) {
-    const part = displayValue(value, machine.meter);
+    const part = displayMetered(value, machine.meter);
     length += part.length + separator.length;
     checkSize(length, "str");
     parts.push(part);

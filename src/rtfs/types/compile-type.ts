@@ -12,6 +12,7 @@ import type { Diagnostic } from "../diagnostic.ts";
 import { type Form, formToValue } from "../syntax/form.ts";
 import { readForms } from "../syntax/reader.ts";
 import { equalValues } from "../values/equality.ts";
+import { boundedMeter, type Meter } from "../values/meter.ts";
 import { printValue } from "../values/print.ts";
 import { FunctionValue, ResourceHandle, type Value, Vector } from "../values/value.ts";
 import { type Check, inside, mismatch, type TypeFailure } from "./failure.ts";
@@ -23,8 +24,12 @@ import { BadType, isQuestionMark, nameOf } from "./type-form.ts";
 export interface TypeValidator {
   /** The type as written. */
   readonly source: string;
-  /** Null: fits. A JS array is checked as the vector of its items. */
-  check(value: Value | readonly Value[]): TypeFailure | null;
+  /**
+   * Null: fits. A JS array is checked as the vector of its items.
+   *
+   * @param meter - Pays for each part; default: at most ten million, then LimitExceeded is thrown.
+   */
+  check(value: Value | readonly Value[], meter?: Meter): TypeFailure | null;
 }
 
 /** Compile a type expression such as `[:map [:url :string] [:method :string ?]]`. */
@@ -46,7 +51,8 @@ export function compileTypeForm(form: Form, source?: string): Result<TypeValidat
     const text = source ?? printValue(formToValue(form));
     return ok({
       source: text,
-      check: (value) => check(Array.isArray(value) ? new Vector(value) : (value as Value)),
+      check: (value, meter = boundedMeter()) =>
+        check(Array.isArray(value) ? new Vector(value) : (value as Value), meter),
     });
   } catch (bad) {
     if (bad instanceof BadType) return err(bad.diagnostic);
@@ -77,8 +83,8 @@ function compileName(form: Form, name: string): Check {
 }
 
 function optional(check: Check, expected: string): Check {
-  return (value) => {
-    const failure = value === null ? null : check(value);
+  return (value, meter) => {
+    const failure = value === null ? null : check(value, meter);
     return failure === null || failure.path !== "" ? failure : { ...failure, expected };
   };
 }
@@ -92,10 +98,11 @@ function one(parts: readonly Form[], form: Form): Form {
 
 const vectorOf: Constructor = (parts, form) => {
   const item = compileForm(one(parts, form));
-  return (value) => {
+  return (value, meter) => {
     if (!(value instanceof Vector)) return mismatch("vector", value);
+    meter(value.items.length);
     for (let index = 0; index < value.items.length; index++) {
-      const failure = item(value.items[index]!);
+      const failure = item(value.items[index]!, meter);
       if (failure !== null) return inside(`[${index}]`, failure);
     }
     return null;
@@ -114,14 +121,15 @@ const tuple: Constructor = (parts, form) => {
     else throw new BadType(form.span, "A required element stands after an optional one");
   }
   const expected = lengthText(required, checks.length);
-  return (value) => {
+  return (value, meter) => {
     if (!(value instanceof Vector)) return mismatch(expected, value);
     const { items } = value;
+    meter(items.length);
     if (items.length < required || items.length > checks.length) {
       return { path: "", expected, actual: `${items.length}` };
     }
     for (let index = 0; index < items.length; index++) {
-      const failure = checks[index]!(items[index]!);
+      const failure = checks[index]!(items[index]!, meter);
       if (failure !== null) return inside(`[${index}]`, failure);
     }
     return null;
@@ -136,10 +144,10 @@ function lengthText(required: number, most: number): string {
 const union: Constructor = (parts, form) => {
   if (parts.length === 0) throw new BadType(form.span, "A union needs at least one type");
   const checks = parts.map(compileForm);
-  return (value) => {
+  return (value, meter) => {
     const failures: TypeFailure[] = [];
     for (const check of checks) {
-      const failure = check(value);
+      const failure = check(value, meter);
       if (failure === null) return null;
       failures.push(failure);
     }
@@ -161,8 +169,10 @@ const enumeration: Constructor = (parts, form) => {
   const literals = parts.map(literalOf);
   if (literals.length === 0) throw new BadType(form.span, "An enum needs at least one literal");
   const expected = literals.map((literal) => printValue(literal)).join(" or ");
-  return (value) =>
-    literals.some((literal) => equalValues(literal, value)) ? null : mismatch(expected, value);
+  return (value, meter) =>
+    literals.some((literal) => equalValues(literal, value, meter))
+      ? null
+      : mismatch(expected, value);
 };
 
 function literalOf(form: Form): Value {
@@ -176,9 +186,9 @@ const intersection: Constructor = (parts, form) => {
   const checks = parts.map((part, index) =>
     index > 0 && isPredicate(part) ? compilePredicate(part) : compileForm(part),
   );
-  return (value) => {
+  return (value, meter) => {
     for (const check of checks) {
-      const failure = check(value);
+      const failure = check(value, meter);
       if (failure !== null) return failure;
     }
     return null;
@@ -196,8 +206,8 @@ const array: Constructor = (parts, form) => {
   if (length !== undefined && isQuestionMark(length)) return items;
   if (length?.kind !== "integer") throw new BadType(shape.span, "A shape is [n] or [?]");
   const size = Number(length.value);
-  return (value) => {
-    const failure = items(value);
+  return (value, meter) => {
+    const failure = items(value, meter);
     if (failure !== null || (value as Vector).items.length === size) return failure;
     return { path: "", expected: `${size} items`, actual: `${(value as Vector).items.length}` };
   };

@@ -1,4 +1,5 @@
 import { kindOf } from "../values/kind-of.ts";
+import type { Meter } from "../values/meter.ts";
 import type { Value } from "../values/value.ts";
 
 /** Why a value does not fit a type. */
@@ -9,8 +10,8 @@ export interface TypeFailure {
   readonly actual: string;
 }
 
-/** Null: fits. */
-export type Check = (value: Value) => TypeFailure | null;
+/** Null: fits. Pays for the parts it visits: a value may share them. */
+export type Check = (value: Value, meter: Meter) => TypeFailure | null;
 
 export function mismatch(expected: string, value: Value): TypeFailure {
   return { path: "", expected, actual: kindOf(value) };

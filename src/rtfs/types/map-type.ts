@@ -7,6 +7,7 @@
  * @module
  */
 import type { Form } from "../syntax/form.ts";
+import type { Meter } from "../values/meter.ts";
 import { Keyword, keyword, type MapKey, MapValue } from "../values/value.ts";
 import { type Check, inside, mismatch, type TypeFailure } from "./failure.ts";
 import { BadType, isQuestionMark } from "./type-form.ts";
@@ -32,13 +33,14 @@ export function compileRecord(parts: readonly Form[], form: Form, compile: Compi
     }
   }
   const checkRest = wildcard === null ? null : checkOthers(fields, wildcard);
-  return (value) => {
+  return (value, meter) => {
     if (!(value instanceof MapValue)) return mismatch("map", value);
+    meter(fields.length);
     for (let index = 0; index < fields.length; index++) {
-      const failure = checkField(value, fields[index]!);
+      const failure = checkField(value, fields[index]!, meter);
       if (failure !== null) return failure;
     }
-    return checkRest === null ? null : checkRest(value);
+    return checkRest === null ? null : checkRest(value, meter);
   };
 }
 
@@ -72,7 +74,11 @@ function fieldName(form: Form): string {
   throw new BadType(form.span, "A field's key is a keyword");
 }
 
-function checkField(map: MapValue, { name, key, check, isOptional }: Field): TypeFailure | null {
+function checkField(
+  map: MapValue,
+  { name, key, check, isOptional }: Field,
+  meter: Meter,
+): TypeFailure | null {
   const byKeyword = map.get(key);
   const byString = map.get(name);
   if (byKeyword !== undefined && byString !== undefined) {
@@ -82,18 +88,19 @@ function checkField(map: MapValue, { name, key, check, isOptional }: Field): Typ
   if (value === undefined) {
     return isOptional ? null : { path: `.${name}`, expected: "a value", actual: "nothing" };
   }
-  const failure = check(value);
+  const failure = check(value, meter);
   return failure === null ? null : inside(`.${name}`, failure);
 }
 
 function checkOthers(
   fields: readonly Field[],
   wildcard: Check,
-): (map: MapValue) => TypeFailure | null {
+): (map: MapValue, meter: Meter) => TypeFailure | null {
   const known = new Set<MapKey>(fields.flatMap(({ key, name }) => [key, name]));
-  return (map) => {
+  return (map, meter) => {
+    meter(map.size);
     for (const [key, value] of map.entries()) {
-      const failure = known.has(key) ? null : wildcard(value);
+      const failure = known.has(key) ? null : wildcard(value, meter);
       if (failure !== null) return inside(keyStep(key), failure);
     }
     return null;
@@ -107,13 +114,14 @@ export function compileMapOf(parts: readonly Form[], form: Form, compile: Compil
   }
   const checkKey = compile(keyForm);
   const checkValue = compile(valueForm);
-  return (value) => {
+  return (value, meter) => {
     if (!(value instanceof MapValue)) return mismatch("map", value);
+    meter(value.size);
     for (const [key, item] of value.entries()) {
-      const failure = checkKey(key);
+      const failure = checkKey(key, meter);
       if (failure !== null)
         return inside(keyStep(key), { ...failure, expected: `key ${failure.expected}` });
-      const below = checkValue(item);
+      const below = checkValue(item, meter);
       if (below !== null) return inside(keyStep(key), below);
     }
     return null;

@@ -24,21 +24,29 @@ export const TEXT_LENGTH_MAX = 10_000_000;
  * Text that reads back, quoted, as an equal value. Functions print as `#<function name>` and errors as
  * `#<error Kind: message>`, which the reader refuses.
  *
- * @param meter - Pays a unit for eight characters; absent: free.
  * @throws {RtfsError} LimitExceeded over {@link TEXT_LENGTH_MAX}.
  */
-export function printValue(value: Value, meter?: Meter): string {
-  const writer = new Writer(meter ?? null);
+export function printValue(value: Value): string {
+  return printMetered(value, null);
+}
+
+/** As `str` shows a value: a string bare, a whole float without its `.0`, the rest as printed. */
+export function displayValue(value: Value): string {
+  return displayMetered(value, null);
+}
+
+/** {@link printValue} on a budget: a unit for eight characters. */
+function printMetered(value: Value, meter: Meter | null): string {
+  const writer = new Writer(meter);
   writer.value(value);
   return writer.text;
 }
 
-/** As `str` shows a value: a string bare, a whole float without its `.0`, the rest as printed. */
-export function displayValue(value: Value, meter?: Meter): string {
+/** {@link displayValue} on a budget: a unit for eight characters of what is not a string. */
+export function displayMetered(value: Value, meter: Meter | null): string {
   if (typeof value === "string") return value;
   if (value instanceof WholeFloat) return numberText(value.value);
-  if (value instanceof ErrorValue) return value.message;
-  return printValue(value, meter);
+  return value instanceof ErrorValue ? value.message : printMetered(value, meter);
 }
 
 function numberText(value: number): string {
