@@ -13,7 +13,16 @@ import type { JsonValue } from "../src/foundation/json.ts";
 import { ok } from "../src/foundation/result.ts";
 import { levelDefaults, type Policy } from "../src/policy/index.ts";
 import { createGate, type Gate } from "../src/runtime/gate.ts";
-import { type Contender, interleaved, type Mark, markLine, median, shown, table, writeResults } from "./lib/stats.ts";
+import {
+  type Contender,
+  interleaved,
+  type Mark,
+  markLine,
+  median,
+  shown,
+  table,
+  writeResults,
+} from "./lib/stats.ts";
 
 const rounds = Number(process.argv[2]) || 7;
 const directory = mkdtempSync(join(process.env["CCOS_BENCH_DIR"] ?? process.cwd(), ".bench-gate-"));
@@ -36,18 +45,29 @@ const stub = (id: string, effects: readonly string[]): Capability => ({
     version: "1.0.0",
     summary: "A local stub",
     effects,
-    input: "[:tuple [:map [:url :string] [:method :string] [:timeout-ms :int] [:tags [:vector :string]]]]",
+    input:
+      "[:tuple [:map [:url :string] [:method :string] [:timeout-ms :int] [:tags [:vector :string]]]]",
     output: ":bool",
   },
   access: () => ok(null),
   invoke: () => Promise.resolve({ ok: true, value: true, facts: {} }),
 });
-const registry = createRegistry([{ name: "bench", describe: () => [stub("bench.pure", []), stub("bench.effect", ["ipc"])] }]);
-const policy: Policy = { ...levelDefaults("controlled").policy, allow: [{ rule: "capabilities.allow[0]", pattern: "bench.*" }] };
+const registry = createRegistry([
+  { name: "bench", describe: () => [stub("bench.pure", []), stub("bench.effect", ["ipc"])] },
+]);
+const policy: Policy = {
+  ...levelDefaults("controlled").policy,
+  allow: [{ rule: "capabilities.allow[0]", pattern: "bench.*" }],
+};
 let files = 0;
 
 async function openGate(): Promise<{ gate: Gate; chain: ChainWriter }> {
-  const chain = openChain({ store: await fileStore(join(directory, `gate-${files++}.jsonl`)), chainId: CHAIN, configDigest: CONFIG, nowMs: Date.now });
+  const chain = openChain({
+    store: await fileStore(join(directory, `gate-${files++}.jsonl`)),
+    chainId: CHAIN,
+    configDigest: CONFIG,
+    nowMs: Date.now,
+  });
   chain.append({ type: "RunStarted", data: { config: CONFIG } });
   const gate = createGate({
     policy,
@@ -109,9 +129,25 @@ rmSync(directory, { recursive: true });
 const of = (name: string): number => median(measured.get(name) ?? []);
 const synced = of("one fdatasync per record (records/s)");
 const marks: readonly Mark[] = [
-  { name: "buffered calls/s", value: of("call, buffered (calls/s)"), limit: 150_000, atLeast: true },
-  { name: "durable records at 256 callers / one fdatasync per record", value: (2 * of("call, durable, 256 callers (calls/s)")) / synced, limit: 30, atLeast: true },
+  {
+    name: "buffered calls/s",
+    value: of("call, buffered (calls/s)"),
+    limit: 150_000,
+    atLeast: true,
+  },
+  {
+    name: "durable records at 256 callers / one fdatasync per record",
+    value: (2 * of("call, durable, 256 callers (calls/s)")) / synced,
+    limit: 30,
+    atLeast: true,
+  },
 ];
 const rows = contenders.map(({ name }) => [name, shown(of(name)), shown(of(name) / synced)]);
-process.stdout.write(`${table(["what", "per second (median)", "/ fdatasync per record"], rows)}\n\n${marks.map(markLine).join("\n")}\n`);
-writeResults("gate", { rounds, perSecond: Object.fromEntries(contenders.map(({ name }) => [name, of(name)])), marks });
+process.stdout.write(
+  `${table(["what", "per second (median)", "/ fdatasync per record"], rows)}\n\n${marks.map(markLine).join("\n")}\n`,
+);
+writeResults("gate", {
+  rounds,
+  perSecond: Object.fromEntries(contenders.map(({ name }) => [name, of(name)])),
+  marks,
+});

@@ -1,10 +1,10 @@
 /**
  * The RTFS evaluator's process: what runs inside the walls.
  *
- * Read in this order: main, converse, ChannelHost. One program per process: hello → ready, execute → calls
- * and steps → result, end. The control channel is file descriptor 3, read and written synchronously, because
- * a `call` blocks the program. Nothing is printed: stdout and stderr stay empty unless this file is broken.
- * Exit: 0 after a result, 70 for anything unexpected.
+ * Read in this order: main, converse, ChannelHost. One program per process: hello → ready, execute
+ * → calls and steps → result, end. The control channel is file descriptor 3, read and written
+ * synchronously, because a `call` blocks the program. Nothing is printed: stdout and stderr stay
+ * empty unless this file is broken. Exit: 0 after a result, 70 for anything unexpected.
  *
  * @module
  */

@@ -8,7 +8,8 @@
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { build, transform } from "esbuild";
 
-const LAZY_BUILTINS = /^node:(http|https|net|tls|zlib|dgram|dns\/promises|child_process|timers\/promises|url|readline|crypto|buffer)$/;
+const LAZY_BUILTINS =
+  /^node:(http|https|net|tls|zlib|dgram|dns\/promises|child_process|timers\/promises|url|readline|crypto|buffer)$/;
 const LAZY_PACKAGES = /^require_(cjs|index|tldts|ipaddr)\w*$/;
 
 rmSync("dist", { recursive: true, force: true });
@@ -29,14 +30,16 @@ function loadLazily(code) {
   const text = code.replaceAll(
     /^var (import_\w+) = (?:__toESM\()?(?:require\("([^"]+)"\)|(require_\w+)\(\))(?:, 1)?\)?;$/gm,
     (line, name, builtin, wrapped) => {
-      const isLazy = builtin === undefined ? LAZY_PACKAGES.test(wrapped) : LAZY_BUILTINS.test(builtin);
+      const isLazy =
+        builtin === undefined ? LAZY_PACKAGES.test(wrapped) : LAZY_BUILTINS.test(builtin);
       if (!isLazy) return line;
       count++;
       const load = builtin === undefined ? `${wrapped}()` : `require(${JSON.stringify(builtin)})`;
       return `var ${name} = __lazily(() => ${load});`;
     },
   );
-  if (count < 8) throw new Error(`Only ${count} modules are loaded lazily: the bundle's shape has changed`);
+  if (count < 8)
+    throw new Error(`Only ${count} modules are loaded lazily: the bundle's shape has changed`);
   const helper =
     "var __lazily = (load) => { let loaded; return new Proxy({}, { get: (_, key) => { " +
     "loaded ??= load(); return key === 'default' && !('default' in loaded) ? loaded : loaded[key]; } }); };\n";
@@ -46,11 +49,17 @@ function loadLazily(code) {
 async function buildCli() {
   const bundled = await build({ ...common, entryPoints: ["src/cli/main.ts"], write: false });
   const lazy = loadLazily(bundled.outputFiles[0].text);
-  const small = await transform(lazy, { minifyWhitespace: true, minifySyntax: true, target: "node26" });
+  const small = await transform(lazy, {
+    minifyWhitespace: true,
+    minifySyntax: true,
+    target: "node26",
+  });
   writeFileSync("dist/cli.cjs", small.code);
 }
 
-const guests = readdirSync("guest").filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+const guests = readdirSync("guest").filter(
+  (name) => name.endsWith(".ts") && !name.endsWith(".test.ts"),
+);
 copyFileSync("guest/ccos_client.py", "dist/guest/ccos_client.py");
 await Promise.all([
   buildCli(),

@@ -73,8 +73,19 @@ export interface ChainRecord {
 
 /** `sha256:` and 64 hex digits over the canonical JSON of `value`. */
 export function digestOf(value: JsonValue): string {
+  if (value === null || typeof value === "boolean")
+    return smallDigests.get(value) ?? digestText(value);
+  return digestText(value);
+}
+
+function digestText(value: JsonValue): string {
   return `sha256:${hash("sha256", canonicalJson(value))}`;
 }
+
+/** Most results are one of these. */
+const smallDigests: ReadonlyMap<JsonValue, string> = new Map(
+  [null, true, false].map((value) => [value, digestText(value)]),
+);
 
 /** What stands before the body's bytes in its hash; no other hash of the system begins so. */
 export const RECORD_TAG = "ccos.chain.v1\0";
@@ -91,12 +102,37 @@ export function genesisOf(chainId: string, configDigest: string): string {
  * @throws {CcosError} `NOT_CANONICAL`.
  */
 export function bodyText(body: ChainBody): string {
+  const { chain, data, facts, prev, seq, ts, type } = body;
   return (
-    `{"chain":${canonicalJson(body.chain)},"data":${canonicalJson(body.data)}` +
-    `,"facts":${canonicalJson(body.facts)},"prev":${canonicalJson(body.prev)}` +
-    `,"seq":${canonicalJson(body.seq)},"ts":${canonicalJson(body.ts)}` +
-    `,"type":${canonicalJson(body.type)},"v":${RECORD_VERSION}}`
+    `{"chain":${quotedChain(chain)},"data":${canonicalJson(data)}` +
+    `,"facts":${isEmpty(facts) ? "{}" : canonicalJson(facts)},"prev":${canonicalJson(prev)}` +
+    `,"seq":${integer(seq)},"ts":${integer(ts)}` +
+    `,"type":${quotedTypes.get(type) ?? canonicalJson(type)},"v":${RECORD_VERSION}}`
   );
+}
+
+const quotedTypes: ReadonlyMap<string, string> = new Map(
+  RECORD_TYPES.map((type) => [type, `"${type}"`]),
+);
+
+let lastChain = { id: "", text: '""' };
+
+/** A run's records share one id: its text is made once. */
+function quotedChain(id: string): string {
+  if (id !== lastChain.id) lastChain = { id, text: canonicalJson(id) };
+  return lastChain.text;
+}
+
+function isEmpty(object: JsonObject): boolean {
+  for (const _key in object) return false;
+  return Object.getPrototypeOf(object) === Object.prototype;
+}
+
+/** The usual number; everything else is canonicalJson's to write or refuse. */
+function integer(value: number): string {
+  return Number.isSafeInteger(value) && !Object.is(value, -0)
+    ? String(value)
+    : canonicalJson(value);
 }
 
 /** @throws {CcosError} `NOT_CANONICAL`. */

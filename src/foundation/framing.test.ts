@@ -5,19 +5,23 @@ import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "./framing.ts";
 describe("FrameReader", () => {
   test("gives the same frames for every way of cutting the bytes", () => {
     fc.assert(
-      fc.property(fc.array(fc.dictionary(fc.string(), fc.string()), { maxLength: 5 }), fc.infiniteStream(fc.integer({ min: 1, max: 9 })), (messages, cuts) => {
-        const bytes = Buffer.concat(messages.map((message) => encodeFrame(message)));
-        const reader = new FrameReader();
-        const frames: unknown[] = [];
-        for (let at = 0; at < bytes.length; ) {
-          const size = cuts.next().value ?? 1;
-          const pushed = reader.push(bytes.subarray(at, at + size));
-          expect(pushed.ok).toBe(true);
-          if (pushed.ok) frames.push(...pushed.value);
-          at += size;
-        }
-        expect(JSON.stringify(frames)).toBe(JSON.stringify(messages));
-      }),
+      fc.property(
+        fc.array(fc.dictionary(fc.string(), fc.string()), { maxLength: 5 }),
+        fc.infiniteStream(fc.integer({ min: 1, max: 9 })),
+        (messages, cuts) => {
+          const bytes = Buffer.concat(messages.map((message) => encodeFrame(message)));
+          const reader = new FrameReader();
+          const frames: unknown[] = [];
+          for (let at = 0; at < bytes.length; ) {
+            const size = cuts.next().value ?? 1;
+            const pushed = reader.push(bytes.subarray(at, at + size));
+            expect(pushed.ok).toBe(true);
+            if (pushed.ok) frames.push(...pushed.value);
+            at += size;
+          }
+          expect(JSON.stringify(frames)).toBe(JSON.stringify(messages));
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -26,7 +30,10 @@ describe("FrameReader", () => {
     const reader = new FrameReader();
     const header = new Uint8Array(4);
     new DataView(header.buffer).setUint32(0, FRAME_BYTES_MAX + 1);
-    expect(reader.push(header)).toEqual({ ok: false, error: `a frame of ${FRAME_BYTES_MAX + 1} bytes is over ${FRAME_BYTES_MAX}` });
+    expect(reader.push(header)).toEqual({
+      ok: false,
+      error: `a frame of ${FRAME_BYTES_MAX + 1} bytes is over ${FRAME_BYTES_MAX}`,
+    });
     expect(reader.push(encodeFrame({ type: "stop" })).ok).toBe(false);
   });
 
@@ -35,6 +42,9 @@ describe("FrameReader", () => {
     ["invalid JSON", Uint8Array.from([0, 0, 0, 1, 0x7b])],
     ["an empty body", Uint8Array.from([0, 0, 0, 0])],
   ])("refuses %s", (_name, bytes) => {
-    expect(new FrameReader().push(bytes)).toEqual({ ok: false, error: "a frame body is not UTF-8 JSON" });
+    expect(new FrameReader().push(bytes)).toEqual({
+      ok: false,
+      error: "a frame body is not UTF-8 JSON",
+    });
   });
 });

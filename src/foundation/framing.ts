@@ -18,7 +18,8 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 /** @throws {RangeError} when the message is over {@link FRAME_BYTES_MAX}. */
 export function encodeFrame(message: object): Uint8Array {
   const body = encoder.encode(JSON.stringify(message));
-  if (body.length > FRAME_BYTES_MAX) throw new RangeError(`Frame of ${body.length} bytes is over the limit`);
+  if (body.length > FRAME_BYTES_MAX)
+    throw new RangeError(`Frame of ${body.length} bytes is over the limit`);
   const frame = new Uint8Array(4 + body.length);
   new DataView(frame.buffer).setUint32(0, body.length);
   frame.set(body, 4);
@@ -28,7 +29,9 @@ export function encodeFrame(message: object): Uint8Array {
 /** Body length of the frame whose header starts at `bytes[0]`, or the refusal. */
 export function frameLength(bytes: Uint8Array): Result<number, string> {
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0);
-  return length > FRAME_BYTES_MAX ? err(`a frame of ${length} bytes is over ${FRAME_BYTES_MAX}`) : ok(length);
+  return length > FRAME_BYTES_MAX
+    ? err(`a frame of ${length} bytes is over ${FRAME_BYTES_MAX}`)
+    : ok(length);
 }
 
 /** Body bytes to JSON; invalid UTF-8 and invalid JSON are refusals. */

@@ -10,6 +10,12 @@ test("newRunId sorts by time and is a run id", () => {
   expect(isRunId(earlier)).toBe(true);
 });
 
-test.each(["run-../../etc/passwd", "run-01HF7YAT00ZZZZZZZZZZZZZZZ", "last", "", "run-01HF7YAT00ZZZZZZZZZZZZZZZZ\n"])("isRunId refuses %j", (text) => {
+test.each([
+  "run-../../etc/passwd",
+  "run-01HF7YAT00ZZZZZZZZZZZZZZZ",
+  "last",
+  "",
+  "run-01HF7YAT00ZZZZZZZZZZZZZZZZ\n",
+])("isRunId refuses %j", (text) => {
   expect(isRunId(text)).toBe(false);
 });

@@ -8,20 +8,54 @@ describe("parseGuestMessage", () => {
     ["an unknown type", { type: "exec", argv: ["sh"] }, 'no message is called "exec"'],
     ["a type from the prototype", { type: "constructor" }, 'no message is called "constructor"'],
     ["__proto__ as a type", { type: "__proto__" }, 'no message is called "__proto__"'],
-    ["a surplus field", { type: "call", id: 1, capability: "a", args: [], rule: "x" }, 'call has no field "rule"'],
-    ["a missing field", { type: "call", id: 1, args: [] }, "call.capability is missing or malformed"],
-    ["a negative id", { type: "call", id: -1, capability: "a", args: [] }, "call.id is missing or malformed"],
-    ["an id that is no integer", { type: "call", id: 1.5, capability: "a", args: [] }, "call.id is missing or malformed"],
-    ["an over-long capability", { type: "call", id: 1, capability: "a".repeat(257), args: [] }, "call.capability is missing or malformed"],
+    [
+      "a surplus field",
+      { type: "call", id: 1, capability: "a", args: [], rule: "x" },
+      'call has no field "rule"',
+    ],
+    [
+      "a missing field",
+      { type: "call", id: 1, args: [] },
+      "call.capability is missing or malformed",
+    ],
+    [
+      "a negative id",
+      { type: "call", id: -1, capability: "a", args: [] },
+      "call.id is missing or malformed",
+    ],
+    [
+      "an id that is no integer",
+      { type: "call", id: 1.5, capability: "a", args: [] },
+      "call.id is missing or malformed",
+    ],
+    [
+      "an over-long capability",
+      { type: "call", id: 1, capability: "a".repeat(257), args: [] },
+      "call.capability is missing or malformed",
+    ],
     ["an array", [], "a frame is a JSON object"],
-    ["an invented step event", { type: "step", event: "skip", name: "a" }, "step.event is missing or malformed"],
-    ["a result that is neither", { type: "result", ok: 1, value: 1 }, "result.ok is missing or malformed"],
+    [
+      "an invented step event",
+      { type: "step", event: "skip", name: "a" },
+      "step.event is missing or malformed",
+    ],
+    [
+      "a result that is neither",
+      { type: "result", ok: 1, value: 1 },
+      "result.ok is missing or malformed",
+    ],
   ])("refuses %s", (_name, frame, reason) => {
     expect(parseGuestMessage(frame)).toEqual({ ok: false, error: reason });
   });
 
   test("takes each message of the closed set", () => {
-    const error = { kind: "TypeError", code: "PROGRAM_ERROR", message: "no", retryable: false, place: null };
+    const error = {
+      kind: "TypeError",
+      code: "PROGRAM_ERROR",
+      message: "no",
+      retryable: false,
+      place: null,
+    };
     const messages: JsonValue[] = [
       { type: "ready", version: 1, session: "s", image: "i" },
       { type: "step", event: "enter", name: "a" },
@@ -32,7 +66,8 @@ describe("parseGuestMessage", () => {
       { type: "metric", name: "m", value: 1 },
       { type: "event", name: "e", data: {} },
     ];
-    for (const message of messages) expect(parseGuestMessage(message)).toEqual({ ok: true, value: message });
+    for (const message of messages)
+      expect(parseGuestMessage(message)).toEqual({ ok: true, value: message });
   });
 
   test("never throws on any JSON", () => {
@@ -51,6 +86,9 @@ describe("parseHostMessage", () => {
   });
 
   test("wants an id on a result", () => {
-    expect(parseHostMessage({ type: "result", ok: true, value: 1 })).toEqual({ ok: false, error: "result.id is missing or malformed" });
+    expect(parseHostMessage({ type: "result", ok: true, value: 1 })).toEqual({
+      ok: false,
+      error: "result.id is missing or malformed",
+    });
   });
 });

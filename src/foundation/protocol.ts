@@ -25,7 +25,12 @@ export interface WireError {
 
 /** Host to guest. `session` is 64 hex digits, fresh for each session; `image` the guest's digest. */
 export type HostMessage =
-  | { readonly type: "hello"; readonly version: number; readonly session: string; readonly image: string }
+  | {
+      readonly type: "hello";
+      readonly version: number;
+      readonly session: string;
+      readonly image: string;
+    }
   | {
       readonly type: "execute";
       readonly id: number;
@@ -42,7 +47,12 @@ export type HostMessage =
 
 /** Guest to host. Values are wire values (src/rtfs/wire.ts): JSON with tags. */
 export type GuestMessage =
-  | { readonly type: "ready"; readonly version: number; readonly session: string; readonly image: string }
+  | {
+      readonly type: "ready";
+      readonly version: number;
+      readonly session: string;
+      readonly image: string;
+    }
   | { readonly type: "step"; readonly event: "enter" | "leave" | "fail"; readonly name: string }
   | {
       readonly type: "call";
@@ -51,8 +61,16 @@ export type GuestMessage =
       readonly args: readonly JsonValue[];
     }
   | { readonly type: "result"; readonly ok: true; readonly value: JsonValue }
-  | { readonly type: "result"; readonly ok: false; readonly error: WireError & { readonly place: string | null } }
-  | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly text: string }
+  | {
+      readonly type: "result";
+      readonly ok: false;
+      readonly error: WireError & { readonly place: string | null };
+    }
+  | {
+      readonly type: "log";
+      readonly level: "debug" | "info" | "warn" | "error";
+      readonly text: string;
+    }
   | { readonly type: "metric"; readonly name: string; readonly value: number }
   | { readonly type: "event"; readonly name: string; readonly data: JsonObject };
 
@@ -60,7 +78,8 @@ type Check = (value: JsonValue | undefined) => boolean;
 const isString: Check = (value) => typeof value === "string";
 const isShort: Check = (value) => typeof value === "string" && value.length <= 256;
 const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
-const isId: Check = (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+const isId: Check = (value) =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 const isArray: Check = (value) => Array.isArray(value);
 const isAny: Check = (value) => value !== undefined;
 const isObject: Check = (value) => isJsonObject(value);
@@ -86,7 +105,14 @@ const GUEST_SHAPES: Readonly<Record<string, Shape>> = {
 };
 const HOST_SHAPES: Readonly<Record<string, Shape>> = {
   hello: { version: isId, session: isShort, image: isShort },
-  execute: { id: isId, source: isString, file: isString, args: isArray, fuel: isNumber, depthMax: isNumber },
+  execute: {
+    id: isId,
+    source: isString,
+    file: isString,
+    args: isArray,
+    fuel: isNumber,
+    depthMax: isNumber,
+  },
   ack: { id: isId },
   stop: {},
 };
@@ -120,10 +146,12 @@ function parseMessage<T>(
         : undefined;
   if (shape === undefined) return err(`no message is called ${JSON.stringify(type.slice(0, 40))}`);
   for (const [key, check] of Object.entries(shape)) {
-    if (!Object.hasOwn(frame, key) || !check(frame[key])) return err(`${type}.${key} is missing or malformed`);
+    if (!Object.hasOwn(frame, key) || !check(frame[key]))
+      return err(`${type}.${key} is missing or malformed`);
   }
   for (const key of Object.keys(frame)) {
-    if (key !== "type" && !Object.hasOwn(shape, key)) return err(`${type} has no field ${JSON.stringify(key.slice(0, 40))}`);
+    if (key !== "type" && !Object.hasOwn(shape, key))
+      return err(`${type} has no field ${JSON.stringify(key.slice(0, 40))}`);
   }
   return ok(frame as T);
 }

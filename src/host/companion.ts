@@ -25,7 +25,11 @@ const LINE_LENGTH_MAX = 1024;
 
 /** @throws {CcosError} `PROVIDER_CRASHED` when it does not start or stays silent. */
 export async function startCompanion(request: CompanionRequest): Promise<Companion> {
-  const child = await spawnProcess({ argv: request.argv, env: request.env, descriptors: ["pipe", "pipe", "null"] });
+  const child = await spawnProcess({
+    argv: request.argv,
+    env: request.env,
+    descriptors: ["pipe", "pipe", "null"],
+  });
   const stop = async (): Promise<void> => {
     child.kill("SIGKILL");
     await child.exited;
@@ -33,10 +37,17 @@ export async function startCompanion(request: CompanionRequest): Promise<Compani
   const line = await firstLine(child, request.startMs);
   if (line !== null) return { firstLine: line, stop };
   await stop();
-  throw new CcosError("PROVIDER_CRASHED", { what: `Cannot start ${request.argv.slice(0, 2).join(" ")}`, why: "it said nothing in time", fix: "Run it by hand to see why" });
+  throw new CcosError("PROVIDER_CRASHED", {
+    what: `Cannot start ${request.argv.slice(0, 2).join(" ")}`,
+    why: "it said nothing in time",
+    fix: "Run it by hand to see why",
+  });
 }
 
-function firstLine(child: Awaited<ReturnType<typeof spawnProcess>>, startMs: number): Promise<string | null> {
+function firstLine(
+  child: Awaited<ReturnType<typeof spawnProcess>>,
+  startMs: number,
+): Promise<string | null> {
   return new Promise((resolve) => {
     let text = "";
     const timer = setTimeout(() => resolve(null), startMs);

@@ -58,9 +58,9 @@ export function jsonError(message: string): RtfsError {
 }
 
 /**
- * Keyword keys lose their colon, integer keys become text; timestamps, uuids and resources become their
- * text. Refused: keyword, symbol, function and error values, NaN and infinities, integers beyond 2^53,
- * two keys of one text. Objects have no prototype, so any key is safe.
+ * Keyword keys lose their colon, integer keys become text; timestamps, uuids and resources become
+ * their text. Refused: keyword, symbol, function and error values, NaN and infinities, integers
+ * beyond 2^53, two keys of one text. Objects have no prototype, so any key is safe.
  */
 export function valueToJson(value: Value): Result<JsonValue, string> {
   try {

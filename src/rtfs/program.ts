@@ -45,8 +45,8 @@ function analyseForms(
 }
 
 /**
- * What a plan can ask of the host, judged without running it. Refused like `compileProgram`, and when the
- * plan is too large to be judged.
+ * What a plan can ask of the host, judged without running it. Refused like `compileProgram`, and
+ * when the plan is too large to be judged.
  */
 export function outlinePlan(forms: readonly Form[]): Result<PlanOutline, readonly Diagnostic[]> {
   const analysed = analyseForms(forms, []);
@@ -81,7 +81,8 @@ export type Outcome =
 /**
  * Run to the end. The value is that of the last form, nil for an empty program.
  *
- * @throws what the host or a builtin throws, unless it is an RtfsError: that is no matter of the program.
+ * @throws what the host or a builtin throws, unless it is an RtfsError: that is no matter of the
+ *   program.
  */
 export function runProgram(program: Program, options: RunOptions): Outcome {
   const machine = new Machine({

@@ -1,10 +1,10 @@
 /**
  * Values as JSON with tags: what crosses the wall and goes into records.
  *
- * nil, booleans, strings, safe integers and non-integral floats pass as they are, a vector is an array;
- * everything else is `{"$t": tag, "v": …}` with exactly those two fields. Maps are lists of pairs, so no
- * object key is ever interpreted. Each value has one encoding, and `fromWire` accepts no other, so equal
- * digests mean equal values.
+ * nil, booleans, strings, safe integers and non-integral floats pass as they are, a vector is an
+ * array; everything else is `{"$t": tag, "v": …}` with exactly those two fields. Maps are lists of
+ * pairs, so no object key is ever interpreted. Each value has one encoding, and `fromWire` accepts
+ * no other, so equal digests mean equal values.
  *
  * @module
  */
@@ -43,8 +43,8 @@ export const WIRE_DEPTH_MAX = 256;
 /**
  * Encode a value.
  *
- * @throws {RtfsError} TypeError for a function; LimitExceeded past {@link WIRE_DEPTH_MAX} or ten million
- *   parts.
+ * @throws {RtfsError} TypeError for a function; LimitExceeded past {@link WIRE_DEPTH_MAX} or ten
+ *   million parts.
  */
 export function toWire(value: Value): JsonValue {
   return encode(value, 0, boundedMeter());
@@ -106,8 +106,8 @@ function floatText(value: number): string {
 class Refused extends Error {}
 
 /**
- * Decode what another side sent. Unknown tag, surplus field, wrong shape, a second encoding of the same
- * value, lone surrogates and nesting past `depthMax` are refused.
+ * Decode what another side sent. Unknown tag, surplus field, wrong shape, a second encoding of the
+ * same value, lone surrogates and nesting past `depthMax` are refused.
  */
 export function fromWire(
   json: JsonValue,

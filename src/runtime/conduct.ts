@@ -13,7 +13,7 @@ import type { ErrorCode } from "../foundation/error-codes.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { unreachable } from "../foundation/result.ts";
-import type { Ending, Execution, SandboxFile, Session } from "../isolation/index.ts";
+import type { Ending, Execution, Session } from "../isolation/index.ts";
 import { balanceBooks, type Books, booksData } from "./books.ts";
 import { createGate, type Gate, type GateEvent, type GateRoom } from "./gate.ts";
 import { type Conversation, converse } from "./guest-link.ts";

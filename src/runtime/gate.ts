@@ -13,8 +13,10 @@ import type { Capability, CapabilityRegistry, OutgoingPart } from "../capability
 import type { ChainWriter } from "../chain/index.ts";
 import { digestOf } from "../chain/index.ts";
 import { ERROR_CODES, type ErrorCode } from "../foundation/error-codes.ts";
+import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { WireError } from "../foundation/protocol.ts";
+import { ok } from "../foundation/result.ts";
 import {
   type AccessRequest,
   canonicalCapability,
@@ -125,24 +127,43 @@ export interface GateCounts {
 
 export function createGate(room: GateRoom): Gate {
   const counts: GateCounts = { intended: 0, denied: 0, refused: 0, network: 0 };
-  const open = new Set<Promise<GateAnswer>>();
   let number = 0;
+  let inFlight = 0;
+  let waiting: (() => void)[] = [];
+  const leave = (): void => {
+    if (--inFlight > 0) return;
+    for (const wake of waiting) wake();
+    waiting = [];
+  };
   return {
     counts,
-    pass(call) {
-      const passing = passGate(room, counts, { ...call, number: ++number });
-      open.add(passing);
-      const leave = (): void => void open.delete(passing);
+    pass({ step, capability, args }) {
+      inFlight++;
+      const numbered = { step, capability, args, number: ++number, digest: argumentsDigest(args) };
+      const passing = passGate(room, counts, numbered);
       passing.then(leave, leave);
       return passing;
     },
-    async idle() {
-      await Promise.allSettled(open);
-    },
+    idle: () =>
+      inFlight === 0 ? Promise.resolve() : new Promise((resolve) => void waiting.push(resolve)),
   };
 }
 
-type NumberedCall = GateCall & { readonly number: number };
+/** A call as it is recorded: numbered, its arguments digested. `digest` is null when they have no canonical form. */
+interface NumberedCall extends GateCall {
+  readonly number: number;
+  readonly digest: string | null;
+}
+
+/** Text with a lone surrogate has no canonical form; a guest can send it, a record cannot hold it. */
+function argumentsDigest(args: readonly JsonValue[]): string | null {
+  try {
+    return digestOf(args);
+  } catch (cause) {
+    if (cause instanceof CcosError && cause.code === "NOT_CANONICAL") return null;
+    throw cause;
+  }
+}
 
 /** A refusal on the way: `denied` when policy said no, `refused` when the call itself is malformed. */
 interface Refusal {
@@ -195,7 +216,14 @@ async function passGate(
   if (resource?.kind === "http") counts.network++;
   room.chain.append({
     type: "CallIntended",
-    data: { ...callData(call, capability.manifest.id, resource), rule },
+    data: {
+      args: call.digest,
+      call: call.number,
+      capability: capability.manifest.id,
+      resource: describe(resource),
+      rule,
+      step: call.step,
+    },
     facts: decided.facts,
   });
   if (hasOutsideEffect(capability)) await room.chain.commit();
@@ -215,15 +243,23 @@ function resolve(
   room: GateRoom,
   call: NumberedCall,
 ): { capability: Capability; args: readonly Value[] } | { id: string; refusal: Refusal } {
-  const id = canonicalCapability(call.capability);
-  if (!id.ok) return { id: call.capability.slice(0, 256), refusal: unknown(id.error) };
+  const known = room.registry.find(call.capability);
+  const id = known === undefined ? canonicalCapability(call.capability) : named(call.capability);
+  if (!id.ok)
+    return { id: call.capability.slice(0, 256).toWellFormed(), refusal: unknown(id.error) };
   if (call.number > room.callsMax) {
     const reason = `the run may make ${room.callsMax} calls`;
     return { id: id.value.id, refusal: { ...malformed("", reason), code: "LIMIT_CALLS" } };
   }
-  const capability = room.registry.find(id.value.id);
+  const capability = known ?? room.registry.find(id.value.id);
   if (capability === undefined)
     return { id: id.value.id, refusal: unknown(`no capability is called "${id.value.id}"`) };
+  if (call.digest === null) {
+    return {
+      id: id.value.id,
+      refusal: malformed("", "a text of the arguments holds a lone surrogate"),
+    };
+  }
   const args: Value[] = [];
   for (const [index, wire] of call.args.entries()) {
     const value = fromWire(wire);
@@ -231,6 +267,11 @@ function resolve(
     args.push(value.value);
   }
   return { capability, args };
+}
+
+/** A registered id is canonical already. */
+function named(id: string): ReturnType<typeof canonicalCapability> {
+  return ok({ id, version: null });
 }
 
 /** Capability and resource first, then what would leave with the call. */
@@ -286,7 +327,11 @@ function examine(room: GateRoom, call: AdmittedCall, executed: Executed): Execut
 
 function recordOutcome(room: GateRoom, call: NumberedCall, executed: Executed): void {
   if (!executed.ok) {
-    const data = { call: call.number, code: executed.code, message: executed.message };
+    const data = {
+      call: call.number,
+      code: executed.code,
+      message: executed.message.toWellFormed(),
+    };
     room.chain.append({ type: "CallFailed", data, facts: executed.facts });
     return;
   }
@@ -339,10 +384,14 @@ function refuse(
   room.chain.append({
     type: denied ? "CallDenied" : "CallFailed",
     data: {
-      ...callData(call, id, resource),
+      args: call.digest,
+      call: call.number,
+      capability: id,
       code: refusal.code,
+      reason: refusal.reason.toWellFormed(),
+      resource: describe(resource),
       rule: refusal.rule,
-      reason: refusal.reason,
+      step: call.step,
     },
     facts: refusal.facts,
   });
@@ -399,14 +448,8 @@ function unknown(reason: string): Refusal {
   };
 }
 
-function callData(call: NumberedCall, id: string, resource: ResourceRequest | null): JsonObject {
-  return {
-    call: call.number,
-    step: call.step,
-    capability: id,
-    args: digestOf(call.args),
-    resource: resource === null ? null : describeResource(resource),
-  };
+function describe(resource: ResourceRequest | null): string | null {
+  return resource === null ? null : describeResource(resource).toWellFormed();
 }
 
 function callLine(call: NumberedCall, id: string, resource: ResourceRequest | null): CallLine {

@@ -20,7 +20,7 @@ import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { SecretFinding } from "../policy/index.ts";
 import { closeLaunched, conductPlan, type Stage } from "./conduct.ts";
 import type { AdmittedCall, Executed } from "./gate.ts";
-import { prepareRun } from "./prepare.ts";
+import { type PreparedRun, prepareRun } from "./prepare.ts";
 import { type RunDirectory, readRunInputs } from "./run-directory.ts";
 import { placeholdersOf } from "./secrets.ts";
 import { chooseWall } from "./choose-wall.ts";
@@ -76,36 +76,36 @@ async function replayRecords(
 ): Promise<Replay> {
   const recorded = await loadRecords(run);
   const inputs = await readRunInputs(run);
-  if (inputs.command !== null)
-    throw unavailable(
-      run,
-      "an external program's inside cannot be replayed; its effects were verified with the chain",
-    );
+  if (inputs.command !== null) {
+    const why = "an external program's inside cannot be replayed; its effects are in the chain";
+    throw unavailable(run, why);
+  }
   const prepared = prepareRun(inputs);
   const payloads = await openPayloads(run.payloads, run.payloadKey);
   const cursor = new RecordedChain(recorded);
-  const guest = await loadGuest(world);
+  try {
+    await conductAgain(world, prepared, recordedStage(run, prepared, cursor, payloads), signal);
+  } catch (cause) {
+    if (cause instanceof Divergence) return { kind: "diverged", ...cause.difference };
+    if (!(cause instanceof OutsideEnd)) throw cause;
+    return { kind: "identical-until-limit", records: cursor.head.seq + 1, by: cause.by };
+  } finally {
+    await payloads.close();
+  }
+  return verdictOf(recorded, cursor);
+}
+
+/** The program itself, behind a wall of this host, on the recorded stage. */
+async function conductAgain(
+  world: World,
+  prepared: PreparedRun,
+  stage: Stage,
+  signal: AbortSignal,
+): Promise<void> {
   const waiting = (): void => undefined;
-  const { provider } = await chooseWall(world, {
-    config: prepared.config,
-    kind: "rtfs",
-    waiting,
-    signal,
-  });
-  const stage: Stage = {
-    chain: cursor,
-    startFacts: {},
-    endEffects: () => undefined,
-    egressStarted: () => Number(cursor.upcoming()?.body.facts["egress"] ?? Number.NaN),
-    room: {
-      execute: (call) => recordedAnswer(run, cursor, payloads, call),
-      matchSecrets: () =>
-        (cursor.upcoming()?.body.facts["knownSecrets"] ??
-          []) as unknown as readonly SecretFinding[],
-      placeholders: placeholdersOf(run.id, prepared.config),
-      keepResult: () => undefined,
-    },
-  };
+  const wish = { config: prepared.config, kind: "rtfs", waiting, signal } as const;
+  const { provider } = await chooseWall(world, wish);
+  const guest = await loadGuest(world);
   const launching = launchPlan(prepared, provider, guest, signal);
   try {
     await conductPlan(prepared, stage, {
@@ -114,32 +114,41 @@ async function replayRecords(
       observe: () => undefined,
       signal,
     });
-  } catch (cause) {
-    if (cause instanceof Divergence)
-      return {
-        kind: "diverged",
-        seq: cause.seq,
-        recorded: cause.recorded,
-        replayed: cause.replayed,
-      };
-    if (cause instanceof OutsideEnd)
-      return { kind: "identical-until-limit", records: cursor.head.seq + 1, by: cause.by };
-    throw cause;
   } finally {
     await closeLaunched(launching);
-    await payloads.close();
   }
+}
+
+/** Effects answer from the record; nothing is written, nothing leaves. */
+function recordedStage(
+  run: RunDirectory,
+  prepared: PreparedRun,
+  cursor: RecordedChain,
+  payloads: PayloadStore,
+): Stage {
+  const fact = (name: string): JsonValue | undefined => cursor.upcoming()?.body.facts[name];
+  return {
+    chain: cursor,
+    startFacts: {},
+    endEffects: () => undefined,
+    egressStarted: () => Number(fact("egress") ?? Number.NaN),
+    room: {
+      execute: (call) => recordedAnswer(run, cursor, payloads, call),
+      matchSecrets: () => (fact("knownSecrets") ?? []) as unknown as readonly SecretFinding[],
+      placeholders: placeholdersOf(run.id, prepared.config),
+      keepResult: () => undefined,
+    },
+  };
+}
+
+function verdictOf(recorded: readonly ChainRecord[], cursor: RecordedChain): Replay {
   const left = cursor.upcoming();
-  if (left !== undefined)
-    return {
-      kind: "diverged",
-      seq: left.body.seq,
-      recorded: gistOf(left),
-      replayed: { type: "(the replay ended)", data: {} },
-    };
-  const decisions = recorded.filter(
-    ({ body }) => body.type.startsWith("CallIntended") || body.type === "CallDenied",
-  ).length;
+  if (left !== undefined) {
+    const replayed = { type: "(the replay ended)", data: {} };
+    return { kind: "diverged", seq: left.body.seq, recorded: gistOf(left), replayed };
+  }
+  const decided = new Set<string>(["CallIntended", "CallDenied"]);
+  const decisions = recorded.filter(({ body }) => decided.has(body.type)).length;
   return { kind: "identical", records: recorded.length, head: cursor.head.hash, decisions };
 }
 
@@ -254,15 +263,15 @@ function gistOf(record: ChainRecord): RecordGist {
 
 /** Control flow of this file only: leaves the conduct at the first record that differs. */
 class Divergence extends Error {
-  readonly seq: number;
-  readonly recorded: RecordGist;
-  readonly replayed: RecordGist;
+  readonly difference: {
+    readonly seq: number;
+    readonly recorded: RecordGist;
+    readonly replayed: RecordGist;
+  };
 
   constructor(seq: number, recorded: RecordGist, replayed: RecordGist) {
     super(`record ${seq} differs`);
-    this.seq = seq;
-    this.recorded = recorded;
-    this.replayed = replayed;
+    this.difference = { seq, recorded, replayed };
   }
 }
 

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { AgentConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
-import type { IsolationProvider, SandboxFile, SandboxLimits, Session } from "../isolation/index.ts";
+import type { IsolationProvider, SandboxFile, SandboxLimits } from "../isolation/index.ts";
 import type { Launched } from "./conduct.ts";
 import type { PreparedRun } from "./prepare.ts";
 

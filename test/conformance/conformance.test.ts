@@ -1,6 +1,7 @@
 /**
- * Runs every `*.rtfs` below this folder. A case is the lines up to one that ends in `;; => value` (printed form)
- * or `;; error LINE:COL Kind`; errors found before the run have the kind ParseError. Cases share nothing.
+ * Runs every `*.rtfs` below this folder. A case is the lines up to one that ends in `;; => value`
+ * (printed form) or `;; error LINE:COL Kind`; errors found before the run have the kind ParseError.
+ * Cases share nothing.
  */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -59,6 +59,8 @@ const policies = fc.array(rules, { minLength: 1, maxLength: 3 }).map((list) => {
   return compilePolicy(loaded.config);
 });
 
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "null");
+
 /** What a verdict says, without its prose. */
 const gist = (verdict: Verdict): string =>
   verdict.kind === "deny"
@@ -94,10 +96,10 @@ async function gateGist(
   });
   await gate.pass({ step: null, capability, args });
   const first = records[0];
-  if (first?.type === "CallIntended") return `allow ${String(first.data["rule"])}`;
+  if (first?.type === "CallIntended") return `allow ${textOf(first.data["rule"])}`;
   return first?.type === "CallDenied"
-    ? `deny ${String(first.data["code"])} ${String(first.data["rule"])}`
-    : `refused ${String(first?.data["code"])}`;
+    ? `deny ${textOf(first.data["code"])} ${textOf(first.data["rule"])}`
+    : `refused ${JSON.stringify(first?.data["code"])}`;
 }
 
 function planGist(policy: Policy, url: string, method: string): string {

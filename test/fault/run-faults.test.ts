@@ -24,7 +24,7 @@ beforeEach(() => {
 afterEach(() => box.remove());
 
 /** A mount namespace of our own, as root or not. */
-const OWN_MOUNTS =
+const OWN_MOUNTS: readonly [string, ...string[]] =
   process.geteuid?.() === 0
     ? ["/usr/bin/unshare", "-m"]
     : ["/usr/bin/unshare", "-U", "-m", "--map-current-user", "--keep-caps"];
@@ -50,16 +50,11 @@ function evidence(): { files: number; intents: number; directory: string } {
 }
 
 function runUnder(
-  prefix: readonly string[],
+  prefix: readonly [string, ...string[]],
 ): Promise<{ status: number | null; stderr: string; kill: () => void }> {
   return new Promise((resolve) => {
-    const [file = "", ...rest] = [
-      ...prefix,
-      process.execPath,
-      join(ROOT, "bin/ccos.cjs"),
-      "run",
-      "agent.rtfs",
-    ];
+    const [file, ...before] = prefix;
+    const rest = [...before, process.execPath, join(ROOT, "bin/ccos.cjs"), "run", "agent.rtfs"];
     const child = spawn(file, rest, {
       cwd: box.dir,
       env: { PATH: process.env["PATH"] ?? "", CCOS_HOME: box.home },

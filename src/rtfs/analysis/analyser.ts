@@ -1,9 +1,9 @@
 /**
  * Forms to nodes: the analyser's state and its entry points.
  *
- * Read in this order: analyseProgram, Analyser.form, Analyser.call. Special forms live in forms-*.ts, each a
- * function of the analyser; patterns in patterns.ts. All problems of a program are collected; a form with a
- * problem becomes nil, and the program is refused at the end.
+ * Read in this order: analyseProgram, Analyser.form, Analyser.call. Special forms live in
+ * forms-*.ts, each a function of the analyser; patterns in patterns.ts. All problems of a program
+ * are collected; a form with a problem becomes nil, and the program is refused at the end.
  *
  * @module
  */

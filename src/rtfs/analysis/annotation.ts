@@ -1,8 +1,9 @@
 /**
  * Type annotations after a name: `x: T`, `x : T`, `x :T`, `x:T`.
  *
- * A keyword after a name can also be the next value. Bindings are therefore parsed from the back: at each
- * place it is known whether the rest can be parsed, so the annotation is tried first and never guessed.
+ * A keyword after a name can also be the next value. Bindings are therefore parsed from the back:
+ * at each place it is known whether the rest can be parsed, so the annotation is tried first and
+ * never guessed.
  *
  * @module
  */
@@ -94,7 +95,10 @@ export function parseBindings(forms: readonly Form[]): readonly AnnotatedValue[]
   return bindings;
 }
 
-/** `[pattern type? …]` as in parameters, where a keyword is always a type; null at a form that is neither. */
+/**
+ * `[pattern type? …]` as in parameters, where a keyword is always a type; null at a form that is
+ * neither.
+ */
 export function parseParameters(forms: readonly Form[]): readonly Annotated[] | null {
   const parameters: Annotated[] = [];
   for (let at = 0; at < forms.length; ) {

@@ -1,7 +1,8 @@
 /**
  * Values known before a run: literals, names bound to scalar literals, and `str` of those.
  *
- * Containers are known only where they are written, so a few lines cannot name a value of exponential size.
+ * Containers are known only where they are written, so a few lines cannot name a value of
+ * exponential size.
  *
  * @module
  */
@@ -15,7 +16,9 @@ const TEXT_LENGTH_MAX = 65_536;
 export class Constants {
   readonly #known = new Map<Binding | Cell, Value | undefined>();
 
-  /** The value of the node, the same in every run that gets past it; undefined when it is not known. */
+  /**
+   * The value of the node, the same in every run that gets past it; undefined when it is not known.
+   */
   of(node: Node): Value | undefined {
     if (node.op === "map") return this.#map(node.entries);
     if (node.op !== "vector") return this.#scalar(node);

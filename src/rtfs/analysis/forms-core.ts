@@ -1,5 +1,6 @@
 /**
- * Special forms without functions or control transfer: quote, do, if and its relatives, def, let, threading.
+ * Special forms without functions or control transfer: quote, do, if and its relatives, def, let,
+ * threading.
  *
  * @module
  */
@@ -206,8 +207,8 @@ interface Defining {
 }
 
 /**
- * Bind a name at top level, or in the innermost body. `make` runs when the name is in reach, so a function
- * sees itself; a plain value was made before.
+ * Bind a name at top level, or in the innermost body. `make` runs when the name is in reach, so a
+ * function sees itself; a plain value was made before.
  */
 export function define(
   analyser: Analyser,
@@ -267,7 +268,8 @@ function bindAll(
     own.value = value;
     if (pending.names.get(own.name) === own) pending.names.delete(own.name);
     block.names.set(own.name, own);
-    return { op: "set", slot: own.slot, value };
+    const checked = analyser.checked(value, binding.type, "let", binding.target.span);
+    return { op: "set", slot: own.slot, value: checked };
   });
 }
 

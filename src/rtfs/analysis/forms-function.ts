@@ -7,7 +7,7 @@ import type { SourceSpan } from "../../foundation/source-span.ts";
 import type { Form, ListForm, VectorForm } from "../syntax/form.ts";
 import type { TypeValidator } from "../types/compile-type.ts";
 import { inside } from "../types/failure.ts";
-import { type List, type Value, Vector } from "../values/value.ts";
+import { type List, Vector } from "../values/value.ts";
 import type { Analyser, Context, SpecialForm } from "./analyser.ts";
 import { type Annotated, parseParameters, takeReturnType } from "./annotation.ts";
 import { analyseBody, define } from "./forms-core.ts";

@@ -1,10 +1,10 @@
 /**
  * Names to places: local slots, top-level cells, builtins, arguments.
  *
- * Resolution goes outwards: locals, then what the program defined before this point, then the embedding's
- * globals, then the library, then `argN`, and last a forward reference, which must be defined by the end.
- * A redefinition at top level makes a new cell, so a function keeps the value it was written against; a
- * name read before its first definition follows the latest one.
+ * Resolution goes outwards: locals, then what the program defined before this point, then the
+ * embedding's globals, then the library, then `argN`, and last a forward reference, which must be
+ * defined by the end. A redefinition at top level makes a new cell, so a function keeps the value
+ * it was written against; a name read before its first definition follows the latest one.
  *
  * @module
  */
@@ -65,20 +65,20 @@ export class Names {
   }
 
   /**
-   * The cells a top-level definition writes: its own and, when the name was read before, that one too.
+   * The cells a top-level definition writes: its own and, when the name was read before, that one
+   * too.
    *
    * @param isConditional - It may not run: then it writes the cell that readers already have.
    */
   define(name: string, isConditional: boolean): readonly Cell[] {
-    const forward = this.#forward.get(name)?.cell;
     const known = this.#current.get(name);
-    if (known !== undefined && isConditional)
-      return known === forward ? [known] : withForward(known, forward);
-    const cell =
-      known === undefined && forward !== undefined ? forward : this.#newCell(name, false);
+    const cell = known !== undefined && isConditional ? known : this.#newCell(name, false);
     cell.isDefined = true;
     this.#current.set(name, cell);
-    return withForward(cell, forward);
+    const forward = this.#forward.get(name)?.cell;
+    if (forward === undefined) return [cell];
+    forward.isDefined = true;
+    return [cell, forward];
   }
 
   /** Forward references that nothing defined. */
@@ -94,10 +94,6 @@ export class Names {
     for (let at: Block | null = block; at !== null; at = at.parent) yield* at.names.keys();
     yield* this.#current.keys();
   }
-}
-
-function withForward(cell: Cell, forward: Cell | undefined): readonly Cell[] {
-  return forward === undefined || forward === cell ? [cell] : [cell, forward];
 }
 
 /** The innermost local of that name. Reading it from another frame marks its scope as captured. */

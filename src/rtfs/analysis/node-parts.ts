@@ -13,7 +13,9 @@ const result = (node: Node): Part => ({ node, isResult: true, isValue: true });
 const used = (node: Node): Part => ({ node, isResult: false, isValue: true });
 const dropped = (node: Node): Part => ({ node, isResult: false, isValue: false });
 
-/** The nodes directly inside one, in order of evaluation. Bodies of functions are not among them. */
+/**
+ * The nodes directly inside one, in order of evaluation. Bodies of functions are not among them.
+ */
 export function partsOf(node: Node): readonly Part[] {
   switch (node.op) {
     case "const":

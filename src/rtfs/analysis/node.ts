@@ -1,9 +1,10 @@
 /**
- * The intermediate form: names resolved to slots, sugar gone, every node with what its back end needs.
+ * The intermediate form: names resolved to slots, sugar gone, every node with what its back end
+ * needs.
  *
- * A scope is one frame at run time: a function call, a loop turn, or the program. A slot is a place in a
- * frame. `depth` counts frames outwards. The evaluator turns nodes into closures; outline.ts walks the same
- * nodes, so what is judged before a run and what runs cannot differ.
+ * A scope is one frame at run time: a function call, a loop turn, or the program. A slot is a place
+ * in a frame. `depth` counts frames outwards. The evaluator turns nodes into closures; outline.ts
+ * walks the same nodes, so what is judged before a run and what runs cannot differ.
  *
  * @module
  */

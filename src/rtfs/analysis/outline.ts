@@ -1,9 +1,9 @@
 /**
  * What a plan can ask of the host, step by step, before it runs.
  *
- * Read in this order: outlineProgram, Walker.visit, Walker.call. The walk is over the nodes that will run, so
- * shadowed names and redefinitions mean here what they mean there. A call inside a function is attributed to
- * every step that can reach the function (reach.ts).
+ * Read in this order: outlineProgram, Walker.visit, Walker.call. The walk is over the nodes that
+ * will run, so shadowed names and redefinitions mean here what they mean there. A call inside a
+ * function is attributed to every step that can reach the function (reach.ts).
  *
  * @module
  */

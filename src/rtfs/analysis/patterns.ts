@@ -1,8 +1,9 @@
 /**
  * Patterns of `let`, parameters and `match`.
  *
- * Destructuring is lenient (missing items bind nil), `match` is strict about length and keys; the pattern is
- * the same, the evaluator knows which of the two it runs. In `match` literals are patterns too.
+ * Destructuring is lenient (missing items bind nil), `match` is strict about length and keys; the
+ * pattern is the same, the evaluator knows which of the two it runs. In `match` literals are
+ * patterns too.
  *
  * @module
  */

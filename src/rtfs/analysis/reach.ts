@@ -1,9 +1,10 @@
 /**
  * Which steps can run which function.
  *
- * A context is a step's name, or null outside any step. A function has the contexts of the places that call
- * it by name, of the functions that call it, and all contexts once it is used as a value that anything may
- * call. Contexts only grow, so what is uncertain is attributed to more places, never to fewer.
+ * A context is a step's name, or null outside any step. A function has the contexts of the places
+ * that call it by name, of the functions that call it, and all contexts once it is used as a value
+ * that anything may call. Contexts only grow, so what is uncertain is attributed to more places,
+ * never to fewer.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Calls: of closures with 0 to 3 arguments without an argument array, of builtins, of keywords, of the host.
+ * Calls: of closures with 0 to 3 arguments without an argument array, of builtins, of keywords, of
+ * the host.
  *
  * @module
  */
@@ -130,7 +131,9 @@ function plainCall(generator: Generation, node: CallNode): Run {
   }
 }
 
-/** A call whose value is the value of the current function: its target is left to `Machine.enter`. */
+/**
+ * A call whose value is the value of the current function: its target is left to `Machine.enter`.
+ */
 function tailCall(generator: Generation, node: CallNode): Run {
   const { machine } = generator;
   const own = generator.current!;

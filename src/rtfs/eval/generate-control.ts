@@ -1,8 +1,8 @@
 /**
  * `match`, `try` and `step`.
  *
- * `try` sees errors of the language only. What is no matter of the program (a broken channel, a defect)
- * and exhausted fuel pass through it, and `finally` does not run for them.
+ * `try` sees errors of the language only. What is no matter of the program (a broken channel, a
+ * defect) and exhausted fuel pass through it, and `finally` does not run for them.
  *
  * @module
  */
@@ -112,7 +112,8 @@ function acceptance({ type }: CatchClause): (error: RtfsError) => boolean {
       kindKeyword(familyOf(error.kind)) === name ||
       error.payload.get(keyword("type")) === key;
   }
-  // A name that is no kind of the language catches everything, as programs written elsewhere expect.
+  // A name that is no kind of the language catches everything, as programs written elsewhere
+  // expect.
   if (!isErrorKind(type)) return () => true;
   return (error) => error.kind === type || familyOf(error.kind) === type;
 }

@@ -1,9 +1,9 @@
 /**
  * Arithmetic and comparison of two operands in line.
  *
- * The fast path is for integers of 32 bits, whose sums and differences are always exact; everything else goes
- * to values/numbers.ts. A constant on the right saves a call. These operators cost no fuel: a program cannot
- * loop without calls.
+ * The fast path is for integers of 32 bits, whose sums and differences are always exact; everything
+ * else goes to values/numbers.ts. A constant on the right saves a call. These operators cost no
+ * fuel: a program cannot loop without calls.
  *
  * @module
  */

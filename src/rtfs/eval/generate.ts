@@ -1,9 +1,9 @@
 /**
  * Nodes to closures: the generator and the simple nodes.
  *
- * Read in this order: Generator.run, Generator.code. Calls live in generate-call.ts, inlined arithmetic in
- * generate-operator.ts, control in generate-control.ts. A closure gets the frame and returns a value; only
- * one in tail position may return TAIL_CALL.
+ * Read in this order: Generator.run, Generator.code. Calls live in generate-call.ts, inlined
+ * arithmetic in generate-operator.ts, control in generate-control.ts. A closure gets the frame and
+ * returns a value; only one in tail position may return TAIL_CALL.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
  * The state of one run: fuel, depth, the pending tail call, the place of the operation under way.
  *
- * Read in this order: Machine.enter, apply, spend. Every call and every turn costs one unit of fuel; library
- * functions pay for their work with `spend`. A call in tail position leaves its target here and returns
- * TAIL_CALL, so it takes no stack. After an error `depth` is stale; who catches it restores it.
+ * Read in this order: Machine.enter, apply, spend. Every call and every turn costs one unit of
+ * fuel; library functions pay for their work with `spend`. A call in tail position leaves its
+ * target here and returns TAIL_CALL, so it takes no stack. After an error `depth` is stale; who
+ * catches it restores it.
  *
  * @module
  */
@@ -21,7 +22,10 @@ export interface Host {
   step(event: "enter" | "leave" | "fail", name: string): void;
 }
 
-/** Slots of one function call or loop turn; slot 0 is the frame around it, null at the program's own. */
+/**
+ * Slots of one function call or loop turn; slot 0 is the frame around it, null at the program's
+ * own.
+ */
 export interface Frame extends Array<Value | Frame | undefined> {}
 
 export type Run = (frame: Frame) => Value;

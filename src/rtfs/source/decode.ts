@@ -13,7 +13,8 @@ export const SOURCE_BYTES_MAX: number = 1024 * 1024;
 /**
  * Decode strictly; a leading byte order mark is dropped.
  *
- * @returns the text, or one diagnostic: too large, or not UTF-8 with the line of the first bad byte.
+ * @returns the text, or one diagnostic: too large, or not UTF-8 with the line of the first bad
+ *   byte.
  */
 export function decodeSource(
   bytes: Uint8Array,

@@ -1,8 +1,8 @@
 /**
  * JSON texts, read and written exactly: 64-bit integers keep every digit, member order stays.
  *
- * The reader is strict RFC 8259 and refuses a member name that stands twice: two readers that disagree
- * about a name are an attack. Nesting is bounded.
+ * The reader is strict RFC 8259 and refuses a member name that stands twice: two readers that
+ * disagree about a name are an attack. Nesting is bounded.
  *
  * @module
  */

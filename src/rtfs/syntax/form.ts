@@ -64,7 +64,9 @@ export interface VectorForm extends Placed {
 }
 export interface MapForm extends Placed {
   readonly kind: "map";
-  /** In source order. Keys are keyword, string, integer, or (in patterns) symbol forms; none twice. */
+  /**
+   * In source order. Keys are keyword, string, integer, or (in patterns) symbol forms; none twice.
+   */
   readonly entries: readonly { readonly key: Form; readonly value: Form }[];
 }
 

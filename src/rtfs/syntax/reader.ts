@@ -1,9 +1,10 @@
 /**
  * Text to forms. One pass, an explicit stack, nothing evaluated.
  *
- * Read in this order: readForms, Reader.run, Reader.close. The stack makes nesting cost memory that is
- * bounded by `depthMax`, never the JS stack; time is linear in the text. Lexical errors are collected;
- * the first error of brackets ends the reading, because what follows it would be guesses.
+ * Read in this order: readForms, Reader.run, Reader.close. The stack makes nesting cost memory that
+ * is bounded by `depthMax`, never the JS stack; time is linear in the text. Lexical errors are
+ * collected; the first error of brackets ends the reading, because what follows it would be
+ * guesses.
  *
  * @module
  */

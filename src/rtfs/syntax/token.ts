@@ -1,8 +1,8 @@
 /**
  * What a bare token is: a number, a name, or one of the literals with a shape of their own.
  *
- * A token is a maximal run without white space, comma, bracket, quote or semicolon, so `1/2` and `0x42`
- * are one token and refused, never split. Every pattern here is linear.
+ * A token is a maximal run without white space, comma, bracket, quote or semicolon, so `1/2` and
+ * `0x42` are one token and refused, never split. Every pattern here is linear.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { formToValue } from "../syntax/form.ts";
 import { readForms } from "../syntax/reader.ts";
-import type { Value } from "../values/value.ts";
+import { type Value, Vector } from "../values/value.ts";
 import { compileType } from "./compile-type.ts";
 import type { TypeFailure } from "./failure.ts";
 
@@ -109,6 +109,17 @@ describe("compileType", () => {
   ])("refuses the type %j", (type, message) => {
     const compiled = compileType(type);
     expect(compiled.ok ? null : compiled.error.message).toBe(message);
+  });
+
+  test("a value of too many shared parts does not fit, in bounded work", () => {
+    let nested: Value = 1;
+    for (let level = 0; level < 31; level++) nested = new Vector([nested, nested]);
+    const compiled = compileType(`${"[:vector ".repeat(31)}:int${"]".repeat(31)}`);
+    expect(compiled.ok && compiled.value.check(nested)).toEqual({
+      path: "",
+      expected: "a value that can be checked",
+      actual: "A value has over 10000000 parts",
+    });
   });
 
   test("hostile field names are plain names", () => {

@@ -1,9 +1,9 @@
 /**
  * Type expressions to checking closures.
  *
- * Read in this order: compileType, compileForm, CONSTRUCTORS. A check allocates nothing while the value
- * fits. An unknown name is an error when the type is compiled, so no contract silently accepts or refuses
- * everything.
+ * Read in this order: compileType, compileForm, CONSTRUCTORS. A check allocates nothing while the
+ * value fits. An unknown name is an error when the type is compiled, so no contract silently
+ * accepts or refuses everything.
  *
  * @module
  */
@@ -14,6 +14,7 @@ import { readForms } from "../syntax/reader.ts";
 import { equalValues } from "../values/equality.ts";
 import { boundedMeter, type Meter } from "../values/meter.ts";
 import { printValue } from "../values/print.ts";
+import { RtfsError } from "../values/rtfs-error.ts";
 import { FunctionValue, ResourceHandle, type Value, Vector } from "../values/value.ts";
 import { type Check, inside, mismatch, type TypeFailure } from "./failure.ts";
 import { compileMapOf, compileRecord } from "./map-type.ts";
@@ -27,7 +28,8 @@ export interface TypeValidator {
   /**
    * Null: fits. A JS array is checked as the vector of its items.
    *
-   * @param meter - Pays for each part; default: at most ten million, then LimitExceeded is thrown.
+   * @param meter - Pays for each part, and may throw. Absent: a value of over ten million parts
+   *   does not fit.
    */
   check(value: Value | readonly Value[], meter?: Meter): TypeFailure | null;
 }
@@ -51,12 +53,24 @@ export function compileTypeForm(form: Form, source?: string): Result<TypeValidat
     const text = source ?? printValue(formToValue(form));
     return ok({
       source: text,
-      check: (value, meter = boundedMeter()) =>
-        check(Array.isArray(value) ? new Vector(value) : (value as Value), meter),
+      check(value, meter) {
+        const subject = Array.isArray(value) ? new Vector(value) : (value as Value);
+        return meter === undefined ? checkBounded(check, subject) : check(subject, meter);
+      },
     });
   } catch (bad) {
     if (bad instanceof BadType) return err(bad.diagnostic);
     throw bad;
+  }
+}
+
+/** Outside a run nobody pays; a value that is too large to be looked at does not fit. */
+function checkBounded(check: Check, value: Value): TypeFailure | null {
+  try {
+    return check(value, boundedMeter());
+  } catch (error) {
+    if (!(error instanceof RtfsError)) throw error;
+    return { path: "", expected: "a value that can be checked", actual: error.message };
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * Records `[:map [:k T] [:k T ?] [:* T]]` and homogeneous maps `[:map-of K V]`.
  *
- * A field's key is a keyword; a string key of the same name satisfies it too. A map that holds both is
- * refused: two readers could pick different ones.
+ * A field's key is a keyword; a string key of the same name satisfies it too. A map that holds both
+ * is refused: two readers could pick different ones.
  *
  * @module
  */

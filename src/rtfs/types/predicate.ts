@@ -1,8 +1,8 @@
 /**
  * Refinements: `[:and :int [:>= 0] [:< 10]]`.
  *
- * A predicate on a kind it does not know is a failure. Lengths count code points. `:matches-regex` is not
- * compiled by this version and is refused.
+ * A predicate on a kind it does not know is a failure. Lengths count code points. `:matches-regex`
+ * is not compiled by this version and is refused.
  *
  * @module
  */
@@ -16,7 +16,9 @@ import { BadType, nameOf } from "./type-form.ts";
 type Test = (value: Value) => boolean;
 type Build = (args: readonly Form[], form: Form) => Test;
 
-/** Whether the form looks like a refinement. An unknown name of that look is refused when compiled. */
+/**
+ * Whether the form looks like a refinement. An unknown name of that look is refused when compiled.
+ */
 export function isPredicate(form: Form): boolean {
   const name = form.kind === "vector" ? nameOf(form.items[0]) : null;
   return name !== null && (PREDICATES.has(name) || name === "matches-regex");

@@ -21,8 +21,8 @@ import {
 } from "./value.ts";
 
 /**
- * `=`: integer and float differ, NaN differs from itself, 0.0 is -0.0, a vector equals a list of equal
- * items, maps ignore order, functions compare by identity.
+ * `=`: integer and float differ, NaN differs from itself, 0.0 is -0.0, a vector equals a list of
+ * equal items, maps ignore order, functions compare by identity.
  *
  * @param meter - Pays one unit for each part; default: at most ten million, then LimitExceeded.
  */

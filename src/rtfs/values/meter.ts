@@ -1,8 +1,8 @@
 import { RtfsError } from "./rtfs-error.ts";
 
 /**
- * Pays for work inside one operation. Values share parts, so a small value can be a huge tree: whatever
- * walks a whole value must pay as it goes.
+ * Pays for work inside one operation. Values share parts, so a small value can be a huge tree:
+ * whatever walks a whole value must pay as it goes.
  *
  * @throws {RtfsError} when the budget is used up.
  */

@@ -1,9 +1,9 @@
 /**
  * 64-bit integers and IEEE doubles in one normal form.
  *
- * A raw JS number is an integer when `Number.isInteger` says so (it is then safe and not -0), else a
- * float. Read in this order: makeInt, makeFloat, add. Overflow is an error, never a rounding: integer
- * results beyond the safe range are computed again in BigInt.
+ * A raw JS number is an integer when `Number.isInteger` says so (it is then safe and not -0), else
+ * a float. Read in this order: makeInt, makeFloat, add. Overflow is an error, never a rounding:
+ * integer results beyond the safe range are computed again in BigInt.
  *
  * @module
  */

@@ -21,8 +21,8 @@ import {
 export const TEXT_LENGTH_MAX = 10_000_000;
 
 /**
- * Text that reads back, quoted, as an equal value. Functions print as `#<function name>` and errors as
- * `#<error Kind: message>`, which the reader refuses.
+ * Text that reads back, quoted, as an equal value. Functions print as `#<function name>` and errors
+ * as `#<error Kind: message>`, which the reader refuses.
  *
  * @throws {RtfsError} LimitExceeded over {@link TEXT_LENGTH_MAX}.
  */
@@ -53,7 +53,9 @@ function numberText(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
-/** Characters a reader or a person could misread: controls, line separators, bidi overrides, BOM. */
+/**
+ * Characters a reader or a person could misread: controls, line separators, bidi overrides, BOM.
+ */
 const ESCAPED = /["\\\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
 const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
   ["\n", "\\n"],

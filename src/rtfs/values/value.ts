@@ -1,10 +1,11 @@
 /**
  * The values of the language.
  *
- * Plain JS stands for nil (null), booleans, strings and most numbers; everything else is a class of its
- * own, so no host object and no prototype chain is ever reachable from a program. Numbers: an integer is
- * a JS number while it is safe and not -0, a BigInt beyond (numbers.ts keeps that normal form); a float
- * is a JS number when it is not integral, else a `WholeFloat`. Values never change after construction.
+ * Plain JS stands for nil (null), booleans, strings and most numbers; everything else is a class of
+ * its own, so no host object and no prototype chain is ever reachable from a program. Numbers: an
+ * integer is a JS number while it is safe and not -0, a BigInt beyond (numbers.ts keeps that normal
+ * form); a float is a JS number when it is not integral, else a `WholeFloat`. Values never change
+ * after construction.
  *
  * @module
  */
@@ -44,7 +45,9 @@ export class Keyword {
   }
 }
 
-/** The keyword called `name`. Names nobody holds any more are forgotten: they may come from a guest. */
+/**
+ * The keyword called `name`. Names nobody holds any more are forgotten: they may come from a guest.
+ */
 export function keyword(name: string): Keyword {
   const known = keywords.get(name)?.deref();
   if (known !== undefined) return known;
@@ -81,8 +84,8 @@ export class List {
 }
 
 /**
- * An immutable map in insertion order. Everything goes through its methods, so a persistent structure
- * can take the place of the copies.
+ * An immutable map in insertion order. Everything goes through its methods, so a persistent
+ * structure can take the place of the copies.
  *
  * Keys are keywords (by identity), strings and integers; a JS Map keeps those three apart and never
  * looks at a prototype.
