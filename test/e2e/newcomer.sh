@@ -8,7 +8,7 @@ npm run --silent demo >"$log" 2>&1 || { cat "$log"; echo "the demo failed"; exit
 cat "$log"
 took_ms=$((($(date +%s%N) - started) / 1000000))
 expect() { grep -Eq "$1" "$log" || { echo "missing in the demo's output: $1"; exit 1; }; }
-[ "$(grep -c 'DENIED' "$log")" -eq 2 ] || { echo "the demo must show exactly two denials"; exit 1; }
+[ "$(grep -c ' DENIED ' "$log")" -eq 2 ] || { echo "the demo must show exactly two denials"; exit 1; }
 expect 'DENIED +EGRESS_DENIED'
 expect 'DENIED +DLP_BLOCKED'
 expect 'books balance \(declared ([0-9]+) = gate \1 · network ([0-9]+) = egress \2\)'
