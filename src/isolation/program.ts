@@ -30,6 +30,16 @@ export function programArgv(
   return [commandInside(command, layout), ...rest];
 }
 
+/** Doors that `--permission` alone leaves open, or that nobody needs. */
+const FLAGS = [
+  "--no-experimental-sqlite",
+  "--no-experimental-ffi",
+  "--no-experimental-webstorage",
+  "--no-addons",
+  "--disable-sigusr1",
+  "--freeze-flags-after-init",
+];
+
 /** Node with one guest file; the permission model is a second layer, the wall the first. */
 export function guestArgv(
   program: Extract<SandboxProgram, { kind: "rtfs" }>,
@@ -38,6 +48,7 @@ export function guestArgv(
 ): readonly string[] {
   return [
     node,
+    ...FLAGS,
     `--stack-size=${program.stackKiB}`,
     `--max-old-space-size=${heapMebibytes(limits)}`,
     "--permission",

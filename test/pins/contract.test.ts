@@ -54,7 +54,14 @@ describe("the chain's format", () => {
       facts: { wall: "process/bubblewrap" },
     });
     await chain.close();
-    expect(Buffer.from(store.bytes()).toString("utf8")).toBe("PIN");
+    expect(Buffer.from(store.bytes()).toString("utf8")).toBe(
+      `{"body":{"chain":"run-01HF7YAT00000000000000000A","data":{"agent":"agent.test",` +
+        `"config":"${configDigest}","zäh\u2028":[1,0,1e+21,"\\u0007"]},` +
+        `"facts":{"wall":"process/bubblewrap"},` +
+        `"prev":"d3f3f9f9571bcaf8ec52c18ff0b9f2d7a5a284d1490e9516699ad343b1513323",` +
+        `"seq":0,"ts":1700000000000,"type":"RunStarted","v":1},` +
+        `"hash":"5987119ec14b6c012e71ca30ebc2b45946d71159d2059fe608ba9bb7f67d21f1"}\n`,
+    );
     const read = (async function* () {
       yield store.bytes();
     })();
@@ -94,14 +101,50 @@ test("an empty config grants the base set, and no file, host, variable or secret
   const { config } = loadConfig("(agent.config)", { file: "empty.rtfs" });
   if (config === null) throw new Error("an empty config is a config");
   const policy = compilePolicy(config);
-  expect({ ...policy, allow: policy.allow.map((grant) => grant.pattern) }).toEqual("PIN");
+  expect({ ...policy, allow: policy.allow.map((grant) => grant.pattern) }).toEqual({
+    level: "controlled",
+    allow: [
+      "ccos.echo",
+      "ccos.math.*",
+      "ccos.io.log",
+      "ccos.io.print",
+      "ccos.io.println",
+      "ccos.data.*",
+      "ccos.json.*",
+      "ccos.system.current-time",
+      "ccos.system.current-timestamp-ms",
+      "ccos.system.sleep-ms",
+      "ccos.system.get-env",
+    ],
+    deny: [],
+    egress: [],
+    files: [],
+    environment: [],
+    secrets: [],
+    dlp: { enabled: false, level: "lenient" },
+  });
 });
+
+const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
+
+  demo          The first run: an agent is prompt-injected, denied twice, finishes its work; the run verifies and replays
+  check         Validate an agent config: all findings with code, path, place and suggestion
+  plan          Before anything runs: each step with its calls, targets, verdicts, and the chosen wall
+  run           Run an agent's plan, or any program, behind the walls; one line per effect as it is decided
+  why           Ask whether an effect would be allowed, and which rule decides; exit 77 when denied
+  chain verify  Check that no record was changed, dropped, moved or cut; --replay re-runs the plan offline to the same head
+  chain show    Print a run's records; --json prints them as NDJSON
+  chain list    List the runs under CCOS_HOME
+  doctor        Measure what this host's walls hold: each cell is an escape that was attempted, beside an allowed twin
+
+ccos COMMAND --help says more; --json works on each.
+`;
 
 test("help names every command, and nothing else is a command", async () => {
   const box = sandbox();
   try {
     const done = await box.run(["help"]);
-    expect(done.stderr).toBe("PIN");
+    expect(done.stderr).toBe(HELP);
     expect(done.stdout).toBe("");
     expect(done.status).toBe(0);
   } finally {

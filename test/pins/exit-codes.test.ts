@@ -45,7 +45,11 @@ const CASES: readonly (readonly [status: number, what: string, args: readonly st
   [69, "a config that cannot be enforced", ["run", "gvisor.rtfs"]],
   [77, "a plan that is refused", ["run", "refused.rtfs"]],
   [77, "a denial that the plan does not catch", ["run", "denied.rtfs"]],
-  [77, "an effect that would be denied", ["why", "GET https://a.example/", "--config", "value.rtfs"]],
+  [
+    77,
+    "an effect that would be denied",
+    ["why", "GET https://a.example/", "--config", "value.rtfs"],
+  ],
   [124, "the wall-clock limit of a plan", ["run", "clock.rtfs"]],
   [137, "a program that SIGKILL ended", shell("kill -KILL $$")],
   [143, "a program that SIGTERM ended", shell("kill -TERM $$")],

@@ -1,7 +1,7 @@
 /**
  * The last wall: our own Node under its permission model, for RTFS guests only.
  *
- * Read in this order: createNodePermission, prepare, FLAGS. No kernel wall but limits, an own user when
+ * Read in this order: createNodePermission, prepare; program.ts has the flags. No kernel wall but limits, an own user when
  * we are root, and a parent-death signal. It stops a guest that runs JavaScript of its own, not one that
  * breaks V8. What the permission model leaves open is closed by switches that take the feature away:
  * SQLite opens files below it, V8 writes traces where its flags say. Signals to processes of the same
@@ -30,15 +30,6 @@ import type {
 } from "../provider.ts";
 import { layWall, NODE_INSIDE } from "../staging.ts";
 
-/** Doors that `--permission` alone leaves open, or that nobody needs. */
-const FLAGS = [
-  "--no-experimental-sqlite",
-  "--no-experimental-ffi",
-  "--no-experimental-webstorage",
-  "--no-addons",
-  "--disable-sigusr1",
-  "--freeze-flags-after-init",
-];
 const NODE_MAJOR_MIN = 26;
 const PROCESS_COUNT = "--nproc=";
 
@@ -123,7 +114,7 @@ async function planOf(
   const guest = { ...program.guest, path: `${directory.path}/${path}` };
   const [file = node, ...rest] = guestArgv({ ...program, guest }, node, spec.limits);
   return {
-    argv: [...limiter(spec.limits, user !== null), file, ...FLAGS, ...rest],
+    argv: [...limiter(spec.limits, user !== null), file, ...rest],
     env: {},
     cwd: directory.path,
     user: owner,
