@@ -5,11 +5,10 @@
  */
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { digestOf } from "../chain/index.ts";
-import { type AgentConfig, loadConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
 import { decodeSource } from "../rtfs/index.ts";
-import type { RunInputs } from "../runtime/index.ts";
+import { planNamedBy, type RunInputs } from "../runtime/index.ts";
 
 const SOURCE_BYTES_MAX = 1024 * 1024;
 
@@ -49,16 +48,10 @@ export async function planInputs(
   production: boolean,
 ): Promise<RunInputs> {
   const configSource = await readSource(cwd, configFile);
-  const plan = planOf(configSource, configFile);
+  const plan = planNamedBy({ configFile, configSource, production });
   const planFile = plan === null ? null : join(dirname(configFile), plan);
   const planSource = planFile === null ? null : await readSource(cwd, planFile);
   return { configFile, configSource, planFile, planSource, command: null, staged: [], production };
-}
-
-/** The `:plan` of a config that may still have other errors; prepareRun reports those. */
-function planOf(source: string, file: string): string | null {
-  const config: AgentConfig | null = loadConfig(source, { file }).config;
-  return config?.plan ?? null;
 }
 
 export interface StagedFile {

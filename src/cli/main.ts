@@ -16,6 +16,8 @@ import { COMMANDS } from "./commands/index.ts";
 import { renderError } from "./render.ts";
 import { VERSION } from "./version.ts";
 
+let finished = false;
+
 /** Where the bundle lies, with the guests below it; examples and this package's files are one above. */
 const distDir =
   typeof __dirname === "string" ? __dirname : join(import.meta.dirname, "..", "..", "dist");
@@ -110,8 +112,16 @@ function stateDirectory(): string {
   );
 }
 
+/** An event loop that runs dry in the middle is a defect: it must not look like success. */
+process.exitCode = 70;
+process.once("exit", () => {
+  if (process.exitCode === 70 && !finished)
+    process.stderr.write("error INTERNAL\n  what  CCOS ended in the middle of its work\n");
+});
+
 /** Flush what was written before the process ends: pipes are asynchronous. */
 function finish(status: number): void {
+  finished = true;
   process.exitCode = status;
   process.stdout.write("", () => process.stderr.write("", () => process.exit(status)));
 }

@@ -76,7 +76,12 @@ export type GuestMessage =
 
 type Check = (value: JsonValue | undefined) => boolean;
 const isString: Check = (value) => typeof value === "string";
-const isShort: Check = (value) => typeof value === "string" && value.length <= 256;
+/** Names and kinds are recorded: a text that has no canonical form is no name. */
+const isText = (value: JsonValue | undefined, lengthMax: number): boolean =>
+  typeof value === "string" && value.length <= lengthMax && value.isWellFormed();
+const isShort: Check = (value) => isText(value, 256);
+/** `file:line:column`; the file is a path of the kernel's longest. */
+const PLACE_LENGTH_MAX = 4_200;
 const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
 const isId: Check = (value) =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
@@ -93,6 +98,10 @@ const isError: Check = (value) =>
   isShort(value["code"]) &&
   isString(value["message"]) &&
   typeof value["retryable"] === "boolean";
+const isPlacedError: Check = (value) =>
+  isError(value) &&
+  isJsonObject(value) &&
+  (value["place"] === null || isText(value["place"], PLACE_LENGTH_MAX));
 
 type Shape = Readonly<Record<string, Check>>;
 const GUEST_SHAPES: Readonly<Record<string, Shape>> = {
@@ -118,32 +127,34 @@ const HOST_SHAPES: Readonly<Record<string, Shape>> = {
 };
 const DONE: Shape = { ok: (value) => value === true, value: isAny };
 const FAILED: Shape = { ok: (value) => value === false, error: isError };
+interface Results {
+  readonly done: Shape;
+  readonly failed: Shape;
+}
+const GUEST_RESULTS: Results = { done: DONE, failed: { ...FAILED, error: isPlacedError } };
+const HOST_RESULTS: Results = { done: { id: isId, ...DONE }, failed: { id: isId, ...FAILED } };
 
 /** Check one decoded frame from a guest. Unknown types, missing, wrong and surplus fields are refused. */
 export function parseGuestMessage(frame: JsonValue): Result<GuestMessage, string> {
-  return parseMessage<GuestMessage>(frame, GUEST_SHAPES, {});
+  return parseMessage<GuestMessage>(frame, GUEST_SHAPES, GUEST_RESULTS);
 }
 
 /** Check one decoded frame from the host. */
 export function parseHostMessage(frame: JsonValue): Result<HostMessage, string> {
-  return parseMessage<HostMessage>(frame, HOST_SHAPES, { id: isId });
+  return parseMessage<HostMessage>(frame, HOST_SHAPES, HOST_RESULTS);
 }
 
 function parseMessage<T>(
   frame: JsonValue,
   shapes: Readonly<Record<string, Shape>>,
-  resultExtra: Shape,
+  results: Results,
 ): Result<T, string> {
   if (!isJsonObject(frame)) return err("a frame is a JSON object");
   const type = frame["type"];
   if (typeof type !== "string") return err("a frame has a type");
-  const resultShape = frame["ok"] === true ? DONE : FAILED;
+  const resultShape = frame["ok"] === true ? results.done : results.failed;
   const shape =
-    type === "result"
-      ? { ...resultExtra, ...resultShape }
-      : Object.hasOwn(shapes, type)
-        ? shapes[type]
-        : undefined;
+    type === "result" ? resultShape : Object.hasOwn(shapes, type) ? shapes[type] : undefined;
   if (shape === undefined) return err(`no message is called ${JSON.stringify(type.slice(0, 40))}`);
   for (const [key, check] of Object.entries(shape)) {
     if (!Object.hasOwn(frame, key) || !check(frame[key]))

@@ -161,6 +161,12 @@ describe("programArgv", () => {
     const guest = file("/ccos/guest.cjs");
     expect(programArgv({ kind: "rtfs", guest, stackKiB: 3_900 }, layout, LIMITS)).toEqual([
       "/ccos/node",
+      "--no-experimental-sqlite",
+      "--no-experimental-ffi",
+      "--no-experimental-webstorage",
+      "--no-addons",
+      "--disable-sigusr1",
+      "--freeze-flags-after-init",
       "--stack-size=3900",
       "--max-old-space-size=192",
       "--permission",

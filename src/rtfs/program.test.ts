@@ -129,7 +129,7 @@ describe("runProgram", () => {
 
   test("restores the depth after a caught error", () => {
     const source =
-      "(defn d [n] (if (= n 0) (/ 1 0) (+ 1 (d (- n 1))))) (defn again [k] (if (= k 0) :done (do (try (d 900) (catch _ e 0)) (again (- k 1))))) (again 20)";
+      "(defn d [n] (if (= n 0) (/ 1 0) (+ 1 (d (- n 1))))) (defn again [k] (if (= k 0) :done (do (try (d 900) (catch DivisionByZero e 0)) (again (- k 1))))) (again 20)";
     expect(show(run(source))).toBe(":done");
   });
 
@@ -178,6 +178,39 @@ describe("fuel", () => {
     const tried = walk.replace("TYPE", type);
     const outcome = run(`${source} (try ${tried} (catch LimitExceeded e 1))`, { fuel: 100_000 });
     expect(outcome).toMatchObject({ ok: false, error: { kind: "FuelExhausted" } });
+  });
+
+  test.each([
+    ["(range 10000)", 10_000],
+    ["(numbers 1 10000)", 9_999],
+    ["(repeat 10000 1)", 10_000],
+    ["(reverse arg0)", 10_000],
+    ["(rest arg0)", 10_000],
+    ["(filter nil? arg0)", 20_000],
+    ["(map inc arg0)", 20_000],
+    ["(reduce + arg0)", 19_999],
+    ["(sort arg0)", 100_000],
+    ["(concat arg0 arg0)", 20_000],
+    ["(distinct arg0)", 10_000],
+    ["(conj arg0 1)", 1_250],
+    ["(contains? arg0 -1)", 10_000],
+    ["(frequencies arg0)", 10_000],
+    ["(= arg0 (map identity-of arg0))", 10_000],
+    ["(apply + arg0)", 10_000],
+    ["(str arg1 arg1)", 2_500],
+    ["(count arg1)", 1_250],
+    ['(split arg1 ",")', 10_000],
+    ["(string-upper arg1)", 1_250],
+    ["(serialize-json arg0)", 10_000],
+    ["(parse-json (serialize-json arg0))", 40_000],
+    ["(str arg0)", 10_000],
+  ])("%s pays for its work", (source, least) => {
+    const args = [
+      new Vector(Array.from({ length: 10_000 }, (_, index) => index)),
+      "x".repeat(10_000),
+    ];
+    const program = `(defn identity-of [x] x) ${source}`;
+    expect(run(program, { args }).fuelUsed).toBeGreaterThanOrEqual(least);
   });
 
   test("budgets beyond 2^30 are counted exactly", () => {

@@ -10,6 +10,7 @@ import { randomBytes } from "node:crypto";
 import type { ChainWriter } from "../chain/index.ts";
 import { digestOf } from "../chain/index.ts";
 import type { ErrorCode } from "../foundation/error-codes.ts";
+import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { unreachable } from "../foundation/result.ts";
@@ -72,6 +73,10 @@ export interface StepEvent {
 }
 
 const CALLS_IN_FLIGHT_MAX = 64;
+/** Refused calls over `limits.calls` are recorded up to here; then the run ends: the chain is bounded too. */
+export const CALLS_OVER_MAX = 1_000;
+/** Longest text of a program's own error that is carried on, characters. */
+const MESSAGE_LENGTH_MAX = 8_192;
 
 export async function conductPlan(
   prepared: PreparedRun,
@@ -104,7 +109,9 @@ export async function conductPlan(
   const [{ session, execution }] = await Promise.all([program.launched(), chain.commit()]);
   const counter = { declared: 0 };
   const steps = trackSteps(admission);
-  const conversation = await talk(prepared, program, execution, { stage, gate, steps, counter });
+  const { calls: callsMax } = prepared.config.limits;
+  const room = { stage, gate, steps, counter, callsMax };
+  const conversation = await talk(prepared, program, execution, room);
   const ending = conversation.kind === "closed" ? await execution.ending : null;
   const closing = session.close();
   await settleCalls(stage, gate);
@@ -172,6 +179,7 @@ interface Talk {
   readonly gate: Gate;
   readonly steps: StepTracker;
   readonly counter: { declared: number };
+  readonly callsMax: number;
 }
 
 function talk(
@@ -249,6 +257,8 @@ async function onCall(
 ): Promise<string | null> {
   const permitted = room.steps.permits(message.capability);
   if (!permitted.ok) return permitted.error;
+  if (room.counter.declared >= room.callsMax + CALLS_OVER_MAX)
+    return `calls go on after limits.calls (${room.callsMax})`;
   room.counter.declared++;
   const { id, capability, args } = message;
   const answer = await room.gate.pass({ step: room.steps.current(), capability, args });
@@ -284,7 +294,7 @@ function outcomeOf(
 }
 
 function resultOutcome(message: Extract<GuestMessage, { type: "result" }>): ProgramOutcome {
-  if (message.ok) return { kind: "value", value: message.value };
+  if (message.ok) return valueOutcome(message.value);
   const { kind, code, message: text, place } = message.error;
   const own: Record<string, ErrorCode> = {
     FuelExhausted: "LIMIT_FUEL",
@@ -295,9 +305,20 @@ function resultOutcome(message: Extract<GuestMessage, { type: "result" }>): Prog
     kind: "failed",
     code: hostCode(code) ?? own[kind] ?? "PROGRAM_ERROR",
     errorKind: kind,
-    message: text,
+    message: text.slice(0, MESSAGE_LENGTH_MAX).toWellFormed(),
     place,
   };
+}
+
+/** A value that no record can name (a lone surrogate, too deep) is a failure of the program, not of the host. */
+function valueOutcome(value: JsonValue): ProgramOutcome {
+  try {
+    digestOf(value);
+    return { kind: "value", value };
+  } catch (cause) {
+    if (!(cause instanceof CcosError) || cause.code !== "NOT_CANONICAL") throw cause;
+    return failure("NOT_CANONICAL", `the result cannot be recorded: ${cause.why}`);
+  }
 }
 
 const DENIAL_CODES = new Set<string>([

@@ -26,6 +26,7 @@ import type {
 } from "../isolation/index.ts";
 import { decide } from "../policy/index.ts";
 import {
+  CALLS_OVER_MAX,
   type Conducted,
   closeBooks,
   endingOutcome,
@@ -92,6 +93,7 @@ export async function conductCommand(
   const capability = await serveCapabilities(join(sockets.path, "capability.sock"), session, {
     gate,
     counter,
+    callsMax: prepared.config.limits.calls,
     broken,
   });
   const proxy = await openProxy(prepared, room, { path: join(sockets.path, "proxy.sock"), gate });
@@ -167,6 +169,7 @@ function digestArgv(argv: readonly string[]): string {
 interface CapabilityRoom {
   readonly gate: Gate;
   readonly counter: { declared: number };
+  readonly callsMax: number;
   /** Aborted when the host itself cannot go on: the program is ended, the cause rethrown. */
   readonly broken: AbortController;
 }
@@ -197,6 +200,8 @@ async function onClientMessage(
   room: CapabilityRoom,
 ): Promise<string | null> {
   if (message.type !== "call") return `a program sends calls, not ${message.type}`;
+  if (room.counter.declared >= room.callsMax + CALLS_OVER_MAX)
+    return `calls go on after limits.calls (${room.callsMax})`;
   room.counter.declared++;
   const { id, capability, args } = message;
   const answer = await room.gate.pass({ step: null, capability, args });

@@ -30,7 +30,8 @@ import {
   scanContent,
   type Verdict,
 } from "../policy/index.ts";
-import { compileType, fromWire, type TypeValidator, toWire, type Value } from "../rtfs/index.ts";
+import { fromWire, toWire, type Value } from "../rtfs/index.ts";
+import { validatorOf, wireError } from "./contracts.ts";
 import { describeResource } from "./resource-text.ts";
 
 export interface GateCall {
@@ -464,45 +465,6 @@ function callLine(call: NumberedCall, id: string, resource: ResourceRequest | nu
 /** Clock and randomness are read, not caused: their records ride with the next effect's commit. */
 function hasOutsideEffect(capability: Capability): boolean {
   return capability.manifest.effects.some((effect) => effect !== "clock" && effect !== "random");
-}
-
-const KINDS: Partial<Record<ErrorCode, string>> = {
-  UNKNOWN_CAPABILITY: "UnknownCapability",
-  SCHEMA_INPUT: "TypeValidationError",
-  SCHEMA_OUTPUT: "TypeValidationError",
-  NETWORK_ERROR: "NetworkError",
-  IO_ERROR: "IoError",
-  LIMIT_CALLS: "BudgetExhausted",
-  LIMIT_TIME: "NetworkError",
-  LIMIT_RESPONSE: "ResourceError",
-};
-
-/** The error as the program gets it: a kind it can catch, the code, whether to retry; never the policy. */
-export function wireError(code: ErrorCode, message: string): WireError {
-  const entry = ERROR_CODES[code];
-  const kind = KINDS[code] ?? (entry.exitCode === 77 ? "SecurityViolation" : "HostError");
-  return { kind, code, message, retryable: entry.retryable };
-}
-
-const validators = new WeakMap<Capability, { input: TypeValidator; output: TypeValidator }>();
-
-/** Contract checkers, compiled once per capability. */
-function validatorOf(capability: Capability): { input: TypeValidator; output: TypeValidator } {
-  const known = validators.get(capability);
-  if (known !== undefined) return known;
-  const compiled = {
-    input: compile(capability.manifest.input),
-    output: compile(capability.manifest.output),
-  };
-  validators.set(capability, compiled);
-  return compiled;
-}
-
-function compile(source: string): TypeValidator {
-  const validator = compileType(source);
-  if (!validator.ok)
-    throw new TypeError(`A contract is not a type: ${source}: ${validator.error.message}`);
-  return validator.value;
 }
 
 /** Turn a capability's answer into what the record and the guest take. */

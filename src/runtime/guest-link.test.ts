@@ -85,6 +85,16 @@ describe("converse", () => {
     expect(ending).toEqual({ kind: "broken", cause });
   });
 
+  test("a channel that was closed before the conversation began is an ending", async () => {
+    const channel = new PassThrough();
+    channel.destroy();
+    await new Promise((resolve) => channel.once("close", resolve));
+    const ending = await converse({ readable: channel, writable: channel }, OPTIONS, {
+      onMessage: () => null,
+    });
+    expect(ending).toEqual({ kind: "closed" });
+  });
+
   test("silence is an ending", async () => {
     expect((await talk([])).ending).toEqual({ kind: "closed" });
   });

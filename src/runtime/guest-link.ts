@@ -3,12 +3,13 @@
  *
  * Handshake: the host sends `hello` with the session key; the guest must answer `ready` with the same key
  * before anything else. Any malformed frame, unknown message or message out of order ends the link with a
- * violation. Calls are answered in the order they are decided; at most `callsInFlightMax` wait.
+ * violation. Calls are answered in the order they are decided; at most `callsInFlightMax` wait. Nothing is
+ * taken after the end, and nothing is read while the guest leaves its answers unread.
  *
  * @module
  */
 import type { Readable, Writable } from "node:stream";
-import { encodeFrame, FrameReader } from "../foundation/framing.ts";
+import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../foundation/framing.ts";
 import {
   type GuestMessage,
   type HostMessage,
@@ -62,7 +63,8 @@ export function converse(
       resolve(conversation);
     };
     const send = (message: HostMessage): void => {
-      if (!channel.writable.destroyed) channel.writable.write(encodeFrame(message));
+      if (channel.writable.destroyed) return;
+      if (!channel.writable.write(encodeAnswer(message))) channel.readable.pause();
     };
     const take = (message: GuestMessage): void => {
       if (!ready) {
@@ -88,11 +90,15 @@ export function converse(
       const frames = reader.push(chunk);
       if (!frames.ok) return finish({ kind: "violation", reason: frames.error });
       for (const frame of frames.value) {
+        if (over) return;
         const message = parseGuestMessage(frame);
         if (!message.ok) return finish({ kind: "violation", reason: message.error });
         take(message.value);
       }
     });
+    channel.writable.on("drain", () => channel.readable.resume());
+    // The guest may have died before anyone listened; its events are not repeated.
+    if (channel.readable.closed || channel.readable.readableEnded) finish({ kind: "closed" });
     channel.readable.on("end", () => finish({ kind: "closed" }));
     channel.readable.on("close", () => finish({ kind: "closed" }));
     channel.readable.on("error", () => finish({ kind: "closed" }));
@@ -104,6 +110,23 @@ export function converse(
       image: options.image,
     });
   });
+}
+
+/** An answer too large for a frame becomes the guest's error: it must not end the host. */
+function encodeAnswer(message: HostMessage): Uint8Array {
+  try {
+    return encodeFrame(message);
+  } catch (cause) {
+    if (!(cause instanceof RangeError) || message.type !== "result" || !message.ok) throw cause;
+    const text = `the result is over ${FRAME_BYTES_MAX} bytes on the channel`;
+    const error = {
+      kind: "ResourceError",
+      code: "LIMIT_RESPONSE",
+      message: text,
+      retryable: false,
+    };
+    return encodeFrame({ type: "result", id: message.id, ok: false, error });
+  }
 }
 
 /** Handlers run at once, in arrival order; only what they wait for is asynchronous. */

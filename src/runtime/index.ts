@@ -3,7 +3,13 @@ export { type Admission, type SiteJudgement } from "./admission.ts";
 export { type Books, booksText } from "./books.ts";
 export type { ProgramOutcome } from "./conduct.ts";
 export { examineHost, type HostReport } from "./examine-host.ts";
-export { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
+export {
+  planNamedBy,
+  type PreparedRun,
+  prepareRun,
+  refuseUnenforceable,
+  type RunInputs,
+} from "./prepare.ts";
 export { decideQuestion } from "./question.ts";
 export { type Replay, replayRun } from "./replay.ts";
 export { runAgent, type RunEvent, type RunReport } from "./run.ts";

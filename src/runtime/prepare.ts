@@ -10,6 +10,7 @@ import {
   type AgentConfig,
   compilePolicy,
   type Finding,
+  type LoadedConfig,
   loadConfig,
   unenforceable,
 } from "../config/index.ts";
@@ -83,11 +84,32 @@ export function refuseUnenforceable(config: AgentConfig, file: string): void {
   });
 }
 
+type ConfigText = Pick<RunInputs, "configFile" | "configSource" | "production">;
+let last: { readonly text: ConfigText; readonly loaded: LoadedConfig } | null = null;
+
+/** The same text is not read twice in a row: the command line asks for `:plan` before it prepares the run. */
+function configOf(text: ConfigText): LoadedConfig {
+  const { configFile: file, configSource, production } = text;
+  const known = last;
+  if (
+    known?.text.configSource === configSource &&
+    known.text.configFile === file &&
+    known.text.production === production
+  ) {
+    return known.loaded;
+  }
+  const loaded = loadConfig(configSource, { file, production });
+  last = { text, loaded };
+  return loaded;
+}
+
+/** The path of the plan as the config writes it; null when it names none or has no readable config. */
+export function planNamedBy(text: ConfigText): string | null {
+  return configOf(text).config?.plan ?? null;
+}
+
 function validConfig(inputs: RunInputs): { config: AgentConfig; warnings: readonly Finding[] } {
-  const loaded = loadConfig(inputs.configSource, {
-    file: inputs.configFile,
-    production: inputs.production,
-  });
+  const loaded = configOf(inputs);
   if (loaded.config !== null && loaded.valid) {
     return { config: loaded.config, warnings: loaded.findings };
   }

@@ -108,6 +108,7 @@ describe("exit status", () => {
   test("130: a run that was interrupted", async () => {
     agent("endless", "(defn spin [n] (spin (+ n 1))) (spin 0)", ":limits {:fuel 1000000000000}");
     const done = await runFrom(ROOT, ["run", "endless.rtfs"], /walls /);
+    expect(done, done.stderr).toMatchObject({ status: 130, signal: null });
     expect(done.stderr).toContain("CANCELLED");
     expect(done.status).toBe(130);
   });
@@ -118,7 +119,7 @@ function runFrom(
   root: string,
   args: readonly string[],
   interruptAt: RegExp | null = null,
-): Promise<{ status: number | null; stderr: string }> {
+): Promise<{ status: number | null; signal: string | null; stderr: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(root, "bin", "ccos.cjs"), ...args], {
       cwd: box.dir,
@@ -134,6 +135,6 @@ function runFrom(
       child.kill("SIGINT");
     });
     child.on("error", reject);
-    child.on("close", (status) => resolve({ status, stderr }));
+    child.on("close", (status, signal) => resolve({ status, signal, stderr }));
   });
 }

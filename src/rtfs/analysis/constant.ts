@@ -1,5 +1,5 @@
 /**
- * Values known before a run: literals, names bound to scalar literals, and `str` of those.
+ * Values known before a run: literals, names bound to scalar literals or quoted data, and `str` of those.
  *
  * Containers are known only where they are written, so a few lines cannot name a value of
  * exponential size.
@@ -56,9 +56,8 @@ export class Constants {
     // Unknown while it is being computed: a name may be defined by itself.
     this.#known.set(name, undefined);
     const value = this.#scalar(node);
-    const isScalar = typeof value !== "object" || value === null || "name" in value;
-    this.#known.set(name, isScalar ? value : undefined);
-    return isScalar ? value : undefined;
+    this.#known.set(name, value);
+    return value;
   }
 
   #text(args: readonly Node[]): string | undefined {

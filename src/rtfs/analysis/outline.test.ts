@@ -45,6 +45,11 @@ describe("outlinePlan", () => {
       ["-:", "s: x()"],
     ],
     [
+      "reach goes through any number of functions, in any order",
+      '(defn d [] (c)) (defn a [] (call :x)) (defn c [] (b)) (defn b [] (a)) (step "s" (d)) (step "t" (b))',
+      ["-:", "s: x()", "t: x()"],
+    ],
+    [
       "a function that nothing reaches has no place",
       '(defn f [] (call :x)) (step "s" 1)',
       ["-:", "s:"],

@@ -1,0 +1,224 @@
+/**
+ * Attacks the host with a guest that owns its end of the channel: hostile values, claims after the end, floods.
+ *
+ * Whatever comes, the run has an ending in its chain, its books balance, and nothing is executed that was said
+ * after the conversation was over.
+ */
+import { PassThrough } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { memoryStore, openChain } from "../../src/chain/index.ts";
+import { encodeFrame, FrameReader } from "../../src/foundation/framing.ts";
+import type { JsonObject } from "../../src/foundation/json.ts";
+import type { Execution, Session } from "../../src/isolation/index.ts";
+import { type Conducted, conductPlan } from "../../src/runtime/conduct.ts";
+import type { Executed } from "../../src/runtime/gate.ts";
+import { prepareRun } from "../../src/runtime/prepare.ts";
+
+const PLAN = '(call :ccos.echo "a") (step "sum" (call :ccos.math.add 1 2))';
+const IMAGE = `sha256:${"0".repeat(64)}`;
+const SESSION: Session = {
+  execute: () => Promise.reject(new TypeError("the forger already runs")),
+  close: () => Promise.resolve(),
+};
+
+interface Attacked extends Conducted {
+  readonly records: readonly { readonly type: string; readonly data: JsonObject }[];
+  readonly executed: readonly string[];
+  readonly answers: readonly JsonObject[];
+}
+
+interface Attack {
+  /** Bytes sent at once after the greeting is answered. */
+  readonly bytes: Uint8Array;
+  readonly limits?: string;
+  readonly value?: Executed;
+  /** Sent when the first answer arrived. */
+  readonly then?: Uint8Array;
+}
+
+async function attack({ bytes, limits = "", value, then }: Attack): Promise<Attacked> {
+  const prepared = prepareRun({
+    configFile: "agent.rtfs",
+    configSource: `(agent.config :version "0.1" :agent-id "agent.test" :plan "plan.rtfs" ${limits})`,
+    planFile: "plan.rtfs",
+    planSource: PLAN,
+    command: null,
+    staged: [],
+    production: false,
+  });
+  const store = memoryStore();
+  const chain = openChain({
+    store,
+    chainId: "run-01HF7YAT00000000000000000A",
+    configDigest: prepared.digests.config,
+    nowMs: () => 0,
+  });
+  const executed: string[] = [];
+  const answers: JsonObject[] = [];
+  const conducted = await conductPlan(
+    prepared,
+    {
+      chain,
+      room: {
+        execute: (call) => {
+          executed.push(call.capability.manifest.id);
+          return Promise.resolve(value ?? { ok: true, value: 3, facts: {} });
+        },
+        matchSecrets: () => [],
+        placeholders: [],
+        keepResult: () => undefined,
+      },
+      egressStarted: () => 0,
+      endEffects: () => undefined,
+      startFacts: {},
+    },
+    {
+      guestDigest: IMAGE,
+      launched: () =>
+        Promise.resolve({ session: SESSION, execution: forger(bytes, then, answers) }),
+      observe: () => undefined,
+      signal: new AbortController().signal,
+    },
+  );
+  const lines = Buffer.from(store.bytes()).toString("utf8").trimEnd().split("\n");
+  const records = lines.map((line) => (JSON.parse(line) as { body: Attacked["records"][0] }).body);
+  return { ...conducted, records, executed, answers };
+}
+
+function forger(bytes: Uint8Array, then: Uint8Array | undefined, answers: JsonObject[]): Execution {
+  const readable = new PassThrough();
+  const writable = new PassThrough();
+  const reader = new FrameReader();
+  writable.on("data", (chunk: Buffer) => {
+    const frames = reader.push(new Uint8Array(chunk));
+    for (const frame of frames.ok ? frames.value : []) {
+      const message = frame as { type: string; session: string };
+      if (message.type === "result") {
+        answers.push(frame as JsonObject);
+        if (then !== undefined) readable.write(then);
+      }
+      if (message.type !== "hello") continue;
+      const ready = { type: "ready", version: 1, session: message.session, image: IMAGE };
+      readable.write(Buffer.concat([encodeFrame(ready), bytes]));
+    }
+  });
+  const silent = (): PassThrough => new PassThrough().end();
+  return {
+    channel: { readable, writable },
+    stdin: silent(),
+    stdout: silent(),
+    stderr: silent(),
+    ending: Promise.resolve({ kind: "exited", status: 0 }),
+  };
+}
+
+/** A frame around JSON text as the forger wrote it. */
+function frame(text: string): Uint8Array {
+  const body = Buffer.from(text, "utf8");
+  const header = Buffer.alloc(4);
+  header.writeUInt32BE(body.length);
+  return Buffer.concat([header, body]);
+}
+
+const echo = (args: string, id = 1): Uint8Array =>
+  frame(`{"type":"call","id":${id},"capability":"ccos.echo","args":${args}}`);
+const DONE = frame('{"type":"result","ok":true,"value":3}');
+const result = (value: string): Uint8Array =>
+  frame(`{"type":"result","ok":true,"value":${value}}`);
+const failed = (error: string): Uint8Array =>
+  frame(`{"type":"result","ok":false,"error":{${error}}}`);
+const FAILURE = '"kind":"K","code":"C","message":"m","retryable":false';
+const nest = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+
+describe("the conversation's end is the end", () => {
+  test.each<[string, Uint8Array]>([
+    ["the result", DONE],
+    ["a violation", frame('{"type":"step","event":"enter","name":"admin"}')],
+    ["a second greeting", frame('{"type":"ready","version":1,"session":"","image":""}')],
+  ])("a call that follows %s in the same write is not executed", async (_title, end) => {
+    const { executed, records, books } = await attack({
+      bytes: Buffer.concat([end, echo('["late"]')]),
+    });
+    expect(executed).toEqual([]);
+    expect(records.filter(({ type }) => type.startsWith("Call"))).toEqual([]);
+    expect(books.balanced).toBe(true);
+  });
+});
+
+describe("a hostile ending is recorded as an ending", () => {
+  test.each<[string, Uint8Array]>([
+    ["a result with a lone surrogate", result('"\\ud800"')],
+    ["a result with a key that is a lone surrogate", result('{"\\ud800":1}')],
+    ["a result that is no number of this world", result("1e999")],
+    ["a result nested 200 000 deep", result(nest(200_000))],
+    ["a result with a prototype's key", result('{"__proto__":{"ok":true}}')],
+    ["a failure without a place", failed(FAILURE)],
+    ["a failure whose place is a deep value", failed(`${FAILURE},"place":${nest(200_000)}`)],
+    ["a failure whose place is a lone surrogate", failed(`${FAILURE},"place":"\\udfff"`)],
+    [
+      "a failure whose kind is a lone surrogate",
+      failed('"kind":"\\ud800","code":"C","message":"m","retryable":false,"place":null'),
+    ],
+    [
+      "a step named with a lone surrogate",
+      frame('{"type":"step","event":"enter","name":"\\ud800"}'),
+    ],
+    [
+      "a capability named with a lone surrogate",
+      frame('{"type":"call","id":1,"capability":"\\ud800","args":[]}'),
+    ],
+    ["a field named with a lone surrogate", frame('{"type":"step","\\ud800":1}')],
+    ["a type named with a lone surrogate", frame('{"type":"\\ud800"}')],
+  ])("%s", async (_title, bytes) => {
+    const { records, books } = await attack({ bytes });
+    expect(records.at(-1)?.type).toMatch(/^Run(Failed|Completed)$/);
+    expect(books.balanced).toBe(true);
+  });
+
+  test("a failure's place of 8 MiB does not become a record of 8 MiB", async () => {
+    const { records } = await attack({
+      bytes: failed(`${FAILURE},"place":"${"x".repeat(8 << 20)}"`),
+    });
+    expect(records.at(-1)?.type).toBe("RunFailed");
+    expect(JSON.stringify(records.at(-1)).length).toBeLessThan(10_000);
+  });
+});
+
+describe("hostile arguments are refused or served, and never end the host", () => {
+  test.each<[string, string]>([
+    ["a lone surrogate", '["\\ud800"]'],
+    ["a number of no world", "[1e999]"],
+    ["200 000 arrays in each other", `[${nest(200_000)}]`],
+    ["a prototype's key", '[{"__proto__":{"polluted":true}}]'],
+    ["a tag that no value has", '[{"$nonsense":1}]'],
+    ["no arguments", "[]"],
+    ["8 MiB of text", `["${"x".repeat(8 << 20)}"]`],
+  ])("%s", async (_title, args) => {
+    const { outcome, answers, records, books } = await attack({ bytes: echo(args), then: DONE });
+    expect(outcome).toEqual({ kind: "value", value: 3 });
+    expect(answers).toHaveLength(1);
+    expect(books.balanced).toBe(true);
+    expect(records.at(-1)?.type).toBe("RunCompleted");
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+
+  test("an answer that is over a frame's limit is an error for the guest, not the host's end", async () => {
+    const value: Executed = { ok: true, value: "\u0001".repeat(4 << 20), facts: {} };
+    const { outcome, answers, books } = await attack({ bytes: echo('["a"]'), value, then: DONE });
+    expect(answers).toMatchObject([{ id: 1, ok: false, error: { code: "LIMIT_RESPONSE" } }]);
+    expect(outcome).toEqual({ kind: "value", value: 3 });
+    expect(books.balanced).toBe(true);
+  });
+
+  test("calls that go on after limits.calls end the run with a bounded chain", async () => {
+    const { outcome, records, books } = await attack({
+      bytes: echo('["a"]'),
+      then: echo('["a"]'),
+      limits: ":limits {:calls 5}",
+    });
+    expect(outcome).toMatchObject({ kind: "failed", code: "PROTOCOL_VIOLATION" });
+    expect(records.filter(({ type }) => type === "CallCompleted")).toHaveLength(5);
+    expect(records.length).toBeLessThan(2_000);
+    expect(books.balanced).toBe(true);
+  });
+});
