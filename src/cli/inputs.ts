@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { digestOf } from "../chain/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
@@ -75,13 +75,20 @@ export async function stageCommand(
   for (const word of command) {
     if (isAbsolute(word) || word.startsWith("-") || word.split("/").includes("..")) continue;
     const content = await readBounded(resolve(cwd, word), STAGED_BYTES_MAX);
+    if (!content.ok && content.error === "too-large") throw tooLarge(word);
     if (!content.ok) continue;
+    const path = join("/work", word);
+    if (staged.some((file) => file.path === path)) continue;
     const digest = digestOf(Buffer.from(content.value).toString("base64"));
-    staged.push({
-      path: join("/work", word.includes("/") ? word : basename(word)),
-      content: content.value,
-      digest,
-    });
+    staged.push({ path, content: content.value, digest });
   }
   return staged;
+}
+
+function tooLarge(file: string): CcosError {
+  return new CcosError("INPUT_TOO_LARGE", {
+    what: `Cannot stage "${file}" for the program`,
+    why: `it is over ${STAGED_BYTES_MAX} bytes`,
+    fix: "Mount its directory with :mode :ro and name it below /mnt",
+  });
 }

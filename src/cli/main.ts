@@ -10,6 +10,7 @@ import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
+import { ensureParents } from "../host/index.ts";
 import type { World } from "../runtime/index.ts";
 import type { Command, Io } from "./command.ts";
 import { COMMANDS } from "./commands/index.ts";
@@ -23,8 +24,7 @@ const distDir =
   typeof __dirname === "string" ? __dirname : join(import.meta.dirname, "..", "..", "dist");
 
 async function main(argv: readonly string[]): Promise<number> {
-  const separator = argv.indexOf("--");
-  const own = separator < 0 ? argv : argv.slice(0, separator);
+  const own = ownWords(argv);
   const json = own.includes("--json");
   const io = createIo(json, own.includes("--no-color"));
   if (own.includes("--version")) {
@@ -37,7 +37,14 @@ async function main(argv: readonly string[]): Promise<number> {
     io.say(`Usage: ccos ${found.command.usage}\n\n${found.command.summary}`);
     return 0;
   }
+  await ensureParents(io.world.stateDir);
   return await found.command.run(argv.slice(found.words), io);
+}
+
+/** The words before `--`. */
+function ownWords(argv: readonly string[]): readonly string[] {
+  const separator = argv.indexOf("--");
+  return separator < 0 ? argv : argv.slice(0, separator);
 }
 
 function findCommand(own: readonly string[]): { command: Command; words: number } | null {
@@ -126,10 +133,12 @@ function finish(status: number): void {
   process.stdout.write("", () => process.stderr.write("", () => process.exit(status)));
 }
 
-process.stdout.on("error", () => process.exit(0));
+// A reader that went away costs its own output only: the run goes on to its last record.
+process.stdout.on("error", () => undefined);
+process.stderr.on("error", () => undefined);
 main(process.argv.slice(2)).then(finish, (cause: unknown) => {
   const error = cause instanceof CcosError ? cause : internalError(cause);
-  if (process.argv.includes("--json"))
+  if (ownWords(process.argv.slice(2)).includes("--json"))
     process.stdout.write(`${JSON.stringify({ ok: false, error: error.toJson() })}\n`);
   process.stderr.write(`${renderError(error)}\n`);
   finish(error.exitCode);

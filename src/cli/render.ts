@@ -14,10 +14,13 @@ export function renderError(error: CcosError): string {
   return lines.map(printable).join("\n");
 }
 
-/** Remove control characters and bidirectional overrides: agent text must not move the cursor or lie. */
+/**
+ * One line for the screen: control characters, line breaks and bidirectional marks become U+FFFD. Agent text must
+ * not move the cursor, nor make a line that looks like ours.
+ */
 export function printable(text: string): string {
   return text.replaceAll(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     "\u{fffd}",
   );
 }

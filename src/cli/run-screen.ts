@@ -25,13 +25,13 @@ export class RunScreen {
   }
 
   show(event: RunEvent): void {
-    this.events.push(event);
+    if (this.#io.json) this.events.push(event);
     if (event.kind === "denied") this.denied++;
     if (event.kind === "done") this.done++;
     if (event.kind === "failed") this.failed++;
     if (this.#io.json) return;
-    const line = this.#line(event);
-    if (line !== null) this.#io.say(printable(line));
+    const line = this.#line(shownEvent(event));
+    if (line !== null) this.#io.say(line);
   }
 
   #line(event: RunEvent): string | null {
@@ -57,6 +57,13 @@ export class RunScreen {
         return unreachable(event);
     }
   }
+}
+
+/** The event with every text of it made printable: what is composed from it may hold our own colours. */
+function shownEvent(event: RunEvent): RunEvent {
+  const clean = (_key: string, value: unknown): unknown =>
+    typeof value === "string" ? printable(value) : value;
+  return JSON.parse(JSON.stringify(event), clean) as RunEvent;
 }
 
 function callText(call: { readonly capability: string; readonly target: string }): string {

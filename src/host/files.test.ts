@@ -126,12 +126,14 @@ describe("writeAtomic and createExclusive", () => {
 });
 
 describe("ensurePrivateDir", () => {
-  test("makes 0700, tightens ours, refuses a symlink and a file", async () => {
+  test("makes 0700, leaves ours as it is, refuses what others may write, a symlink and a file", async () => {
     await ensurePrivateDir(at("a"));
     expect(statSync(at("a")).mode & 0o777).toBe(0o700);
     chmodSync(at("a"), 0o755);
     await ensurePrivateDir(at("a"));
-    expect(statSync(at("a")).mode & 0o777).toBe(0o700);
+    expect(statSync(at("a")).mode & 0o777).toBe(0o755);
+    chmodSync(at("a"), 0o1777);
+    await expect(ensurePrivateDir(at("a"))).rejects.toThrow("others may write in it");
     symlinkSync("a", at("link"));
     writeFileSync(at("file"), "");
     for (const name of ["link", "file"]) {

@@ -135,29 +135,47 @@ async function removeIfPresent(path: string): Promise<boolean> {
 }
 
 /**
- * Make sure `path` is a directory of ours that nobody else can enter (0700); parents must exist.
+ * Make sure `path` is a directory of ours that nobody else can write. Created with mode 0700; a directory that is
+ * there already keeps its mode, and is refused when its group or others may write it. Parents must exist.
  *
- * @throws {CcosError} `IO_ERROR` when it is a symlink, not a directory, or somebody else's.
+ * @throws {CcosError} `IO_ERROR` when it is a symlink, not a directory, somebody else's, or open to others' writes.
  */
 export async function ensurePrivateDir(path: string): Promise<void> {
   const what = `Cannot use directory "${path}"`;
   try {
     await mkdir(path, { mode: 0o700 });
     await syncDirectory(dirname(path));
+    return;
   } catch (cause) {
     if (errnoOf(cause) !== "EEXIST") {
       throw new CcosError("IO_ERROR", { what, why: reasonOf(cause), cause });
     }
   }
   const facts = await lstat(path);
+  const fix = "Name another directory in CCOS_HOME";
   if (!facts.isDirectory() || facts.uid !== process.geteuid?.()) {
-    throw new CcosError("IO_ERROR", {
-      what,
-      why: "it is not a directory that belongs to this user",
-      fix: "Name another directory in CCOS_HOME",
-    });
+    const why = "it is not a directory that belongs to this user";
+    throw new CcosError("IO_ERROR", { what, why, fix });
   }
-  if ((facts.mode & 0o077) !== 0) await chmod(path, 0o700);
+  if ((facts.mode & 0o022) !== 0) {
+    throw new CcosError("IO_ERROR", { what, why: "others may write in it", fix });
+  }
+}
+
+/**
+ * Make the directories above `path`, 0700, as the XDG specification asks for its base directories. Those that are
+ * there are left alone.
+ *
+ * @throws {CcosError} `IO_ERROR`.
+ */
+export async function ensureParents(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const what = `Cannot make the directories above "${path}"`;
+    const fix = "Name another directory in CCOS_HOME";
+    throw new CcosError("IO_ERROR", { what, why: reasonOf(cause), fix, cause });
+  }
 }
 
 /** Names in a directory, unsorted. An absent directory has none. */

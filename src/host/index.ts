@@ -14,6 +14,7 @@ export {
   type AppendFile,
   createExclusive,
   cutTail,
+  ensureParents,
   ensurePrivateDir,
   listDirectory,
   openDurable,

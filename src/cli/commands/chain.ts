@@ -53,10 +53,10 @@ export async function verifyAndReport(
   const verification = await verifyRun(io.world, run);
   const code = verificationCode(verification);
   const { red } = marksFor(io.terminal);
-  if (!io.json) io.say(printable(verificationText(verification, red)));
+  if (!io.json) io.say(verificationText(verification, red));
   const replay = options.replay && code === null ? await replayRun(io.world, run, io.signal) : null;
   const failure = code ?? (replay === null ? null : REPLAY_CODES[replay.kind]);
-  if (!io.json && replay !== null) io.say(printable(replayText(replay, red)));
+  if (!io.json && replay !== null) io.say(replayText(replay, red));
   if (io.json) {
     io.out(
       JSON.stringify({ run: run.id, ok: failure === null, code: failure, verification, replay }),
@@ -90,7 +90,7 @@ function verificationText(verification: Verification, red: Paint): string {
       return ` chain     chain VALID      ${records} records · head ${shortHash(head)} · signature ok (key ${verification.keyId})`;
     return ` chain     ${red("chain UNSEALED")}   ${records} records verify, but no signed head says where the chain ends`;
   }
-  return ` chain     ${red("chain BROKEN")}     record ${verification.seq}: ${verification.reason}  ${verification.detail}`;
+  return ` chain     ${red("chain BROKEN")}     record ${verification.seq}: ${verification.reason}  ${printable(verification.detail)}`;
 }
 
 function replayText(replay: Replay, red: Paint): string {
@@ -98,14 +98,14 @@ function replayText(replay: Replay, red: Paint): string {
     case "identical":
       return ` replay    replay IDENTICAL re-ran offline to the same head ${shortHash(replay.head)} · ${replay.decisions} decisions derived again`;
     case "identical-until-limit":
-      return ` replay    replay IDENTICAL for ${replay.records} records, up to where the run was ended from outside (${replay.by})`;
+      return ` replay    replay IDENTICAL for ${replay.records} records, up to where the run was ended from outside (${printable(replay.by)})`;
     case "diverged": {
       const recorded = `${replay.recorded.type} ${JSON.stringify(replay.recorded.data)}`;
       const replayed = `${replay.replayed.type} ${JSON.stringify(replay.replayed.data)}`;
-      return ` replay    ${red("replay DIVERGED")}  first at record ${replay.seq}: recorded ${recorded}, replayed ${replayed}`;
+      return ` replay    ${red("replay DIVERGED")}  first at record ${replay.seq}: ${printable(`recorded ${recorded}, replayed ${replayed}`)}`;
     }
     case "unavailable":
-      return ` replay    ${red("replay UNAVAILABLE")}  ${replay.why}`;
+      return ` replay    ${red("replay UNAVAILABLE")}  ${printable(replay.why)}`;
     default:
       return unreachable(replay);
   }

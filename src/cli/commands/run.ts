@@ -79,7 +79,7 @@ export async function runAndReport(
     if (report.outcome.kind === "value") io.out(valueText(report.outcome.value));
     for (const line of reportScreen(report, screen, io.terminal)) io.say(line);
   }
-  if (report.outcome.kind === "failed" && report.outcome.code === "PROVIDER_CRASHED") {
+  if (!io.json && report.outcome.kind === "failed" && report.outcome.code === "PROVIDER_CRASHED") {
     throw new CcosError("PROVIDER_CRASHED", {
       what: "Cannot finish the run",
       why: report.outcome.message,
