@@ -10,7 +10,10 @@ import { build, transform } from "esbuild";
 
 const LAZY_BUILTINS =
   /^node:(http|https|net|tls|zlib|dgram|dns\/promises|child_process|timers\/promises|url|readline|crypto|buffer)$/;
-const LAZY_PACKAGES = /^require_(cjs|index|tldts|ipaddr)\w*$/;
+/** The public suffix list is a quarter of the code and only wildcards in a config need it: a file of its own. */
+const SUFFIX_LIST = { package: "tldts-icann", file: "public-suffix.cjs" };
+const LAZY_MODULES = new Set([`./${SUFFIX_LIST.file}`]);
+const LAZY_PACKAGES = /^require_ipaddr$/;
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist/guest", { recursive: true });
@@ -31,7 +34,9 @@ function loadLazily(code) {
     /^var (import_\w+) = (?:__toESM\()?(?:require\("([^"]+)"\)|(require_\w+)\(\))(?:, 1)?\)?;$/gm,
     (line, name, builtin, wrapped) => {
       const isLazy =
-        builtin === undefined ? LAZY_PACKAGES.test(wrapped) : LAZY_BUILTINS.test(builtin);
+        builtin === undefined
+          ? LAZY_PACKAGES.test(wrapped)
+          : LAZY_BUILTINS.test(builtin) || LAZY_MODULES.has(builtin);
       if (!isLazy) return line;
       count++;
       const load = builtin === undefined ? `${wrapped}()` : `require(${JSON.stringify(builtin)})`;
@@ -47,8 +52,15 @@ function loadLazily(code) {
 }
 
 async function buildCli() {
-  const bundled = await build({ ...common, entryPoints: ["src/cli/main.ts"], write: false });
-  const lazy = loadLazily(bundled.outputFiles[0].text);
+  const bundled = await build({
+    ...common,
+    entryPoints: ["src/cli/main.ts"],
+    write: false,
+    alias: { [SUFFIX_LIST.package]: `./${SUFFIX_LIST.file}` },
+    external: [`./${SUFFIX_LIST.file}`],
+  });
+  // A function around it all, so that every name in it is local and can be shortened.
+  const lazy = `(() => {\n${loadLazily(bundled.outputFiles[0].text)}\n})();`;
   const small = await transform(lazy, {
     minifyWhitespace: true,
     minifySyntax: true,
@@ -63,6 +75,12 @@ const guests = readdirSync("guest").filter(
 copyFileSync("guest/ccos_client.py", "dist/guest/ccos_client.py");
 await Promise.all([
   buildCli(),
+  build({
+    ...common,
+    minify: true,
+    entryPoints: [SUFFIX_LIST.package],
+    outfile: `dist/${SUFFIX_LIST.file}`,
+  }),
   build({
     ...common,
     entryPoints: ["src/isolation/measure-supervisor.ts"],

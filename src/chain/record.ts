@@ -73,8 +73,7 @@ export interface ChainRecord {
 
 /** `sha256:` and 64 hex digits over the canonical JSON of `value`. */
 export function digestOf(value: JsonValue): string {
-  if (value === null || typeof value === "boolean")
-    return smallDigests.get(value) ?? digestText(value);
+  if (value === null || typeof value === "boolean") return smallDigest(value);
   return digestText(value);
 }
 
@@ -82,10 +81,16 @@ function digestText(value: JsonValue): string {
   return `sha256:${hash("sha256", canonicalJson(value))}`;
 }
 
-/** Most results are one of these. */
-const smallDigests: ReadonlyMap<JsonValue, string> = new Map(
-  [null, true, false].map((value) => [value, digestText(value)]),
-);
+/** Most results are null, true or false: their digests are made once. */
+const smallDigests = new Map<null | boolean, string>();
+
+function smallDigest(value: null | boolean): string {
+  const known = smallDigests.get(value);
+  if (known !== undefined) return known;
+  const digest = digestText(value);
+  smallDigests.set(value, digest);
+  return digest;
+}
 
 /** What stands before the body's bytes in its hash; no other hash of the system begins so. */
 export const RECORD_TAG = "ccos.chain.v1\0";

@@ -12,16 +12,11 @@ export const MICROVM: string = `(agent.config :agent-id "agent.a" :features [:ne
   :network {:enabled true
             :egress {:via :proxy
                      :allow-domains ["example.com"]}}
-  :microvm {:kernel {:image "k"
-                     :cmdline "console=none"}
-            :rootfs {:image "r"
-                     :ro true}
-            :resources {:vcpus 1
-                        :mem_mb 256}
-            :devices {:nic {:enabled true
-                            :proxy_ns "ns"}
-                      :vsock {:enabled true
-                              :cid 3}}
+  :microvm {:kernel {:image "k" :cmdline "console=none"}
+            :rootfs {:image "r" :ro true}
+            :resources {:vcpus 1 :mem_mb 256}
+            :devices {:nic {:enabled true :proxy_ns "ns"}
+                      :vsock {:enabled true :cid 3}}
             :attestation {:enabled true
                           :expect_rootfs_hash "sha256:${DIGEST}"}}
   :marketplace {:readonly true})`;

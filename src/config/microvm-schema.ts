@@ -1,3 +1,9 @@
+/**
+ * The shape of the `:microvm` block: names, types and defaults. What its values must fulfil
+ * together is in microvm-rules.ts.
+ *
+ * @module
+ */
 import {
   block,
   type Decoder,

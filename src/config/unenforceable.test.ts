@@ -24,7 +24,13 @@ test.each([
   ],
   [":causal_chain {:storage {:mode :sqlite}}", ["causal_chain.storage.mode"]],
   [":causal_chain {:storage {:mode :vsock_stream}}", ["causal_chain.storage.mode"]],
-  [':causal_chain {:storage {:mode :append_file :path "c"}}', []],
+  [':causal_chain {:storage {:mode :append_file :path "chain.jsonl"}}', []],
+  [':causal_chain {:storage {:mode :append_file :path "c"}}', ["causal_chain.storage.path"]],
+  [
+    ":governance {:policies {:network_access {:requires_approvals 2}}}",
+    ["governance.policies.network_access.requires_approvals"],
+  ],
+  [':marketplace {:registry_paths ["./capabilities/"]}', ["marketplace.registry_paths"]],
   [":causal_chain {:anchor {:enabled true}}", ["causal_chain.anchor.enabled"]],
   [
     ":governance {:policies {:default {:requires_approvals 1}}}",

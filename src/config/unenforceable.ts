@@ -1,9 +1,18 @@
+/**
+ * The second law, as a list: what a valid config may ask and this version cannot hold, each with
+ * its field and reason.
+ *
+ * @module
+ */
 import type { AgentConfig } from "./types.ts";
 
 export interface UnenforceableField {
   readonly path: string;
   readonly why: string;
 }
+
+/** The one file a run's chain goes to, below its directory. */
+const OWN_CHAIN = "chain.jsonl";
 
 type Claim = readonly [asked: boolean, path: string, why: string];
 
@@ -55,9 +64,9 @@ function runClaims({
   governance,
   capabilities,
   features,
+  marketplace,
 }: AgentConfig): readonly Claim[] {
-  const { mode } = causalChain.storage;
-  const approvals = governance.policies.get("default")?.requiresApprovals ?? 0;
+  const { mode, path } = causalChain.storage;
   const llm = "this version has no model capability to bound";
   return [
     [
@@ -67,9 +76,15 @@ function runClaims({
     ],
     [causalChain.anchor.enabled, "causal_chain.anchor.enabled", "this version anchors no heads"],
     [
-      approvals > 0,
-      "governance.policies.default.requires_approvals",
-      "this version has nobody to ask for an approval",
+      mode === "append_file" && path !== null && path !== OWN_CHAIN,
+      "causal_chain.storage.path",
+      `this version writes each run's chain to its own directory; name "${OWN_CHAIN}"`,
+    ],
+    ...approvalClaims(governance),
+    [
+      marketplace.registryPaths.length > 0,
+      "marketplace.registry_paths",
+      "this version loads no capabilities from registries",
     ],
     [
       governance.keys.verify !== null,
@@ -80,4 +95,12 @@ function runClaims({
     [features.includes("llm"), "features", `:llm: ${llm}`],
     [features.includes("gpu"), "features", ":gpu: this version gives no program a GPU"],
   ];
+}
+
+function approvalClaims({ policies }: AgentConfig["governance"]): readonly Claim[] {
+  return [...policies].map(([name, { requiresApprovals }]) => [
+    requiresApprovals > 0,
+    `governance.policies.${name}.requires_approvals`,
+    "this version has nobody to ask for an approval",
+  ]);
 }

@@ -1,3 +1,9 @@
+/**
+ * Reading an answer within limits: the body as sent and as decoded, and the fields that are still
+ * true of it then.
+ *
+ * @module
+ */
 import { err, ok, type Result } from "../foundation/result.ts";
 import type { HttpExchange } from "../host/index.ts";
 import { type DecodeFailure, decodeContent } from "./content-encoding.ts";

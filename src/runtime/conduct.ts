@@ -223,7 +223,8 @@ function onGuestMessage(
     case "step":
       return onStep(message, room, program);
     case "call":
-      return onCall(message, send, room);
+      // Judged before anything is awaited: a result in the same breath must not outrun the violation.
+      return unfitCall(message, room) ?? onCall(message, send, room);
     case "log":
     case "metric":
     case "event":
@@ -250,15 +251,20 @@ function onStep(
   return null;
 }
 
+/** Why a call ends the run, or null. */
+function unfitCall(message: Extract<GuestMessage, { type: "call" }>, room: Talk): string | null {
+  const permitted = room.steps.permits(message.capability);
+  if (!permitted.ok) return permitted.error;
+  if (room.counter.declared >= room.callsMax + CALLS_OVER_MAX)
+    return `calls go on after limits.calls (${room.callsMax})`;
+  return null;
+}
+
 async function onCall(
   message: Extract<GuestMessage, { type: "call" }>,
   send: (message: HostMessage) => void,
   room: Talk,
 ): Promise<string | null> {
-  const permitted = room.steps.permits(message.capability);
-  if (!permitted.ok) return permitted.error;
-  if (room.counter.declared >= room.callsMax + CALLS_OVER_MAX)
-    return `calls go on after limits.calls (${room.callsMax})`;
   room.counter.declared++;
   const { id, capability, args } = message;
   const answer = await room.gate.pass({ step: room.steps.current(), capability, args });

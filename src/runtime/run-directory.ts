@@ -73,15 +73,21 @@ function parseInputs(text: string): RunInputs | null {
   try {
     const value: unknown = JSON.parse(text);
     if (!isJsonObject(value)) return null;
-    const { configFile, configSource, planFile, planSource } = value;
-    const texts = [configFile, configSource];
-    const nullable = [planFile, planSource];
-    if (!texts.every((each) => typeof each === "string")) return null;
-    if (!nullable.every((each) => each === null || typeof each === "string")) return null;
-    return value as unknown as RunInputs;
+    const { configFile, configSource, planFile, planSource, command, staged, production } = value;
+    const program = command === null ? [planFile, planSource] : command;
+    const sound =
+      isTexts([configFile, configSource]) &&
+      isTexts(program) &&
+      Array.isArray(staged) &&
+      typeof production === "boolean";
+    return sound ? (value as unknown as RunInputs) : null;
   } catch {
     return null;
   }
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
 
 /** All runs, oldest first. An absent state directory has none. */

@@ -48,6 +48,14 @@ describe("text of an agent on the screen", () => {
     expect(stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
   });
 
+  test("the preview of a plan shows a step's name on its one line", async () => {
+    const file = plan("preview", `(step "s\\n${FORGED}\\u001b[2J" (call :ccos.echo 1))`);
+    const { stderr } = await box.run(["plan", file]);
+    expect(stderr).toContain("ccos.echo");
+    expect(stderr.split("\n").filter((line) => line.startsWith(FORGED))).toEqual([]);
+    expect(stderr).not.toContain("\u001b");
+  });
+
   test("a file's name with a line break makes no line of an error", async () => {
     const { stderr, status } = await box.run(["run", "x\nerror FAKE\u001b[2J"]);
     expect(status).toBe(65);
@@ -119,6 +127,9 @@ describe("a reader that goes away", () => {
   });
 });
 
+const SPIN = "(defn spin [n] (spin (+ n 1))) (spin 0)";
+const ENDLESS = ":limits {:fuel 1000000000000 :wall-ms 20000}";
+
 /** The pipeline returns with its last member; the run may still be writing. */
 async function sealed(): Promise<void> {
   for (let tries = 0; tries < 100; tries++) {
@@ -131,7 +142,7 @@ async function sealed(): Promise<void> {
 describe("a signal to the supervisor", () => {
   test.each<NodeJS.Signals>(["SIGINT", "SIGTERM"])("%s ends the run as cancelled", async (name) => {
     for (const [title, args] of [
-      ["plan", ["run", plan("spin", "(loop [x 0] (recur (+ x 1)))", ":limits {:wall-ms 20000}")]],
+      ["plan", ["run", plan("spin", SPIN, ENDLESS)]],
       ["program", ["run", "--policy", "policy.rtfs", "--", "sleep", "300"]],
     ] as const) {
       const child = spawn(process.execPath, [CLI, ...args], {
@@ -177,10 +188,16 @@ describe("inputs that are no files", () => {
 
   test("the same file named twice is staged once; odd names stay names", async () => {
     box.write("a.sh", 'cat "$2"; ls | wc -l');
-    box.write("new\nline '$(x)'", "odd");
+    box.write("it's $(x).txt", "odd");
     const named = await box.run([
-      ...["run", "--policy", "policy.rtfs", "--"],
-      ...["sh", "a.sh", "./a.sh", "new\nline '$(x)'"],
+      "run",
+      "--policy",
+      "policy.rtfs",
+      "--",
+      "sh",
+      "a.sh",
+      "./a.sh",
+      "it's $(x).txt",
     ]);
     expect(named.stderr).not.toContain("error");
     expect(named.stdout).toMatch(/^odd\s*\d+\n$/);
@@ -190,9 +207,16 @@ describe("inputs that are no files", () => {
     box.write("sub/x.sh", "echo inside");
     box.write("climb.txt", "climbed");
     const done = await box.run([
-      ...["run", "--policy", "policy.rtfs", "--", "sh", "-c"],
+      "run",
+      "--policy",
+      "policy.rtfs",
+      "--",
+      "sh",
+      "-c",
       'cat "$1" "$2" 2>/dev/null; echo end',
-      ...["sh", "sub/../climb.txt", join(box.dir, "climb.txt")],
+      "sh",
+      "sub/../climb.txt",
+      join(box.dir, "climb.txt"),
     ]);
     expect(done.stdout).toBe("end\n");
   });

@@ -12,6 +12,7 @@ import type { JsonObject } from "../../src/foundation/json.ts";
 import type { Execution, Session } from "../../src/isolation/index.ts";
 import { type Conducted, conductPlan } from "../../src/runtime/conduct.ts";
 import type { Executed } from "../../src/runtime/gate.ts";
+import { converse } from "../../src/runtime/guest-link.ts";
 import { prepareRun } from "../../src/runtime/prepare.ts";
 
 const PLAN = '(call :ccos.echo "a") (step "sum" (call :ccos.math.add 1 2))';
@@ -123,8 +124,7 @@ function frame(text: string): Uint8Array {
 const echo = (args: string, id = 1): Uint8Array =>
   frame(`{"type":"call","id":${id},"capability":"ccos.echo","args":${args}}`);
 const DONE = frame('{"type":"result","ok":true,"value":3}');
-const result = (value: string): Uint8Array =>
-  frame(`{"type":"result","ok":true,"value":${value}}`);
+const result = (value: string): Uint8Array => frame(`{"type":"result","ok":true,"value":${value}}`);
 const failed = (error: string): Uint8Array =>
   frame(`{"type":"result","ok":false,"error":{${error}}}`);
 const FAILURE = '"kind":"K","code":"C","message":"m","retryable":false';
@@ -220,5 +220,30 @@ describe("hostile arguments are refused or served, and never end the host", () =
     expect(records.filter(({ type }) => type === "CallCompleted")).toHaveLength(5);
     expect(records.length).toBeLessThan(2_000);
     expect(books.balanced).toBe(true);
+  });
+
+  test("a guest that reads no answer is not read either: what waits for it is bounded", async () => {
+    const readable = new PassThrough();
+    const writable = new PassThrough();
+    let answered = 0;
+    const conversation = converse(
+      { readable, writable },
+      { session: "", image: "", execute: null, callsInFlightMax: 64 },
+      {
+        onMessage: (_message, send) => {
+          answered++;
+          send({ type: "result", id: 1, ok: true, value: "x".repeat(1 << 20) });
+          return null;
+        },
+      },
+    );
+    readable.write(encodeFrame({ type: "ready", version: 1, session: "", image: "" }));
+    for (let calls = 0; calls < 200; calls++) {
+      readable.write(echo('["a"]'));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(answered).toBeLessThan(20);
+    readable.destroy();
+    expect(await conversation).toEqual({ kind: "closed" });
   });
 });

@@ -159,7 +159,7 @@ describe("a forged guest", () => {
     ],
   ])("that claims %s ends the run; nothing is executed and the chain says why", async (...row) => {
     const [, claims, reason] = row;
-    const { outcome, executed, records } = await attack(claims);
+    const { outcome, executed, records } = await attack([...claims, DONE]);
     expect(outcome).toMatchObject({ kind: "failed", code: "PROTOCOL_VIOLATION", message: reason });
     expect(executed).toEqual([]);
     expect(records).toContainEqual(

@@ -1,3 +1,7 @@
+/**
+ * The writer on real limits of a real disk, and under SIGKILL: whatever a commit promised is
+ * there, and nothing more is claimed.
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";

@@ -1,3 +1,7 @@
+/**
+ * The writer over a disk that fails at each operation in each way: no promise without bytes, no
+ * second try after a failure.
+ */
 import { describe, expect, test } from "vitest";
 import { type ChainWriter, openChain, storeOver, verifyChain } from "../../src/chain/index.ts";
 import type { AppendFile } from "../../src/host/index.ts";

@@ -7,9 +7,15 @@ import { ERROR_CODES } from "../../src/foundation/error-codes.ts";
 const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "ERRORS.md"), "utf8");
 
 test("docs/ERRORS.md equals the table of codes, row by row", () => {
-  const rows = [...page.matchAll(/^\| `([A-Z0-9_]+)` \| (\d+) \| (yes|no) \| (.+) \| (.+) \|$/gm)].map(
-    ([, code, exit, retry, meaning, fix]) => ({ code, exit: Number(exit), retry, meaning, fix }),
-  );
+  const rows = [
+    ...page.matchAll(/^\| `([A-Z0-9_]+)` \| (\d+) \| (yes|no) \| (.+) \| (.+) \|$/gm),
+  ].map(([, code, exit, retry, meaning, fix]) => ({
+    code,
+    exit: Number(exit),
+    retry,
+    meaning,
+    fix,
+  }));
   const table = Object.entries(ERROR_CODES).map(([code, entry]) => ({
     code,
     exit: entry.exitCode,

@@ -1,3 +1,9 @@
+/**
+ * `ccos chain verify`, `show` and `list`: what the records of past runs say, and whether they may
+ * be believed.
+ *
+ * @module
+ */
 import type { Verification } from "../../chain/index.ts";
 import { readRecords } from "../../chain/index.ts";
 import { ERROR_CODES, type ErrorCode } from "../../foundation/error-codes.ts";

@@ -1,3 +1,9 @@
+/**
+ * `ccos demo`: the incident example against a shop on loopback that the demo starts and stops;
+ * then verify and replay.
+ *
+ * @module
+ */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { CcosError } from "../../foundation/errors.ts";

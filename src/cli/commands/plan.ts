@@ -1,3 +1,9 @@
+/**
+ * `ccos plan`: what a plan may do, step by step, before anything runs; decided by the function
+ * that decides at run time.
+ *
+ * @module
+ */
 import {
   prepareRun,
   refuseUnenforceable,
@@ -6,7 +12,7 @@ import {
 } from "../../runtime/index.ts";
 import { type Command, parseCommand, usageError } from "../command.ts";
 import { planInputs } from "../inputs.ts";
-import { type Marks, marksFor } from "../render.ts";
+import { type Marks, marksFor, printable } from "../render.ts";
 
 /** `ccos plan FILE`: what a plan may do, decided by the same function that will decide at run time. */
 export const plan: Command = {
@@ -53,24 +59,26 @@ export const plan: Command = {
     for (const step of [null, ...admission.steps.map(({ name }) => name)]) {
       const sites = admission.sites.filter((site) => site.step === step);
       if (sites.length === 0) continue;
-      io.say(`step   ${step === null ? "(outside any step)" : step}`);
+      io.say(`step   ${step === null ? "(outside any step)" : printable(step)}`);
       for (const site of sites) io.say(siteLine(site, marks));
     }
-    io.say(`reach  ${reachText(prepared.policy)}`);
+    io.say(`reach  ${printable(reachText(prepared.policy))}`);
     io.say(admission.admitted ? "admitted" : "refused: the calls marked DENIED are not granted");
     return admission.admitted ? 0 : 77;
   },
 };
 
 function siteLine(site: SiteJudgement, marks: Marks): string {
-  const what = `${site.capability ?? "(computed id)"}  ${site.target ?? (site.effects.length === 0 ? "" : "target known at run time")}`;
+  const what = printable(
+    `${site.capability ?? "(computed id)"}  ${site.target ?? (site.effects.length === 0 ? "" : "target known at run time")}`,
+  );
   const { verdict } = site;
   if (verdict.kind === "allow")
-    return `  ${marks.done} ${what}  ${marks.dim(`allowed by ${verdict.rule}`)}`;
+    return `  ${marks.done} ${what}  ${marks.dim(`allowed by ${printable(verdict.rule)}`)}`;
   const code = verdict.kind === "deny" ? verdict.code : "ASK";
   const reason = verdict.kind === "deny" ? verdict.reason : verdict.question;
   const fix = verdict.kind === "deny" ? `\n       fix  ${verdict.fix}` : "";
-  return `  ${marks.denied} ${what}  ${marks.red(`DENIED  ${code}`)}  ${reason}  line ${site.span.line}${fix}`;
+  return `  ${marks.denied} ${what}  ${marks.red(`DENIED  ${code}`)}  ${printable(reason)}  line ${site.span.line}${fix}`;
 }
 
 function reachText(policy: ReturnType<typeof prepareRun>["policy"]): string {

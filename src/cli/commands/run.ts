@@ -1,3 +1,9 @@
+/**
+ * `ccos run`: a plan, or any program after `--`, behind the walls. Own flags end at `--`; nothing
+ * behind it is read as ours.
+ *
+ * @module
+ */
 import { CcosError } from "../../foundation/errors.ts";
 import { type RunInputs, runAgent } from "../../runtime/index.ts";
 import { type Command, type Io, parseCommand, usageError } from "../command.ts";

@@ -47,7 +47,6 @@ export const why: Command = {
       );
     else {
       io.out(explainVerdict(verdict, request));
-      if (verdict.kind === "deny") io.say(`  fix   ${verdict.fix}`);
     }
     return verdict.kind === "allow" ? 0 : 77;
   },

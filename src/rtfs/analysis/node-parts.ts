@@ -1,3 +1,9 @@
+/**
+ * The parts of each kind of node, and what becomes of their values: one table that every walk over
+ * a program uses.
+ *
+ * @module
+ */
 import type { Node, Pattern } from "./node.ts";
 
 /** A node inside another. */

@@ -1,3 +1,9 @@
+/**
+ * Capabilities without an effect: JSON to values and back, echo, addition. What does not fit is an
+ * answer, not a fault.
+ *
+ * @module
+ */
 import { ok } from "../../../foundation/result.ts";
 import { defineCapability, done, failed, invalid } from "../../define.ts";
 import { parseJsonText, writeJsonText } from "../../json-text.ts";

@@ -1,3 +1,10 @@
+/**
+ * Handles of open files: a number a plan holds, the path and mode behind it. The table belongs to
+ * one run and is bounded; a handle never carries a decision, its path is decided again on each
+ * use.
+ *
+ * @module
+ */
 import type { JsonObject } from "../../../foundation/json.ts";
 import { done, failed } from "../../define.ts";
 import type { PortAnswer } from "../../types.ts";

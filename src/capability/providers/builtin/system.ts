@@ -1,3 +1,9 @@
+/**
+ * Declared variables, the clock and sleeping. What the clock said is a fact of the record, taken
+ * from there by a replay.
+ *
+ * @module
+ */
 import { ok } from "../../../foundation/result.ts";
 import { defineCapability, done, invalid } from "../../define.ts";
 import type { Capability } from "../../types.ts";
