@@ -1,7 +1,8 @@
 /** Each finding code: the smallest change of a clean config that yields it, alone, at its path and line. */
 import { describe, expect, test } from "vitest";
 import { FINDING_CODES } from "../foundation/finding-codes.ts";
-import { CASES, DIGEST, MICROVM, swap } from "./finding-cases.ts";
+import { CASES, swap } from "./finding-cases.ts";
+import { DIGEST, MICROVM } from "./sample-config.ts";
 import { loadConfig } from "./index.ts";
 
 describe("loadConfig finds each code alone, at its path and line", () => {
