@@ -79,7 +79,7 @@ function help(own: readonly string[], io: Io): number {
 
 function createIo(json: boolean, plain: boolean): Io {
   const abort = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.once(signal, () => abort.abort(signal));
   const terminal = !plain && process.stderr.isTTY === true && process.env["NO_COLOR"] === undefined;
   return {

@@ -143,6 +143,7 @@ function startData(prepared: PreparedRun, guestDigest: string): JsonObject {
     policy: digests.policy,
     guest: guestDigest,
     isolation: config.orchestrator.isolation.mode,
+    production: inputs.production,
     limits: { ...config.limits },
   };
 }

@@ -73,7 +73,7 @@ export async function conductCommand(
 ): Promise<Conducted> {
   const { chain } = room.stage;
   const argv = prepared.inputs.command ?? [];
-  const counter = { declared: 0 };
+  const counter = { declared: 0, violations: 0 };
   chain.append({
     type: "RunStarted",
     data: { ...startData(prepared, ""), argv: digestArgv(argv) },
@@ -95,6 +95,7 @@ export async function conductCommand(
     counter,
     callsMax: prepared.config.limits.calls,
     broken,
+    chain,
   });
   const proxy = await openProxy(prepared, room, { path: join(sockets.path, "proxy.sock"), gate });
   try {
@@ -110,6 +111,7 @@ export async function conductCommand(
       room,
       broken,
     });
+    await capability.close();
     if (broken.signal.aborted) throw broken.signal.reason;
     await settleCalls(room.stage, gate);
     await proxy?.proxy.close();
@@ -168,7 +170,8 @@ function digestArgv(argv: readonly string[]): string {
 
 interface CapabilityRoom {
   readonly gate: Gate;
-  readonly counter: { declared: number };
+  readonly counter: { declared: number; violations: number };
+  readonly chain: LiveStage["chain"];
   readonly callsMax: number;
   /** Aborted when the host itself cannot go on: the program is ended, the cause rethrown. */
   readonly broken: AbortController;
@@ -189,9 +192,22 @@ async function serveCapabilities(
       }).then((conversation) => {
         socket.destroy();
         if (conversation.kind === "broken") room.broken.abort(conversation.cause);
+        if (conversation.kind === "violation") recordViolation(room, conversation.reason);
       });
     },
   });
+}
+
+/** The first ones are told; a program that goes on only repeats itself. */
+const VIOLATIONS_MAX = 100;
+
+function recordViolation(room: CapabilityRoom, reason: string): void {
+  if (room.broken.signal.aborted || ++room.counter.violations > VIOLATIONS_MAX) return;
+  try {
+    room.chain.append({ type: "SecurityViolation", data: { reason: reason.toWellFormed() } });
+  } catch (cause) {
+    room.broken.abort(cause);
+  }
 }
 
 async function onClientMessage(

@@ -18,6 +18,7 @@ import {
   signHead,
 } from "../chain/index.ts";
 import { type Broker, createBroker } from "../egress/index.ts";
+import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { createFileAccess, resolveHost, sleep, writeAtomic } from "../host/index.ts";
 import {
@@ -89,11 +90,29 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
       execute: (call) => executeLive(call, ports, prepared, signal),
       matchSecrets: (parts) => findKnownSecrets(parts, secrets),
       placeholders,
-      keepResult: (digest, value) =>
-        payloads.put(digest, new TextEncoder().encode(JSON.stringify(value))),
+      keepResult: keepInto(payloads, directory.id),
     },
     seal: () => seal(directory, chain, key),
     close: () => closeAll(chain, payloads),
+  };
+}
+
+/** All results of one run together, bytes. */
+const RESULTS_BYTES_MAX = 1024 * 1024 * 1024;
+
+function keepInto(payloads: PayloadStore, run: string): Stage["room"]["keepResult"] {
+  let kept = 0;
+  return (digest, value) => {
+    const bytes = new TextEncoder().encode(JSON.stringify(value));
+    kept += bytes.length;
+    if (kept > RESULTS_BYTES_MAX) {
+      throw new CcosError("CHAIN_UNWRITABLE", {
+        what: `Cannot keep another result of ${run}`,
+        why: `its results are over ${RESULTS_BYTES_MAX} bytes`,
+        fix: "Lower :limits :calls or the rules' :max-response-bytes",
+      });
+    }
+    payloads.put(digest, bytes);
   };
 }
 

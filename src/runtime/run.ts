@@ -131,12 +131,25 @@ async function conductAndSeal(
 ): Promise<Omit<RunReport, "durationMs">> {
   const { id, wall, stage, directory } = room;
   try {
-    const { outcome, books } = await conduct(world, prepared, room);
+    const { outcome, books } = await orEnded(stage, () => conduct(world, prepared, room));
     const { records, head, keyId } = await orUnwritable(id, () => stage.seal());
     if (!books.balanced) throw unbalanced(id, books);
     return { run: id, directory, wall: wall.name, outcome, books, records, head, keyId };
   } finally {
     await stage.close();
+  }
+}
+
+/** A run that breaks before its program ends still gets its ending and its head, where they can be written. */
+async function orEnded<T>(stage: LiveStage, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof CcosError && cause.code !== "CHAIN_UNWRITABLE") {
+      stage.chain.append({ type: "RunFailed", data: { code: cause.code } });
+      await stage.seal();
+    }
+    throw cause;
   }
 }
 

@@ -18,13 +18,17 @@ export interface StepTracker {
 
 /** Steps nest at most this deep; a plan's own nesting is far below. */
 const STEP_DEPTH_MAX = 256;
+/** Most step claims of one run: each is a record, and a broken guest could claim for ever. */
+const STEP_MOVES_MAX = 100_000;
 
 export function trackSteps(admission: Admission): StepTracker {
   const open: string[] = [];
+  let moves = 0;
   const current = (): string | null => open.at(-1) ?? null;
   return {
     current,
     move(event, name) {
+      if (++moves > STEP_MOVES_MAX) return err(`more than ${STEP_MOVES_MAX} steps were claimed`);
       if (!admission.callable.has(name)) return err(`the plan has no step "${name}"`);
       if (event === "enter") {
         if (open.length >= STEP_DEPTH_MAX) return err(`steps nest deeper than ${STEP_DEPTH_MAX}`);
