@@ -110,8 +110,8 @@ export function bodyText(body: ChainBody): string {
   const { chain, data, facts, prev, seq, ts, type } = body;
   return (
     `{"chain":${quotedChain(chain)},"data":${canonicalJson(data)}` +
-    `,"facts":${isEmpty(facts) ? "{}" : canonicalJson(facts)},"prev":${canonicalJson(prev)}` +
-    `,"seq":${integer(seq)},"ts":${integer(ts)}` +
+    `,"facts":${isEmpty(facts) ? "{}" : canonicalJson(facts)},"prev":${quotedHash(prev)}` +
+    `,"seq":${integer(seq)},"ts":${timeText(ts)}` +
     `,"type":${quotedTypes.get(type) ?? canonicalJson(type)},"v":${RECORD_VERSION}}`
   );
 }
@@ -126,6 +126,21 @@ let lastChain = { id: "", text: '""' };
 function quotedChain(id: string): string {
   if (id !== lastChain.id) lastChain = { id, text: canonicalJson(id) };
   return lastChain.text;
+}
+
+let lastHash = "";
+
+/** The hash that was made last is the usual `prev`; it is 64 hex digits and needs no escapes. */
+function quotedHash(text: string): string {
+  return text === lastHash ? `"${text}"` : canonicalJson(text);
+}
+
+let lastTime = { ts: Number.NaN, text: "" };
+
+/** Many records share a millisecond. */
+function timeText(ts: number): string {
+  if (ts !== lastTime.ts) lastTime = { ts, text: integer(ts) };
+  return lastTime.text;
 }
 
 function isEmpty(object: JsonObject): boolean {
@@ -146,7 +161,8 @@ export function linkRecord(body: ChainBody): ChainRecord {
 }
 
 export function hashOfBody(text: string): string {
-  return hash("sha256", RECORD_TAG + text);
+  lastHash = hash("sha256", RECORD_TAG + text);
+  return lastHash;
 }
 
 export const LINE_START = '{"body":';

@@ -72,6 +72,11 @@ export function openChain(options: ChainOptions): ChainWriter {
   return new BufferedChain(options);
 }
 
+/** Exact where it matters: a line that could be over the limit. Else UTF-16 units, at most 3 bytes each. */
+function bytesOf(line: string): number {
+  return line.length * 3 <= RECORD_BYTES_MAX ? line.length : Buffer.byteLength(line);
+}
+
 class BufferedChain implements ChainWriter {
   readonly #options: ChainOptions;
   #head: { readonly seq: number; readonly hash: string };
@@ -102,7 +107,7 @@ class BufferedChain implements ChainWriter {
     const text = bodyText(body);
     const record = { body, hash: hashOfBody(text) };
     const line = `${lineOf(text, record.hash)}\n`;
-    this.#reserve(Buffer.byteLength(line));
+    this.#reserve(bytesOf(line));
     this.#pending.push(line);
     this.#head = { seq: body.seq, hash: record.hash };
     return record;
