@@ -11,6 +11,7 @@
  */
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
+import { LineBuffer } from "./line-buffer.ts";
 import {
   bodyText,
   type ChainBody,
@@ -80,8 +81,7 @@ function bytesOf(line: string): number {
 class BufferedChain implements ChainWriter {
   readonly #options: ChainOptions;
   #head: { readonly seq: number; readonly hash: string };
-  #pending: string[] = [];
-  #pendingBytes = 0;
+  readonly #pending = new LineBuffer();
   #inFlightBytes = 0;
   /** The flush under way, and the one that waits for it. */
   #running: Promise<void> | null = null;
@@ -151,10 +151,9 @@ class BufferedChain implements ChainWriter {
     if (bytes > RECORD_BYTES_MAX) {
       throw this.#unwritable(`a record of ${bytes} bytes is over ${RECORD_BYTES_MAX}`);
     }
-    if (this.#pendingBytes + this.#inFlightBytes + bytes > PENDING_BYTES_MAX) {
+    if (this.#pending.length + this.#inFlightBytes + bytes > PENDING_BYTES_MAX) {
       throw this.#unwritable(`over ${PENDING_BYTES_MAX} bytes wait for the disk`);
     }
-    this.#pendingBytes += bytes;
   }
 
   #assertUsable(): void {
@@ -183,21 +182,20 @@ class BufferedChain implements ChainWriter {
 
   async #flush(): Promise<void> {
     const { store, before } = this.#options;
-    const bytes = Buffer.from(this.#pending.join(""));
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    const bytes = this.#pending.take();
     this.#inFlightBytes = bytes.length;
     try {
       if (before !== undefined) await before();
       await store.write(bytes);
       await store.sync();
       this.#inFlightBytes = 0;
+      this.#pending.giveBack(bytes);
     } catch (cause) {
       this.#failure = this.#unwritable(
         cause instanceof Error ? cause.message : String(cause),
         cause,
       );
-      this.#pending = [];
+      this.#pending.clear();
       throw this.#failure;
     }
   }
