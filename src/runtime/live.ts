@@ -33,7 +33,7 @@ import type { Stage } from "./conduct.ts";
 import { type AdmittedCall, type Executed, executedOf } from "./gate.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunDirectory } from "./run-directory.ts";
-import { loadSecrets, placeholdersOf } from "./secrets.ts";
+import { placeholdersOf } from "./secrets.ts";
 import type { World } from "./world.ts";
 
 export interface LiveStage extends Stage {
@@ -45,6 +45,8 @@ export interface LiveStage extends Stage {
 
 export interface LiveOptions {
   readonly prepared: PreparedRun;
+  /** Loaded before the run exists: without one that it declares, it does not start. */
+  readonly secrets: readonly KnownSecret[];
   readonly directory: RunDirectory;
   readonly startFacts: JsonObject;
   readonly signal: AbortSignal;
@@ -53,8 +55,7 @@ export interface LiveOptions {
 }
 
 export async function openLiveStage(world: World, options: LiveOptions): Promise<LiveStage> {
-  const { prepared, directory } = options;
-  const secrets = await loadSecrets(prepared.config, world.environment);
+  const { prepared, directory, secrets } = options;
   const placeholders = placeholdersOf(directory.id, prepared.config);
   const [payloads, store, key] = await Promise.all([
     openPayloads(directory.payloads, directory.payloadKey),

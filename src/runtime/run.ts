@@ -26,6 +26,7 @@ import type { GateEvent } from "./gate.ts";
 import { type LiveStage, openLiveStage } from "./live.ts";
 import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
+import { loadSecrets } from "./secrets.ts";
 import { chooseWall } from "./choose-wall.ts";
 import { loadGuest, launchPlan, type World } from "./world.ts";
 
@@ -165,10 +166,12 @@ async function openRun(
   id: string,
   { prepared, options, wall, facts }: Opening,
 ): Promise<{ directory: RunDirectory; stage: LiveStage }> {
+  const secrets = await loadSecrets(prepared.config, world.environment);
   const directory = await createRunDirectory(world.stateDir, id, prepared.inputs);
   options.observe({ kind: "started", run: id, directory: directory.path, wall: wall.name, facts });
   const stage = await openLiveStage(world, {
     prepared,
+    secrets,
     directory,
     startFacts: facts,
     signal: options.signal,

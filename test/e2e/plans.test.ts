@@ -200,4 +200,15 @@ describe("state", () => {
     );
     expect(JSON.parse(readFileSync(join(dir, "head.json"), "utf8")).algorithm).toBe("ed25519");
   });
+
+  test("a start that is refused for a missing secret leaves no run", async () => {
+    const runs = async (): Promise<unknown> => (await box.json(["chain", "list"])).value["runs"];
+    const before = await runs();
+    const fields =
+      ':secrets {:TOKEN {:source "env:ABSENT" :origins ["https://a.example"] :headers ["x-t"]}}';
+    const refused = await box.run(["run", agent("secret", "1", fields)]);
+    expect(refused.stderr).toContain("SECRET_UNAVAILABLE");
+    expect(refused.status).toBe(69);
+    expect(await runs()).toEqual(before);
+  });
 });
