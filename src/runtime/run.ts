@@ -166,7 +166,7 @@ async function openRun(
   id: string,
   { prepared, options, wall, facts }: Opening,
 ): Promise<{ directory: RunDirectory; stage: LiveStage }> {
-  const secrets = await loadSecrets(prepared.config, world.environment);
+  const secrets = await loadSecrets(prepared.config, prepared.inputs.configFile, world.environment);
   const directory = await createRunDirectory(world.stateDir, id, prepared.inputs);
   options.observe({ kind: "started", run: id, directory: directory.path, wall: wall.name, facts });
   const stage = await openLiveStage(world, {

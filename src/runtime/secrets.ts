@@ -7,6 +7,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { dirname, resolve } from "node:path";
 import type { AgentConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
@@ -32,18 +33,20 @@ export function placeholdersOf(runId: string, config: AgentConfig): readonly Kno
 /**
  * Read every declared secret now: a run that cannot use one does not start.
  *
+ * @param configFile - A relative `file:PATH` counts from its directory, as `:plan` does.
  * @param environment - Where `env:NAME` sources are looked up.
  * @throws {CcosError} `SECRET_UNAVAILABLE` naming the secret and its source, never a value.
  */
 export async function loadSecrets(
   config: AgentConfig,
+  configFile: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<readonly KnownSecret[]> {
   const values: KnownSecret[] = [];
   for (const [name, { source }] of config.secrets) {
     const value = source.startsWith("env:")
       ? environment[source.slice(4)]
-      : await fileSecret(name, source.slice(5));
+      : await fileSecret(name, resolve(dirname(configFile), source.slice(5)));
     if (value === undefined) throw unavailable(name, `${source} is not set`);
     if (value.length < SECRET_LENGTH_MIN)
       throw unavailable(

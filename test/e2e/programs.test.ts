@@ -1,5 +1,5 @@
 /** Any program behind the walls: what it sees, what it may ask, how it ends. Uses sh and perl: a bare Debian has both. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -71,6 +71,24 @@ describe("ccos run -- PROGRAM", () => {
     expect(flood.stderr).toContain("LIMIT_OUTPUT");
     expect(flood.stdout.length).toBeLessThan(200_000);
     expect(flood.status).toBe(1);
+  });
+
+  test("a mount is visible and read-only, a secret is a placeholder and its file counts from the config's directory", async () => {
+    const note = box.write("sub/data/note.txt", "mounted");
+    for (const path of [box.dir, join(box.dir, "sub"), join(box.dir, "sub/data")])
+      chmodSync(path, 0o755);
+    box.write("sub/token", "token-of-the-file-0123");
+    box.write(
+      "sub/agent.rtfs",
+      POLICY(
+        `:secrets {:TOKEN {:source "file:token" :origins ["https://a.example"] :headers ["x-t"]}} :orchestrator {:isolation {:fs {:mounts {:data {:mode :ro :source "${join(box.dir, "sub/data")}"}}}}}`,
+      ),
+    );
+    const script =
+      'cat /mnt/data/note.txt; echo x 2>/dev/null > /mnt/data/note.txt || echo " $TOKEN"';
+    const done = await shell(script, { policy: "sub/agent.rtfs" });
+    expect(done.stdout, done.stderr).toMatch(/^mounted ccos-secret-token-[0-9a-f]{16}\n$/);
+    expect(readFileSync(note, "utf8")).toBe("mounted");
   });
 
   test("fake protocol frames on stdout are output, nothing more", async () => {
