@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CcosError } from "../foundation/errors.ts";
 
 export interface GroupUsage {
   /** Times the kernel killed a process of the group for memory. */
@@ -55,8 +56,24 @@ type Hierarchies =
 
 let known: Hierarchies | null | undefined;
 let counter = 0;
+/** A group was made in this process: what was measured of the walls counts on groups. */
+let worked = false;
 
-/** @returns Null when this process may not make groups (not root, read-only, not delegated). */
+/**
+ * Whether walls of this process get a memory group. Part of what a measurement is valid for: a wall that was
+ * measured with groups must not be trusted without them.
+ */
+export function controlGroupsWork(): boolean {
+  if (worked) return true;
+  const group = createControlGroup(64 * 1024 * 1024);
+  group?.remove();
+  return group !== null;
+}
+
+/**
+ * @returns Null when this process may not make groups (not root, read-only, not delegated).
+ * @throws {CcosError} `ISOLATION_UNAVAILABLE` when it could before: a wall does not weaken on the way.
+ */
 export function createControlGroup(memoryBytesMax: number): ControlGroup | null {
   if (known === undefined) {
     known = findHierarchies();
@@ -73,9 +90,16 @@ export function createControlGroup(memoryBytesMax: number): ControlGroup | null 
     limitMemory(join(known.memory.parent, name), known.version, memoryBytesMax);
   } catch (error) {
     for (const directory of made) removeIfEmpty(directory);
-    if (isRefusal(error)) return null;
-    throw error;
+    if (!isRefusal(error)) throw error;
+    if (!worked) return null;
+    throw new CcosError("ISOLATION_UNAVAILABLE", {
+      what: "Cannot make a memory group for the wall",
+      why: "groups could be made before and are refused now; the wall was measured with them",
+      fix: "Run `ccos doctor`, then start again",
+      cause: error,
+    });
   }
+  worked = true;
   return known.version === 1 ? groupOfVersion1(known, name) : groupOfVersion2(known.memory, name);
 }
 

@@ -24,7 +24,7 @@ export {
   writeAtomic,
 } from "./files.ts";
 export { hasWriter } from "./writers.ts";
-export { type ControlGroup, createControlGroup } from "./control-group.ts";
+export { type ControlGroup, controlGroupsWork, createControlGroup } from "./control-group.ts";
 export {
   anonymousFile,
   type Argv,

@@ -45,9 +45,10 @@ describe("layWall", () => {
     ]) {
       await expect(lay({ files: [file(path)] })).rejects.toMatchObject(refusal);
     }
-    await expect(
-      lay({ files: [file("/work/my agent.py"), file("/ccos/..x")] }),
-    ).resolves.toBeDefined();
+    const odd = await lay({ files: [file("/work/my agent.py"), file("/ccos/..x")] });
+    expect(odd.files.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(["/work/my agent.py", "/ccos/..x"]),
+    );
   });
 
   test("refuses a target twice, inside another, or over our Node", async () => {
@@ -55,7 +56,9 @@ describe("layWall", () => {
     await expect(lay({ files: [file("/ccos/node")] })).rejects.toMatchObject(refusal);
     const binds = [{ source: room, target: "/mnt/data", kind: "directory" as const }];
     await expect(lay({ binds, files: [file("/mnt/data/x")] })).rejects.toMatchObject(refusal);
-    await expect(lay({ binds, files: [file("/mnt/data-x")] })).resolves.toBeDefined();
+    const beside = await lay({ binds, files: [file("/mnt/data-x")] });
+    expect(beside.binds.map(({ target }) => target)).toEqual(["/mnt/data"]);
+    expect(beside.files.map(({ path }) => path)).toContain("/mnt/data-x");
   });
 
   test("refuses variables that would steer the launcher, and what is no variable", async () => {

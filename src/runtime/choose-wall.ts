@@ -11,7 +11,7 @@ import { arch, release } from "node:os";
 import type { AgentConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
-import { bootId } from "../host/index.ts";
+import { bootId, controlGroupsWork } from "../host/index.ts";
 import {
   createProviders,
   type Guarantee,
@@ -99,7 +99,7 @@ export async function matrixOf(
   return await measuredMatrix(providers, {
     stateDir: world.stateDir,
     bootId: await bootId(),
-    codeVersion: `${world.version} ${(await loadGuest(world)).guestDigest}`,
+    codeVersion: `${world.version} ${(await loadGuest(world)).guestDigest} groups=${controlGroupsWork()}`,
     nodePath: world.nodePath,
     fresh: wish.fresh ?? false,
     onMeasure: (name) => wish.waiting(`measuring what ${name} holds on this host (once per boot)`),
