@@ -30,7 +30,7 @@ test("createControlGroup throws when a group that could be made before is refuse
   const prefix = isRoot
     ? ["unshare", "-m"]
     : ["unshare", "-U", "-m", "--map-current-user", "--keep-caps"];
-  const [file = "", ...rest] = [...prefix, process.execPath, "--input-type=module", "-e", SCRIPT];
+  const [file, ...rest] = [...prefix, process.execPath, "--input-type=module", "-e", SCRIPT];
   const { stdout, stderr } = spawnSync(file, rest, { encoding: "utf8" });
   const seen = JSON.parse(stdout === "" ? "{}" : stdout) as { before?: boolean; after?: string };
   const allowed = seen.before === true ? "ISOLATION_UNAVAILABLE" : "null";
