@@ -165,6 +165,13 @@ export function hashOfBody(text: string): string {
   return lastHash;
 }
 
+/** Hash and line of a body's text. Hashing makes one piece of the text, and the line takes that. */
+export function sealBody(text: string): { readonly hash: string; readonly line: string } {
+  const tagged = RECORD_TAG + text;
+  lastHash = hash("sha256", tagged);
+  return { hash: lastHash, line: lineOf(tagged.slice(RECORD_TAG.length), lastHash) };
+}
+
 export const LINE_START = '{"body":';
 export const LINE_MIDDLE = ',"hash":"';
 export const LINE_END = '"}';

@@ -26,7 +26,7 @@ export function memoryStore(): MemoryStore {
   const chunks: Uint8Array[] = [];
   return {
     write: (bytes) => {
-      chunks.push(Uint8Array.from(bytes));
+      chunks.push(new Uint8Array(bytes));
       return Promise.resolve();
     },
     sync: () => Promise.resolve(),

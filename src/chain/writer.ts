@@ -1,9 +1,10 @@
 /**
  * The one writer of a chain: links at once, makes durable in groups.
  *
- * Read in this order: ChainWriter, FileChain.append, commit, flush. `append` only builds and
+ * Read in this order: ChainWriter, BufferedChain.append, commit, start, flush. `append` only builds and
  * buffers. `commit` resolves when all that was appended so far is on disk: one write and one sync
- * at a time; whoever arrives meanwhile shares the next. After any error of the store the writer is
+ * at a time; whoever arrives meanwhile shares the next. With many callers two groups take turns, so
+ * that neither the disk nor the processor waits for the other. After any error of the store the writer is
  * dead for ever: the kernel reports a failed sync once and then forgets the pages, so trying again
  * would acknowledge what is lost.
  *
@@ -17,10 +18,9 @@ import {
   type ChainBody,
   type ChainRecord,
   genesisOf,
-  hashOfBody,
-  lineOf,
   RECORD_BYTES_MAX,
   RECORD_VERSION,
+  sealBody,
   type RecordType,
 } from "./record.ts";
 import type { ChainStore } from "./store.ts";
@@ -78,17 +78,22 @@ function bytesOf(line: string): number {
   return line.length * 3 <= RECORD_BYTES_MAX ? line.length : Buffer.byteLength(line);
 }
 
+/** Callers whose records reach the disk together. */
+interface Group {
+  callers: number;
+  readonly done: PromiseWithResolvers<void>;
+}
+
 class BufferedChain implements ChainWriter {
   readonly #options: ChainOptions;
   #head: { readonly seq: number; readonly hash: string };
   readonly #pending = new LineBuffer();
   #inFlightBytes = 0;
-  /** The flush under way, and the one that waits for it. */
-  #running: Promise<void> | null = null;
-  #next: Promise<void> | null = null;
-  /** Callers of `#next`, and whether the last group had more than one. */
-  #callers = 0;
-  #shared = false;
+  /** The group on its way to the disk, and the one that gathers meanwhile. */
+  #flushing: Group | null = null;
+  #gathering: Group | null = null;
+  /** How many callers take part: who was seen in both groups of the last flush. */
+  #population = 1;
   #failure: CcosError | null = null;
   #closed = false;
 
@@ -104,26 +109,24 @@ class BufferedChain implements ChainWriter {
   append(input: RecordInput): ChainRecord {
     this.#assertUsable();
     const body = this.#bodyOf(input);
-    const text = bodyText(body);
-    const record = { body, hash: hashOfBody(text) };
-    const line = `${lineOf(text, record.hash)}\n`;
+    const { hash, line } = sealBody(bodyText(body));
     this.#reserve(bytesOf(line));
-    this.#pending.push(line);
-    this.#head = { seq: body.seq, hash: record.hash };
-    return record;
+    this.#pending.push(`${line}\n`);
+    this.#head = { seq: body.seq, hash };
+    return { body, hash };
   }
 
   commit(): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    if (this.#next !== null) {
-      this.#callers++;
-      return this.#next;
+    if (this.#gathering === null) {
+      if (this.#pending.length === 0) return this.#flushing?.done.promise ?? Promise.resolve();
+      this.#gathering = { callers: 0, done: Promise.withResolvers<void>() };
+      if (this.#flushing === null) this.#startSoon();
     }
-    if (this.#pending.length === 0) return this.#running ?? Promise.resolve();
-    this.#callers = 1;
-    const flushed = this.#afterRunning();
-    this.#next = flushed;
-    return flushed;
+    const group = this.#gathering;
+    group.callers++;
+    if (this.#flushing === null && this.#isHalf(group)) this.#start();
+    return group.done.promise;
   }
 
   async close(): Promise<void> {
@@ -162,22 +165,47 @@ class BufferedChain implements ChainWriter {
   }
 
   /**
-   * Where callers share groups, a turn of the event loop first, so that all whom the last sync woke
-   * are in the next one. A caller who is alone does not wait for others.
+   * Where callers share groups, a turn of the event loop first, so that those whom the last sync woke are in the
+   * next one. A caller who is alone does not wait for others.
    */
-  async #afterRunning(): Promise<void> {
-    const running = this.#running;
-    if (running !== null) await running;
-    await (this.#shared || running !== null ? turnOfEvents() : null);
-    this.#shared = this.#callers > 1;
-    this.#callers = 0;
-    this.#next = null;
-    this.#running = this.#flush();
-    try {
-      await this.#running;
-    } finally {
-      if (this.#next === null) this.#running = null;
-    }
+  #startSoon(): void {
+    const start = (): void => this.#start();
+    if (this.#population > 1) setImmediate(start);
+    else queueMicrotask(start);
+  }
+
+  /** Half of all callers: the disk works for one half while the other half computes. */
+  #isHalf({ callers }: Group): boolean {
+    return this.#population > 1 && callers * 2 >= this.#population;
+  }
+
+  #start(): void {
+    const group = this.#gathering;
+    if (group === null || this.#flushing !== null) return;
+    this.#gathering = null;
+    this.#flushing = group;
+    this.#flush().then(
+      () => {
+        this.#startNext(group);
+        group.done.resolve();
+      },
+      (failure: unknown) => {
+        group.done.reject(failure);
+        this.#gathering?.done.reject(failure);
+        this.#gathering = null;
+      },
+    );
+  }
+
+  #startNext({ callers }: Group): void {
+    const next = this.#gathering;
+    const seen = callers + (next?.callers ?? 0);
+    // Who computes for long is not forgotten at once.
+    this.#population = Math.max(seen, Math.floor(this.#population * 0.9));
+    this.#flushing = null;
+    if (next === null) return;
+    if (this.#isHalf(next)) this.#start();
+    else this.#startSoon();
   }
 
   async #flush(): Promise<void> {
@@ -208,8 +236,4 @@ class BufferedChain implements ChainWriter {
       cause,
     });
   }
-}
-
-function turnOfEvents(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -31,9 +31,17 @@ export interface CapabilityPattern {
   readonly id: string;
 }
 
+/** Ids that were found canonical, so that the few of a run are matched once each. */
+const canonical = new Set<string>();
+const CANONICAL_KEPT_MAX = 1024;
+
 /** Whether the text is a canonical id: the only form that may reach a decision. */
 export function isCanonicalCapability(text: string): boolean {
-  return text.length <= ID_LENGTH_MAX && ID.test(text);
+  if (canonical.has(text)) return true;
+  if (text.length > ID_LENGTH_MAX || !ID.test(text)) return false;
+  if (canonical.size >= CANONICAL_KEPT_MAX) canonical.clear();
+  canonical.add(text);
+  return true;
 }
 
 /**

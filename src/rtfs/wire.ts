@@ -25,6 +25,7 @@ import {
   ErrorValue,
   Keyword,
   keyword,
+  knownKeyword,
   List,
   type MapKey,
   ResourceHandle,
@@ -151,9 +152,14 @@ function decodeItems(json: JsonValue | undefined, depthLeft: number): Value[] {
 }
 
 function decodeTagged(json: { readonly [key: string]: JsonValue }, depthLeft: number): Value {
-  const tag = Object.hasOwn(json, "$t") ? json["$t"] : undefined;
-  const content = Object.hasOwn(json, "v") ? json["v"] : undefined;
-  if (typeof tag !== "string" || content === undefined || Object.keys(json).length !== 2) {
+  let tag: JsonValue | undefined;
+  let content: JsonValue | undefined;
+  for (const key in json) {
+    if (key === "$t") tag = json[key];
+    else if (key === "v") content = json[key];
+    else return refuse("a wire object has exactly the fields $t and v");
+  }
+  if (typeof tag !== "string" || content === undefined) {
     return refuse("a wire object has exactly the fields $t and v");
   }
   switch (tag) {
@@ -171,7 +177,7 @@ function decodeTagged(json: { readonly [key: string]: JsonValue }, depthLeft: nu
 function decodeAtom(tag: string, text: string): Value {
   switch (tag) {
     case "kw":
-      return isKeywordName(text) ? keyword(text) : refuse("a keyword has a malformed name");
+      return knownKeyword(text) ?? decodeKeyword(text);
     case "sym":
       return isSymbolName(text) ? new Sym(text) : refuse("a symbol has a malformed name");
     case "int":
@@ -187,6 +193,10 @@ function decodeAtom(tag: string, text: string): Value {
     default:
       return refuse(`no wire tag is called ${JSON.stringify(tag.slice(0, 40))}`);
   }
+}
+
+function decodeKeyword(name: string): Keyword {
+  return isKeywordName(name) ? keyword(name) : refuse("a keyword has a malformed name");
 }
 
 function decodeInt(text: string): bigint {

@@ -16,7 +16,6 @@ import { ERROR_CODES, type ErrorCode } from "../foundation/error-codes.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { WireError } from "../foundation/protocol.ts";
-import { ok } from "../foundation/result.ts";
 import {
   type AccessRequest,
   canonicalCapability,
@@ -139,11 +138,9 @@ export function createGate(room: GateRoom): Gate {
   return {
     counts,
     pass({ step, capability, args }) {
+      const digest = argumentsDigest(args);
       inFlight++;
-      const numbered = { step, capability, args, number: ++number, digest: argumentsDigest(args) };
-      const passing = passGate(room, counts, numbered);
-      passing.then(leave, leave);
-      return passing;
+      return passGate(room, counts, { step, capability, args, number: ++number, digest }, leave);
     },
     idle: () =>
       inFlight === 0 ? Promise.resolve() : new Promise((resolve) => void waiting.push(resolve)),
@@ -180,7 +177,9 @@ async function passGate(
   room: GateRoom,
   counts: GateCounts,
   call: NumberedCall,
+  leave: () => void,
 ): Promise<GateAnswer> {
+  try {
   const resolved = resolve(room, call);
   if ("refusal" in resolved)
     return refuse(room, counts, {
@@ -238,6 +237,7 @@ async function passGate(
   return examined.ok
     ? { ok: true, value: examined.value }
     : { ok: false, error: wireError(examined.code, examined.message) };
+  } finally { leave(); }
 }
 
 function resolve(
@@ -245,34 +245,30 @@ function resolve(
   call: NumberedCall,
 ): { capability: Capability; args: readonly Value[] } | { id: string; refusal: Refusal } {
   const known = room.registry.find(call.capability);
-  const id = known === undefined ? canonicalCapability(call.capability) : named(call.capability);
-  if (!id.ok)
-    return { id: call.capability.slice(0, 256).toWellFormed(), refusal: unknown(id.error) };
+  let id = call.capability;
+  // A registered id is canonical already.
+  if (known === undefined) {
+    const named = canonicalCapability(call.capability);
+    if (!named.ok) return { id: id.slice(0, 256).toWellFormed(), refusal: unknown(named.error) };
+    ({ id } = named.value);
+  }
   if (call.number > room.callsMax) {
     const reason = `the run may make ${room.callsMax} calls`;
-    return { id: id.value.id, refusal: { ...malformed("", reason), code: "LIMIT_CALLS" } };
+    return { id, refusal: { ...malformed("", reason), code: "LIMIT_CALLS" } };
   }
-  const capability = known ?? room.registry.find(id.value.id);
+  const capability = known ?? room.registry.find(id);
   if (capability === undefined)
-    return { id: id.value.id, refusal: unknown(`no capability is called "${id.value.id}"`) };
+    return { id, refusal: unknown(`no capability is called "${id}"`) };
   if (call.digest === null) {
-    return {
-      id: id.value.id,
-      refusal: malformed("", "a text of the arguments holds a lone surrogate"),
-    };
+    return { id, refusal: malformed("", "a text of the arguments holds a lone surrogate") };
   }
   const args: Value[] = [];
-  for (const [index, wire] of call.args.entries()) {
-    const value = fromWire(wire);
-    if (!value.ok) return { id: id.value.id, refusal: malformed(`[${index}]`, value.error) };
+  for (let index = 0; index < call.args.length; index++) {
+    const value = fromWire(call.args[index]!);
+    if (!value.ok) return { id, refusal: malformed(`[${index}]`, value.error) };
     args.push(value.value);
   }
   return { capability, args };
-}
-
-/** A registered id is canonical already. */
-function named(id: string): ReturnType<typeof canonicalCapability> {
-  return ok({ id, version: null });
 }
 
 /** Capability and resource first, then what would leave with the call. */

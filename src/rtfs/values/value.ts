@@ -30,6 +30,9 @@ export type Value =
 /** Map keys; keys of different kinds never collide. */
 export type MapKey = Keyword | string | number | bigint;
 
+/** The names used most lately, held: a weak reference costs more to follow than a map. */
+const held = new Map<string, Keyword>();
+const HELD_MAX = 1024;
 const keywords = new Map<string, WeakRef<Keyword>>();
 const forgotten = new FinalizationRegistry<string>((name) => {
   if (keywords.get(name)?.deref() === undefined) keywords.delete(name);
@@ -49,12 +52,27 @@ export class Keyword {
  * The keyword called `name`. Names nobody holds any more are forgotten: they may come from a guest.
  */
 export function keyword(name: string): Keyword {
-  const known = keywords.get(name)?.deref();
+  const known = knownKeyword(name);
   if (known !== undefined) return known;
   const fresh = new Keyword(name);
   keywords.set(name, new WeakRef(fresh));
   forgotten.register(fresh, name);
+  hold(fresh);
   return fresh;
+}
+
+/** The keyword called `name` if somebody holds it: then the name is known to be one. */
+export function knownKeyword(name: string): Keyword | undefined {
+  const near = held.get(name);
+  if (near !== undefined) return near;
+  const known = keywords.get(name)?.deref();
+  if (known !== undefined) hold(known);
+  return known;
+}
+
+function hold(key: Keyword): void {
+  if (held.size >= HELD_MAX) held.clear();
+  held.set(key.name, key);
 }
 
 /** A quoted symbol. Compared by name. */
