@@ -38,7 +38,7 @@ export {
   WholeFloat,
 } from "./values/value.ts";
 export { fromWire, toWire } from "./wire.ts";
-export type { Host } from "./eval/machine.ts";
+export type { CallMetadata, Host } from "./eval/machine.ts";
 export {
   type CompileOptions,
   compileProgram,

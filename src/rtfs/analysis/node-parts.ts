@@ -54,6 +54,10 @@ export function partsOf(node: Node): readonly Part[] {
       return node.items.map(used);
     case "map":
       return node.entries.map(([, value]) => used(value));
+    case "context":
+      return node.fallback === null ? [] : [result(node.fallback)];
+    case "meta":
+      return [...node.runtime.map(([, value]) => used(value)), result(node.body)];
     case "match":
     case "try":
     case "step":

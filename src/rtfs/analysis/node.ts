@@ -9,7 +9,7 @@
  * @module
  */
 import type { SourceSpan } from "../../foundation/source-span.ts";
-import type { MapForm } from "../syntax/form.ts";
+import type { Form, MapForm } from "../syntax/form.ts";
 import type { TypeValidator } from "../types/compile-type.ts";
 import type { MapKey, Value } from "../values/value.ts";
 
@@ -150,6 +150,19 @@ export type Node =
       readonly params: Node | null;
       readonly body: Node;
     }
+  | ({
+      readonly op: "context" /** From the host; absent: the fallback, else nil. */;
+      readonly key: string;
+      readonly fallback: Node | null;
+    } & At)
+  | ({
+      readonly op: "meta";
+      /** What is written, for judging before a run. */
+      readonly entries: readonly (readonly [MapKey, Form])[];
+      /** Evaluated before the body, in order, and attached to host calls made in it. */
+      readonly runtime: readonly (readonly [string, Node])[];
+      readonly body: Node;
+    } & At)
   | ({
       readonly op: "for";
       readonly scope: Scope;

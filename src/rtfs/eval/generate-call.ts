@@ -209,7 +209,7 @@ export function generateHostCall(
       const message = `There is no host to call "${capability.slice(0, 80).toWellFormed()}"`;
       throw new RtfsError("SecurityViolation", message, { operation: "call", capability });
     }
-    const value = machine.host.call(capability, values);
+    const value = machine.host.call(capability, values, machine.metadata);
     machine.at = span;
     return value;
   };

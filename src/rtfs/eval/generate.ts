@@ -13,6 +13,7 @@ import { RtfsError } from "../values/rtfs-error.ts";
 import { type MapKey, type Value, Vector, MapValue } from "../values/value.ts";
 import { generateCall, generateHostCall } from "./generate-call.ts";
 import { generateMatch, generateStep, generateTry } from "./generate-control.ts";
+import { generateContext, generateMeta } from "./generate-context.ts";
 import { generateDotimes, generateFor } from "./generate-loop.ts";
 import { generateDestructure } from "./generate-pattern.ts";
 import { checkType, evaluateAll, type Generation } from "./generation.ts";
@@ -81,6 +82,10 @@ export class Generator implements Generation {
         return generateTry(this, node);
       case "step":
         return generateStep(this, node);
+      case "context":
+        return generateContext(this, node);
+      case "meta":
+        return generateMeta(this, node);
       case "for":
         return generateFor(this, node);
       case "dotimes":

@@ -17,10 +17,20 @@ import { ErrorValue, FunctionValue, Keyword, List, type Value, MapValue } from "
 
 /** What effects and steps go through. Synchronous: a call blocks the program. */
 export interface Host {
-  /** @throws {RtfsError} what the program gets; any other exception ends the run at once. */
-  call(capability: string, args: readonly Value[]): Value;
+  /**
+   * @param metadata - The `runtime.…` entries of the `^{…}` around the call; null: none.
+   * @throws {RtfsError} what the program gets; any other exception ends the run at once.
+   */
+  call(capability: string, args: readonly Value[], metadata: CallMetadata | null): Value;
   step(event: "enter" | "leave" | "fail", name: string): void;
+  /** The value of a context key; undefined: there is none. */
+  context?(key: string): Value | undefined;
+  /** Keep a value for the step under way, or for the plan outside any step. */
+  contextSet?(key: string, value: Value): void;
 }
+
+/** Names begin with `runtime.`. */
+export type CallMetadata = ReadonlyMap<string, Value>;
 
 /**
  * Slots of one function call or loop turn; slot 0 is the frame around it, null at the program's
@@ -87,6 +97,8 @@ export class Machine {
   depth = 0;
   /** The operation under way: where an error is placed. */
   at: SourceSpan | null = null;
+  /** Attached to host calls. */
+  metadata: CallMetadata | null = null;
   tailTarget: Closure | null = null;
   tailFrame: Frame | null = null;
   readonly depthMax: number;
