@@ -180,64 +180,66 @@ async function passGate(
   leave: () => void,
 ): Promise<GateAnswer> {
   try {
-  const resolved = resolve(room, call);
-  if ("refusal" in resolved)
-    return refuse(room, counts, {
-      call,
-      id: resolved.id,
-      resource: null,
-      refusal: resolved.refusal,
-    });
-  const { capability, args } = resolved;
-  const asked = capability.access(args);
-  const resource = asked.ok ? asked.value : null;
-  const request: AccessRequest = { capability: capability.manifest.id, resource };
-  const place = { call, id: capability.manifest.id, resource };
+    const resolved = resolve(room, call);
+    if ("refusal" in resolved)
+      return refuse(room, counts, {
+        call,
+        id: resolved.id,
+        resource: null,
+        refusal: resolved.refusal,
+      });
+    const { capability, args } = resolved;
+    const asked = capability.access(args);
+    const resource = asked.ok ? asked.value : null;
+    const request: AccessRequest = { capability: capability.manifest.id, resource };
+    const place = { call, id: capability.manifest.id, resource };
 
-  const decided = decideCall(room, capability, request, args);
-  if (decided.verdict.kind !== "allow") {
-    return refuse(room, counts, { ...place, refusal: denialOf(decided.verdict, decided.facts) });
+    const decided = decideCall(room, capability, request, args);
+    if (decided.verdict.kind !== "allow") {
+      return refuse(room, counts, { ...place, refusal: denialOf(decided.verdict, decided.facts) });
+    }
+    const unfit = asked.ok ? validatorOf(capability).input.check(args) : null;
+    if (!asked.ok)
+      return refuse(room, counts, {
+        ...place,
+        refusal: malformed(asked.error.path, asked.error.message),
+      });
+    if (unfit !== null) {
+      return refuse(room, counts, {
+        ...place,
+        refusal: malformed(unfit.path, `expected ${unfit.expected}, got ${unfit.actual}`),
+      });
+    }
+
+    const { rule } = decided.verdict;
+    counts.intended++;
+    if (resource?.kind === "http") counts.network++;
+    room.chain.append({
+      type: "CallIntended",
+      data: {
+        args: call.digest,
+        call: call.number,
+        capability: capability.manifest.id,
+        resource: describe(resource),
+        rule,
+        step: call.step,
+      },
+      facts: decided.facts,
+    });
+    if (hasOutsideEffect(capability)) await room.chain.commit();
+
+    const admitted: AdmittedCall = { number: call.number, capability, request, rule, args };
+    const executed = await room.execute(admitted);
+    const examined = examine(room, admitted, executed);
+    recordOutcome(room, call, examined);
+    if (hasOutsideEffect(capability)) await room.chain.commit();
+    announce(room, admitted, call, examined);
+    return examined.ok
+      ? { ok: true, value: examined.value }
+      : { ok: false, error: wireError(examined.code, examined.message) };
+  } finally {
+    leave();
   }
-  const unfit = asked.ok ? validatorOf(capability).input.check(args) : null;
-  if (!asked.ok)
-    return refuse(room, counts, {
-      ...place,
-      refusal: malformed(asked.error.path, asked.error.message),
-    });
-  if (unfit !== null) {
-    return refuse(room, counts, {
-      ...place,
-      refusal: malformed(unfit.path, `expected ${unfit.expected}, got ${unfit.actual}`),
-    });
-  }
-
-  const { rule } = decided.verdict;
-  counts.intended++;
-  if (resource?.kind === "http") counts.network++;
-  room.chain.append({
-    type: "CallIntended",
-    data: {
-      args: call.digest,
-      call: call.number,
-      capability: capability.manifest.id,
-      resource: describe(resource),
-      rule,
-      step: call.step,
-    },
-    facts: decided.facts,
-  });
-  if (hasOutsideEffect(capability)) await room.chain.commit();
-
-  const admitted: AdmittedCall = { number: call.number, capability, request, rule, args };
-  const executed = await room.execute(admitted);
-  const examined = examine(room, admitted, executed);
-  recordOutcome(room, call, examined);
-  if (hasOutsideEffect(capability)) await room.chain.commit();
-  announce(room, admitted, call, examined);
-  return examined.ok
-    ? { ok: true, value: examined.value }
-    : { ok: false, error: wireError(examined.code, examined.message) };
-  } finally { leave(); }
 }
 
 function resolve(
@@ -257,8 +259,7 @@ function resolve(
     return { id, refusal: { ...malformed("", reason), code: "LIMIT_CALLS" } };
   }
   const capability = known ?? room.registry.find(id);
-  if (capability === undefined)
-    return { id, refusal: unknown(`no capability is called "${id}"`) };
+  if (capability === undefined) return { id, refusal: unknown(`no capability is called "${id}"`) };
   if (call.digest === null) {
     return { id, refusal: malformed("", "a text of the arguments holds a lone surrogate") };
   }
