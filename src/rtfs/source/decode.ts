@@ -28,7 +28,7 @@ export function decodeSource(
     const before = validPrefix(bytes);
     return err([
       {
-        code: "PARSE_ERROR",
+        code: "READ_ENCODING",
         message: "The source text is not valid UTF-8",
         hint: "Save the file as UTF-8",
         span: endOf(before, file),
@@ -39,7 +39,7 @@ export function decodeSource(
 
 export function tooLarge(file: string, bytes: number, bytesMax: number): Diagnostic {
   return {
-    code: "PARSE_ERROR",
+    code: "READ_TOO_LARGE",
     message: `The source text has ${bytes} bytes; the limit is ${bytesMax}`,
     hint: "Split it",
     span: { file, start: 0, end: 0, line: 1, column: 1 },
@@ -82,4 +82,47 @@ export function utf8Length(text: string): number {
     if (unit >= 0x80) bytes += unit >= 0x800 && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
   }
   return bytes;
+}
+
+const FORBIDDEN = /[\0\u202a-\u202e\u2066-\u2069]/g;
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+/**
+ * A diagnostic for each character that would make a person see another text than the machine: NUL,
+ * lone surrogates, bidirectional overrides; at most `max`.
+ */
+export function hiddenCharacters(text: string, file: string, max: number): readonly Diagnostic[] {
+  const found: Diagnostic[] = [];
+  let line = 1;
+  let lineStart = 0;
+  const patterns = text.isWellFormed() ? [FORBIDDEN] : [LONE_SURROGATE, FORBIDDEN];
+  if (patterns.length === 1 && text.search(FORBIDDEN) < 0) return found;
+  const places = patterns.flatMap((pattern) => placesOf(pattern, text, max));
+  let from = 0;
+  for (const at of places.toSorted((a, b) => a - b).slice(0, max)) {
+    for (let next = text.indexOf("\n", from); next >= 0 && next < at; ) {
+      line++;
+      lineStart = next + 1;
+      next = text.indexOf("\n", lineStart);
+    }
+    from = at;
+    const unit = text.charCodeAt(at);
+    const isLone = unit >= 0xd800 && unit <= 0xdfff;
+    const name = `U+${unit.toString(16).toUpperCase().padStart(4, "0")}`;
+    found.push({
+      code: "READ_HIDDEN_CHARACTER",
+      message: `${isLone ? "A lone surrogate" : name} must not stand in a source text`,
+      hint: isLone ? "Save the file as UTF-8" : "In a string write it as \\u{…}",
+      span: { file, start: at, end: at + 1, line, column: at - lineStart + 1 },
+    });
+  }
+  return found;
+}
+
+function placesOf(pattern: RegExp, text: string, max: number): readonly number[] {
+  const places: number[] = [];
+  for (const { index } of text.matchAll(pattern)) {
+    if (places.push(index) === max) break;
+  }
+  return places;
 }

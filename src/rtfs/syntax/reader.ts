@@ -1,10 +1,9 @@
 /**
- * Text to forms. One pass, an explicit stack, nothing evaluated.
+ * Text to forms. One pass over tokens, an explicit stack, nothing evaluated.
  *
- * Read in this order: readForms, Reader.run, Reader.close. The stack makes nesting cost memory that
- * is bounded by `depthMax`, never the JS stack; time is linear in the text. Lexical errors are
- * collected; the first error of brackets ends the reading, because what follows it would be
- * guesses.
+ * Read in this order: readSource, Reader.run, Reader.#form, Reader.#add. The stack makes nesting
+ * cost memory that is bounded by `depthMax`, never the JS stack; time is linear in the text. An
+ * error does not end the reading: recovery.ts says where it goes on, so that one pass finds several.
  *
  * @module
  */
@@ -16,286 +15,419 @@ import {
   DIAGNOSTICS_MAX,
   diagnostic,
 } from "../diagnostic.ts";
-import { SOURCE_BYTES_MAX, tooLarge, utf8Length } from "../source/decode.ts";
+import { hiddenCharacters, SOURCE_BYTES_MAX, tooLarge, utf8Length } from "../source/decode.ts";
+import { CHARACTER_BITS, DIGIT, NAME, WORD_START } from "../source/character.ts";
+import {
+  finishBracket,
+  finishPrefix,
+  newOpen,
+  type Open,
+  openerSpan,
+  type Report,
+} from "./bracket.ts";
+import { CommentCollector, type Comment } from "./comment.ts";
 import type { Form } from "./form.ts";
-import { type Open, openBracket, finishBracket, type Shape } from "./bracket.ts";
+import { type Closer, Lexer, type Opener, type Prefix } from "./lexer.ts";
+import {
+  closesNext,
+  innermostWith,
+  nextTopLevel,
+  outermostFirst,
+  placeInside,
+} from "./recovery.ts";
 import { readString } from "./string-literal.ts";
-import { classify, showCharacter } from "./token.ts";
+import { classify, contextToken, NAME_LENGTH_MAX, type Token, unsupported } from "./token.ts";
 
 export interface ReadOptions {
   /** What diagnostics call the text. */
   readonly file: string;
   /** Default 1 MiB. */
   readonly bytesMax?: number;
-  /** Nesting of brackets and quotes; default 512. */
+  /** Nesting of brackets and prefixes; default 512. */
   readonly depthMax?: number;
 }
 
 const DEPTH_MAX = 512;
+/** Parameters of a `#( )`. */
+const POSITIONS_MAX = 20;
+
+/** A text as far as it can be read. */
+export interface ReadText {
+  /** In order. Where there are diagnostics: what could be read, open brackets taken as closed. */
+  readonly forms: readonly Form[];
+  /** In order. */
+  readonly comments: readonly Comment[];
+  /** In order of their places; empty when the text is good, at most {@link DIAGNOSTICS_MAX}. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Read a whole text, comments too, and go on after errors: for editors and the formatter. */
+export function readSource(source: string, options: ReadOptions): ReadText {
+  return read(source, options, true);
+}
 
 /** Read a whole text. An empty text has no forms. */
 export function readForms(
   source: string,
   options: ReadOptions,
 ): Result<readonly Form[], readonly Diagnostic[]> {
-  const bytesMax = options.bytesMax ?? SOURCE_BYTES_MAX;
-  const bytes = source.length > bytesMax ? source.length : utf8Length(source);
-  if (bytes > bytesMax) return err([tooLarge(options.file, bytes, bytesMax)]);
-  return new Reader(source, options.file, options.depthMax ?? DEPTH_MAX).run();
+  const { forms, diagnostics } = read(source, options, false);
+  return diagnostics.length === 0 ? ok(forms) : err(diagnostics);
 }
 
-const isSpace = (unit: number): boolean =>
-  unit === 32 || unit === 10 || unit === 9 || unit === 13 || unit === 44;
-const ENDS = new Set(Array.from('()[]{}"; ,\n\t\r', (each) => each.charCodeAt(0)));
-const FORBIDDEN = /[\0\u202a-\u202e\u2066-\u2069]/;
+function read(source: string, options: ReadOptions, keepsComments: boolean): ReadText {
+  const { file, bytesMax = SOURCE_BYTES_MAX, depthMax = DEPTH_MAX } = options;
+  // A unit is at most three bytes.
+  if (source.length * 3 > bytesMax) {
+    const bytes = source.length > bytesMax ? source.length : utf8Length(source);
+    if (bytes > bytesMax) {
+      return { forms: [], comments: [], diagnostics: [tooLarge(file, bytes, bytesMax)] };
+    }
+  }
+  const hidden = hiddenCharacters(source, file, DIAGNOSTICS_MAX);
+  if (hidden.length > 0) return { forms: [], comments: [], diagnostics: hidden };
+  return new Reader(new Lexer(source, file, keepsComments), depthMax).run();
+}
 
-/** A bracket or token error that ends the reading. */
+/** Ends the reading: enough errors, or one after which all would be guesses. */
 class Stop extends Error {}
 
 class Reader {
-  readonly #text: string;
-  readonly #file: string;
+  readonly #lexer: Lexer;
   readonly #depthMax: number;
   readonly #stack: Open[] = [];
+  /** Forms of the open brackets, one after the other; those from `#waiting` on are left-overs. */
+  readonly #items: Form[] = [];
+  #waiting = 0;
+  /** How many of the stack are `#(`. */
+  #shortFunctions = 0;
   readonly #forms: Form[] = [];
-  readonly #problems: Diagnostic[] = [];
-  #at = 0;
-  #line = 1;
-  #lineStart = 0;
+  readonly #comments = new CommentCollector();
+  #problems: Diagnostic[] = [];
+  /** A `(` at column 1 starts a top-level form, whatever is open. */
+  #isStrict = false;
+  /** The last string that spans lines: where a quote may be missing. */
+  #longString: SourceSpan | null = null;
 
-  constructor(text: string, file: string, depthMax: number) {
-    this.#text = text;
-    this.#file = file;
+  constructor(lexer: Lexer, depthMax: number) {
+    this.#lexer = lexer;
     this.#depthMax = depthMax;
   }
 
-  run(): Result<readonly Form[], readonly Diagnostic[]> {
+  run(): ReadText {
     try {
-      this.#refuseHiddenCharacters();
-      while (this.#skipBlank()) this.#readNext();
-      this.#refuseUnclosed();
+      this.#readRest();
+      const outer = this.#stack[0];
+      if (outer !== undefined && nextTopLevel(this.#lexer.text, outer.start) >= 0) {
+        this.#readAgain(outer);
+      }
+      this.#abandonOpen();
     } catch (stop) {
       if (!(stop instanceof Stop)) throw stop;
     }
-    return this.#problems.length === 0 ? ok(this.#forms) : err(this.#problems);
+    const diagnostics = this.#problems.toSorted((a, b) => a.span.start - b.span.start);
+    return { forms: this.#forms, comments: this.#comments.comments, diagnostics };
   }
 
-  #refuseHiddenCharacters(): void {
-    const forbidden = FORBIDDEN.exec(this.#text);
-    const lone = this.#text.isWellFormed() ? -1 : loneSurrogate(this.#text);
-    if (forbidden === null && lone < 0) return;
-    const at = lone < 0 ? forbidden!.index : lone;
-    const shown = lone < 0 ? showCharacter(forbidden![0]) : "A lone surrogate";
-    const before = this.#text.slice(0, at);
-    this.#line = before.split("\n").length;
-    this.#lineStart = before.lastIndexOf("\n") + 1;
-    this.#stop(this.#span(at, at + 1), `${shown} must not stand in a source text`, {
-      hint: "In a string write it as \\u{…}",
-    });
+  #readRest(): void {
+    while (this.#lexer.next() !== "end") this.#form();
   }
 
-  /** Skip white space and comments; false at the end of the text. */
-  #skipBlank(): boolean {
-    const text = this.#text;
-    for (;;) {
-      const unit = text.charCodeAt(this.#at);
-      if (unit === 10) {
-        this.#at++;
-        this.#newLine(this.#at);
-      } else if (isSpace(unit)) this.#at++;
-      else if (unit === 59) this.#skipLine();
-      else if (unit === 35 && text.charCodeAt(this.#at + 1) === 124) this.#skipBlock();
-      else return this.#at < text.length;
+  /** Something after `from` is never closed: find it by the top-level forms that follow. */
+  #readAgain(from: Open): void {
+    this.#isStrict = true;
+    this.#stack.length = 0;
+    this.#waiting = 0;
+    this.#shortFunctions = 0;
+    this.#problems = this.#problems.filter(({ span }) => span.start < from.start);
+    this.#comments.forget(from.start);
+    this.#lexer.restartAt(from.start, from.line, from.column);
+    this.#readRest();
+  }
+
+  #form(): void {
+    const lexer = this.#lexer;
+    switch (lexer.kind) {
+      case "atom":
+        return this.#atom();
+      case "(":
+        if (this.#isStrict && lexer.column === 1) this.#abandonOpen();
+        return this.#open("(");
+      case "[":
+      case "{":
+      case "#(":
+      case "'":
+      case "`":
+      case "~":
+      case "~@":
+      case "^":
+        return this.#open(lexer.kind);
+      case ")":
+      case "]":
+      case "}":
+        return this.#close(lexer.kind);
+      case "string":
+        return this.#string();
+      case "line-comment":
+      case "block-comment":
+        return this.#comments.add(lexer);
+      case "open-string":
+      case "open-comment":
+        return this.#neverClosed(lexer.kind);
+      case "end":
     }
   }
 
-  #newLine(start: number): void {
-    this.#line++;
-    this.#lineStart = start;
-  }
-
-  #skipLine(): void {
-    const end = this.#text.indexOf("\n", this.#at);
-    this.#at = end < 0 ? this.#text.length : end;
-  }
-
-  #skipBlock(): void {
-    const end = this.#text.indexOf("|#", this.#at + 2);
-    const span = this.#span(this.#at, this.#at + 2);
-    if (end < 0)
-      this.#stop(span, "The comment `#|` is never closed", { hint: "Close it with `|#`" });
-    this.#advance(end + 2);
-  }
-
-  /** Move to `end`, counting the lines on the way. */
-  #advance(end: number): void {
-    let line = this.#text.indexOf("\n", this.#at);
-    while (line >= 0 && line < end) {
-      this.#newLine(line + 1);
-      line = this.#text.indexOf("\n", line + 1);
-    }
-    this.#at = end;
-  }
-
-  #readNext(): void {
-    const character = this.#text[this.#at]!;
-    if (character === "(" || character === "[" || character === "{") this.#open(character, 1);
-    else if (character === ")" || character === "]" || character === "}") this.#close(character);
-    else if (character === '"') this.#readString();
-    else if (character === "'") this.#open("'", 1);
-    else if (character === "#" && this.#text[this.#at + 1] === "(") this.#open("#(", 2);
-    else this.#readToken();
-  }
-
-  #open(shape: Shape, width: number): void {
-    const span = this.#span(this.#at, this.#at + width);
+  #open(shape: Opener | Prefix): void {
     if (this.#stack.length >= this.#depthMax) {
-      this.#stop(span, `The text nests deeper than ${this.#depthMax}`, {
-        related: [{ message: "the outermost opener", span: this.#stack[0]!.span }],
+      this.report(this.#lexer.span(), `The text nests deeper than ${this.#depthMax}`, {
+        code: "READ_TOO_DEEP",
+        hint: "Give the inner parts names",
+        related: [{ message: "the outermost opener", span: this.#placeOf(this.#stack[0]!) }],
+      });
+      throw new Stop();
+    }
+    if (shape === "#(" && this.#shortFunctions++ > 0) {
+      this.report(this.#lexer.span(), "`#(` must not stand inside `#(`", {
+        code: "READ_SHORT_FUNCTION",
+        hint: "Use (fn [x] …)",
       });
     }
-    if (shape === "#(" && this.#stack.some((open) => open.shape === "#(")) {
-      this.#report(span, "`#(` must not stand inside `#(`", { hint: "Use (fn [x] …)" });
-    }
-    this.#stack.push(openBracket(shape, span));
-    this.#at += width;
+    this.#stack.push(newOpen(shape, this.#lexer, this.#waiting));
   }
 
-  #close(closer: string): void {
-    const span = this.#span(this.#at, this.#at + 1);
-    const open = this.#stack.pop();
+  #placeOf(open: Open): SourceSpan {
+    return openerSpan(open, this.#lexer.file);
+  }
+
+  #close(closer: Closer): void {
+    const open = this.#stack.at(-1);
+    if (open?.closer === closer) return this.#closeTop(this.report);
+    const span = this.#lexer.span();
     if (open === undefined) {
-      this.#stop(span, `\`${closer}\` closes nothing`, { hint: "Remove it" });
-    }
-    if (open.closer !== closer) {
-      const expected =
-        open.closer === "" ? "a form must follow `'`" : `\`${open.closer}\` is needed`;
-      this.#stop(span, `\`${closer}\` does not close \`${open.shape}\`: ${expected}`, {
-        related: [{ message: `\`${open.shape}\` is opened here`, span: open.span }],
+      return this.report(span, `\`${closer}\` closes nothing`, {
+        code: "READ_STRAY_CLOSER",
+        hint: "Remove it",
       });
     }
-    this.#at++;
-    const whole = { ...open.span, end: this.#at };
-    this.#add(finishBracket(open, whole, (at, message, more) => this.#report(at, message, more)));
+    const isPrefix = open.closer === null;
+    const expected = isPrefix
+      ? `a form must follow \`${open.shape}\``
+      : `\`${open.closer}\` is needed`;
+    this.report(span, `\`${closer}\` does not close \`${open.shape}\`: ${expected}`, {
+      code: isPrefix ? "READ_DANGLING_PREFIX" : "READ_MISMATCHED",
+      hint: isPrefix
+        ? `Write a form, or remove \`${open.shape}\``
+        : `Add \`${open.closer}\` before it`,
+      related: [{ message: `\`${open.shape}\` is opened here`, span: this.#placeOf(open) }],
+    });
+    this.#recoverClose(closer);
   }
 
-  #readString(): void {
-    const start = this.#at;
-    const literal = readString(this.#text, start + 1);
-    const span = this.#span(start, literal.end);
-    if (literal.kind === "open") {
-      this.#stop({ ...span, end: start + 1 }, "The string is never closed", {
-        hint: 'Close it with `"`',
-      });
+  /** After a report: close what `closer` most likely meant to close. */
+  #recoverClose(closer: Closer): void {
+    const matching = innermostWith(this.#stack, closer);
+    if (matching >= 0) {
+      while (this.#stack.length > matching + 1) this.#closeTop(ignore);
+      return this.#closeTop(ignore);
     }
-    for (const problem of literal.problems) {
-      const place = this.#placeInside(start, problem.at);
-      this.#report({ ...place, end: problem.at + 2 }, problem.message, { hint: problem.hint });
+    while (this.#stack.at(-1)?.closer === null) this.#closeTop(ignore);
+    const open = this.#stack.at(-1);
+    const isSurplus =
+      open === undefined || closesNext(this.#lexer.text, this.#lexer.end, open.closer);
+    if (!isSurplus) this.#closeTop(ignore);
+  }
+
+  /** The innermost bracket ends with the present token; a prefix without form is dropped. */
+  #closeTop(report: Report): void {
+    const open = this.#stack.pop()!;
+    if (open.shape === "#(") this.#shortFunctions--;
+    if (open.closer === null) {
+      this.#waiting = open.from;
+      return;
     }
-    this.#advance(literal.end);
-    this.#add({ kind: "string", value: literal.value, span });
+    const { start, line, column } = open;
+    const { file, end } = this.#lexer;
+    const items = this.#take(open);
+    this.#add(finishBracket(open, items, { file, start, end, line, column }, report));
   }
 
-  /** The place of an offset inside the token that starts at `start`. */
-  #placeInside(start: number, offset: number): SourceSpan {
-    const before = this.#text.slice(start, offset);
-    const last = before.lastIndexOf("\n");
-    if (last < 0) return this.#span(offset, offset + 1);
-    const line = this.#line + before.split("\n").length - 1;
-    return { file: this.#file, start: offset, end: offset + 1, line, column: before.length - last };
+  /** The forms that waited for the end of `open`, which they leave. */
+  #take(open: Open): readonly Form[] {
+    const items = this.#items.slice(open.from, this.#waiting);
+    this.#waiting = open.from;
+    return items;
   }
 
-  #readToken(): void {
-    const start = this.#at;
-    let end = start + 1;
-    while (end < this.#text.length && !ENDS.has(this.#text.charCodeAt(end))) end++;
-    const text = this.#text.slice(start, end);
-    const span = this.#span(start, end);
-    this.#at = end;
-    const sugar = unsupported(text, this.#text[end]);
-    if (sugar !== null) return this.#stop(span, sugar.message, { hint: sugar.hint });
-    const token = classify(text);
-    if (token.kind === "bad") {
-      this.#report(span, token.message, { hint: token.hint });
-      return this.#add({ kind: "nil", span });
-    }
-    if (token.kind === "symbol" && text.startsWith("%"))
-      return this.#add(this.#positional(text, span));
-    this.#add({ ...token, span });
-  }
-
-  /** `%`, `%1` … inside `#( )` name its parameters. */
-  #positional(name: string, span: SourceSpan): Form {
-    const open = this.#stack.find((each) => each.shape === "#(");
-    const index =
-      name === "%" ? 1 : /^%[1-9]$|^%1[0-9]$|^%20$/.test(name) ? Number(name.slice(1)) : 0;
-    if (open === undefined || index === 0) return { kind: "symbol", name, span };
-    open.arity = Math.max(open.arity, index);
-    return { kind: "symbol", name: `%${index}`, span };
-  }
-
-  /** Put a form where it belongs; a waiting `'` wraps it at once. */
+  /** Put a form where it belongs; a waiting prefix takes it at once. */
   #add(form: Form): void {
     let placed = form;
     for (;;) {
-      const open = this.#stack.at(-1);
+      const open = this.#stack[this.#stack.length - 1];
       if (open === undefined) {
         this.#forms.push(placed);
         return;
       }
-      if (open.shape !== "'") {
-        open.items.push(placed);
-        return;
-      }
+      this.#items[this.#waiting++] = placed;
+      if (open.closer !== null) return;
+      const items = this.#items.slice(open.from, this.#waiting);
+      const finished = finishPrefix(open, items, this.#lexer.file, this.report);
+      if (finished === null) return;
+      this.#waiting = open.from;
       this.#stack.pop();
-      const quote: Form = { kind: "symbol", name: "quote", span: open.span };
-      placed = {
-        kind: "list",
-        items: [quote, placed],
-        span: { ...open.span, end: placed.span.end },
-      };
+      placed = finished;
     }
   }
 
-  #refuseUnclosed(): void {
+  #string(): void {
+    const lexer = this.#lexer;
+    const span = lexer.span();
+    if (lexer.endLine > lexer.line) this.#longString = span;
+    if (!lexer.isEscaped) {
+      const value = lexer.text.slice(lexer.start + 1, lexer.end - 1);
+      return this.#add({ kind: "string", value, span });
+    }
+    const literal = readString(lexer.text, lexer.start + 1, lexer.end - 1);
+    for (const problem of literal.problems) {
+      const place = placeInside(lexer, problem.at, problem.at + 2);
+      this.report(place, problem.message, { code: "READ_ESCAPE", hint: problem.hint });
+    }
+    this.#add({ kind: "string", value: literal.value, span });
+  }
+
+  #atom(): void {
+    const { text, start, end, bitsOfAll } = this.#lexer;
+    const length = end - start;
+    const first = text.charCodeAt(start);
+    const isName = (bitsOfAll & NAME) !== 0 && length <= NAME_LENGTH_MAX;
+    if (isName && (CHARACTER_BITS[first]! & WORD_START) !== 0 && length !== 36) {
+      const name = text.slice(start, end);
+      const span = this.#lexer.span();
+      if (name === "nil") return this.#add({ kind: "nil", span });
+      if (name === "true") return this.#add({ kind: "boolean", value: true, span });
+      if (name === "false") return this.#add({ kind: "boolean", value: false, span });
+      if (!name.startsWith("resource://")) return this.#add({ kind: "symbol", name, span });
+    } else if (isName && first === 58 && length > 1) {
+      if (text.charCodeAt(start + 1) !== 58 && text.charCodeAt(end - 1) !== 58) {
+        const name = text.slice(start + 1, end);
+        return this.#add({ kind: "keyword", name, span: this.#lexer.span() });
+      }
+    } else if ((bitsOfAll & DIGIT) !== 0 && length <= 15) {
+      const value = Number(text.slice(start, end));
+      return this.#add({ kind: "integer", value, span: this.#lexer.span() });
+    }
+    this.#otherAtom(text.slice(start, end));
+  }
+
+  #otherAtom(text: string): void {
+    const span = this.#lexer.span();
+    if (text.startsWith("@")) return this.#context(text, span);
+    const next = this.#lexer.text[this.#lexer.end];
+    const refusal = unsupported(text, next);
+    if (refusal?.kind !== "bad" || text !== "#" || (next !== "{" && next !== '"')) {
+      return this.#token(refusal ?? classify(text), span);
+    }
+    // What follows the `#` stands for the whole; a set's items are no entries of a map.
+    this.report(span, refusal.message, { code: refusal.code, hint: refusal.hint });
+    if (next === "{") {
+      this.#lexer.next();
+      this.#open("{");
+      this.#stack.push({ ...this.#stack.pop()!, shape: "[" });
+    }
+  }
+
+  #token(token: Token, span: SourceSpan): void {
+    if (token.kind === "bad") {
+      this.report(span, token.message, { code: token.code, hint: token.hint });
+      return this.#add({ kind: "nil", span });
+    }
+    if (token.kind === "symbol" && token.name.startsWith("%")) {
+      return this.#add(this.#positional(token.name, span));
+    }
+    this.#add({ ...token, span });
+  }
+
+  /** `@name` is `(context-ref name)`, `@:key` is `(get :key)`. */
+  #context(text: string, span: SourceSpan): void {
+    const inner = { ...span, start: span.start + 1, column: span.column + 1 };
+    const token = contextToken(text.slice(1));
+    if (token.kind === "bad") return this.#token(token, span);
+    const head = token.kind === "keyword" ? "get" : "context-ref";
+    const headSpan = { ...span, end: span.start + 1 };
+    const items: Form[] = [
+      { kind: "symbol", name: head, span: headSpan },
+      { ...token, span: inner },
+    ];
+    this.#add({ kind: "list", items, span });
+  }
+
+  /** `%`, `%1` … inside `#( )` name its parameters. */
+  #positional(name: string, span: SourceSpan): Form {
+    if (this.#shortFunctions === 0 || !/^%[0-9]*$/.test(name))
+      return { kind: "symbol", name, span };
+    const index = name === "%" ? 1 : Number(name.slice(1));
+    if (index < 1 || index > POSITIONS_MAX) {
+      this.report(span, `\`#(\` has parameters %1 to %${POSITIONS_MAX}`, {
+        code: "READ_SHORT_FUNCTION",
+        hint: "Use (fn [x] …)",
+      });
+      return { kind: "symbol", name, span };
+    }
+    const open = outermostFirst(this.#stack, "#(");
+    open.arity = Math.max(open.arity, index);
+    return { kind: "symbol", name: `%${index}`, span };
+  }
+
+  /** A string or comment to the end of the text: go on at the next top-level form, if any. */
+  #neverClosed(kind: "open-string" | "open-comment"): void {
+    const lexer = this.#lexer;
+    const isString = kind === "open-string";
+    const span = lexer.spanOf(lexer.start, lexer.start + (isString ? 1 : 2));
+    const long = isString ? this.#longString : null;
+    this.report(
+      span,
+      isString ? "The string is never closed" : "The comment `#|` is never closed",
+      {
+        code: isString ? "READ_UNCLOSED_STRING" : "READ_UNCLOSED_COMMENT",
+        hint: isString ? 'Close it with `"`' : "Close it with `|#`",
+        related:
+          long === null ? [] : [{ message: "this string spans lines: is it closed?", span: long }],
+      },
+    );
+    while (this.#stack.length > 0) this.#closeTop(ignore);
+    const next = nextTopLevel(lexer.text, lexer.start);
+    if (next < 0) throw new Stop();
+    this.#isStrict = true;
+    this.#longString = null;
+    lexer.restartAt(next, placeInside(lexer, next, next).line, 1);
+  }
+
+  /** Report the innermost opener that waits, and take everything open as closed. */
+  #abandonOpen(): void {
     const open = this.#stack.at(-1);
     if (open === undefined) return;
-    const what = open.shape === "'" ? "Nothing follows `'`" : `\`${open.shape}\` is never closed`;
+    const isPrefix = open.closer === null;
     const outer = this.#stack[0]!;
-    this.#stop(open.span, what, {
-      hint: open.closer === "" ? undefined : `Add \`${open.closer}\``,
-      related: outer === open ? [] : [{ message: "the outermost open bracket", span: outer.span }],
-    });
+    this.report(
+      this.#placeOf(open),
+      isPrefix ? `Nothing follows \`${open.shape}\`` : `\`${open.shape}\` is never closed`,
+      {
+        code: isPrefix ? "READ_DANGLING_PREFIX" : "READ_UNCLOSED",
+        hint: isPrefix ? `Write a form, or remove \`${open.shape}\`` : `Add \`${open.closer}\``,
+        related:
+          outer === open
+            ? []
+            : [{ message: "the outermost open bracket", span: this.#placeOf(outer) }],
+      },
+    );
+    while (this.#stack.length > 0) this.#closeTop(ignore);
   }
 
-  #span(start: number, end: number): SourceSpan {
-    return { file: this.#file, start, end, line: this.#line, column: start - this.#lineStart + 1 };
-  }
-
-  #report(span: SourceSpan, message: string, more: DiagnosticMore = {}): void {
+  readonly report = (span: SourceSpan, message: string, more: DiagnosticMore): void => {
     this.#problems.push(diagnostic(span, message, more));
     if (this.#problems.length >= DIAGNOSTICS_MAX) throw new Stop();
-  }
-
-  #stop(span: SourceSpan, message: string, more: DiagnosticMore = {}): never {
-    this.#report(span, message, more);
-    throw new Stop();
-  }
+  };
 }
 
-function unsupported(
-  text: string,
-  next: string | undefined,
-): { message: string; hint: string } | null {
-  const first = text[0]!;
-  if (text === "#" && next === "{")
-    return { message: "There are no set literals", hint: "Use a vector" };
-  if (text.startsWith("#_")) return { message: "There is no `#_` comment", hint: "Use `;`" };
-  if (!"`~@^".includes(first)) return null;
-  const hint = "Quasiquote, context access and metadata are not part of this version";
-  return { message: `\`${first}\` is not read by this version`, hint };
-}
-
-function loneSurrogate(text: string): number {
-  return text.search(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/);
-}
+/** What an unclosed bracket holds is not judged: it may be half of something. */
+const ignore = (): void => undefined;

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { DiagnosticCode } from "../diagnostic.ts";
 import { makeInt } from "../values/numbers.ts";
 
 export type Token =
@@ -16,11 +17,18 @@ export type Token =
   | { readonly kind: "keyword"; readonly name: string }
   | { readonly kind: "symbol"; readonly name: string }
   | { readonly kind: "timestamp" | "uuid" | "resource"; readonly text: string }
-  | { readonly kind: "bad"; readonly message: string; readonly hint?: string };
+  | {
+      readonly kind: "bad";
+      readonly code: DiagnosticCode;
+      readonly message: string;
+      readonly hint?: string;
+    };
 
 /** Longest symbol or keyword, characters. */
-const NAME_LENGTH_MAX = 256;
+export const NAME_LENGTH_MAX = 256;
 const NAME = /^[A-Za-z0-9_$+\-*/=<>!?%&.@:]+$/;
+/** A name that a template makes fresh: `x#`. */
+const AUTO_NAME = /^[A-Za-z0-9_$+\-*/=<>!?%&.@:]+#$/;
 const NAME_START = /^[A-Za-z_$+\-*/=<>!?%&.]/;
 const INTEGER = /^[+-]?[0-9]+$/;
 const FLOAT = /^[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
@@ -39,9 +47,43 @@ export function classify(text: string): Token {
   if (text.startsWith("resource://")) {
     return isResourceText(text)
       ? { kind: "resource", text }
-      : { kind: "bad", message: "A resource handle is `resource://` and printable ASCII" };
+      : {
+          kind: "bad",
+          code: "READ_TOKEN",
+          message: "A resource handle is `resource://` and printable ASCII",
+          hint: "Percent-encode the rest; at most 2048 characters",
+        };
   }
   return wordToken(text);
+}
+
+/** What follows the `@` of context access: a symbol or a keyword, or why it is none. */
+export function contextToken(name: string): Extract<Token, { kind: "keyword" | "symbol" | "bad" }> {
+  const token = classify(name === "" || name === ":" ? "@" : name);
+  if (token.kind === "symbol" || token.kind === "keyword") return token;
+  return {
+    kind: "bad",
+    code: "READ_NAME",
+    message: "A name must follow `@`",
+    hint: "Write @name for a value of the context, or @:key",
+  };
+}
+
+/** Spellings of other Lisps that this one does not have; `next` is the character after the token. */
+export function unsupported(text: string, next: string | undefined): Token | null {
+  if (!text.startsWith("#") || text.startsWith("##")) return null;
+  const refuse = (message: string, hint: string): Token => {
+    return { kind: "bad", code: "READ_UNSUPPORTED", message, hint };
+  };
+  if (text === "#" && next === "{") return refuse("There are no set literals", "Use a vector");
+  if (text === "#" && next === '"') {
+    return refuse("There are no regular expression literals", "Use a string");
+  }
+  if (text.startsWith("#_")) return refuse("There is no `#_` comment", "Use `;` or `#| |#`");
+  if (text.startsWith("#<")) {
+    return refuse("A printed function or error does not read back", "Write the code that makes it");
+  }
+  return refuse("`#` starts nothing here", "There are #( ), #| |# and ##Inf");
 }
 
 function wordToken(text: string): Token {
@@ -52,26 +94,42 @@ function wordToken(text: string): Token {
   const problem = nameProblem(text, "symbol");
   if (problem !== null) return problem;
   if (NAME_START.test(text)) return { kind: "symbol", name: text };
-  return { kind: "bad", message: `\`${clip(text)}\` does not start like a symbol` };
+  return {
+    kind: "bad",
+    code: "READ_NAME",
+    message: `\`${clip(text)}\` does not start like a symbol`,
+    hint: "A symbol starts with a letter or one of _ $ + - * / = < > ! ? % & .",
+  };
 }
 
 function keywordToken(name: string): Token {
   const problem = nameProblem(name, "keyword");
   if (problem !== null) return problem;
   if (name.endsWith(":") || name.startsWith(":")) {
-    return { kind: "bad", message: `\`:${clip(name)}\` has an empty part` };
+    return {
+      kind: "bad",
+      code: "READ_NAME",
+      message: `\`:${clip(name)}\` has an empty part`,
+      hint: "A keyword is one colon and a name that neither starts nor ends with one",
+    };
   }
   return { kind: "keyword", name };
 }
 
 function nameProblem(name: string, what: string): Token | null {
   if (name.length > NAME_LENGTH_MAX) {
-    return { kind: "bad", message: `A ${what} is over ${NAME_LENGTH_MAX} characters` };
+    return {
+      kind: "bad",
+      code: "READ_NAME",
+      message: `A ${what} is over ${NAME_LENGTH_MAX} characters`,
+      hint: "Long texts are strings",
+    };
   }
-  if (NAME.test(name)) return null;
+  if (NAME.test(name) || (what === "symbol" && AUTO_NAME.test(name))) return null;
   const bad = Array.from(name).find((character) => !NAME.test(character)) ?? "";
   return {
     kind: "bad",
+    code: "READ_NAME",
     message: `\`${showCharacter(bad)}\` is no character of a ${what}`,
     hint: "Names are ASCII letters, digits and _ $ + - * / = < > ! ? % & . @ :",
   };
@@ -84,12 +142,13 @@ export function showCharacter(character: string): string {
 }
 
 function numberToken(text: string): Token {
-  if (INTEGER.test(text)) return integerToken(text);
   if (FLOAT.test(text)) {
+    if (INTEGER.test(text)) return integerToken(text);
     const value = Number(text);
     if (Number.isFinite(value)) return { kind: "float", value };
     return {
       kind: "bad",
+      code: "READ_NUMBER",
       message: `\`${clip(text)}\` is over the range of a float`,
       hint: "Write ##Inf",
     };
@@ -97,6 +156,7 @@ function numberToken(text: string): Token {
   if (isTimestampText(text)) return { kind: "timestamp", text };
   return {
     kind: "bad",
+    code: "READ_NUMBER",
     message: `\`${clip(text)}\` starts like a number but is none`,
     hint: "There are decimal integers, floats with digits on both sides of the point, and 1e5",
   };
@@ -107,14 +167,24 @@ function integerToken(text: string): Token {
   const value =
     digits.length > 19 ? null : makeInt(BigInt(text.startsWith("-") ? `-${digits}` : digits));
   if (value !== null) return { kind: "integer", value };
-  return { kind: "bad", message: `\`${clip(text)}\` does not fit a 64-bit integer` };
+  return {
+    kind: "bad",
+    code: "READ_NUMBER",
+    message: `\`${clip(text)}\` does not fit a 64-bit integer`,
+    hint: "Write a float, or a string",
+  };
 }
 
 function specialFloat(text: string): Token {
   if (text === "##Inf") return { kind: "float", value: Number.POSITIVE_INFINITY };
   if (text === "##-Inf") return { kind: "float", value: Number.NEGATIVE_INFINITY };
   if (text === "##NaN") return { kind: "float", value: Number.NaN };
-  return { kind: "bad", message: `\`${clip(text)}\` is no float`, hint: "##Inf, ##-Inf or ##NaN" };
+  return {
+    kind: "bad",
+    code: "READ_NUMBER",
+    message: `\`${clip(text)}\` is no float`,
+    hint: "##Inf, ##-Inf or ##NaN",
+  };
 }
 
 export function isTimestampText(text: string): boolean {
