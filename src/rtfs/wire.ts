@@ -23,6 +23,7 @@ import { INT_MAX, INT_MIN } from "./values/numbers.ts";
 import { RtfsError } from "./values/rtfs-error.ts";
 import {
   ErrorValue,
+  type FunctionValue,
   Keyword,
   keyword,
   knownKeyword,
@@ -60,21 +61,16 @@ function encode(value: Value, depth: number, meter: Meter): JsonValue {
   if (typeof value === "number")
     return Number.isFinite(value) ? value : tagged("float", floatText(value));
   if (typeof value === "bigint") return tagged("int", String(value));
-  if (value instanceof Vector) return value.items.map((item) => encode(item, depth + 1, meter));
+  if (value instanceof Keyword) return tagged("kw", value.name);
+  if (value instanceof Vector) return encodeItems(value.items, depth, meter);
   if (value instanceof MapValue) return tagged("map", encodePairs(value, depth, meter));
-  if (value instanceof List) {
-    return tagged(
-      "list",
-      value.items.map((item) => encode(item, depth + 1, meter)),
-    );
-  }
+  if (value instanceof List) return tagged("list", encodeItems(value.items, depth, meter));
   return encodeAtom(value, depth, meter);
 }
 
-type Atom = Exclude<Value, null | boolean | string | number | bigint | Vector | MapValue | List>;
+type Atom = Sym | WholeFloat | FunctionValue | ErrorValue | Timestamp | Uuid | ResourceHandle;
 
 function encodeAtom(value: Atom, depth: number, meter: Meter): JsonValue {
-  if (value instanceof Keyword) return tagged("kw", value.name);
   if (value instanceof Sym) return tagged("sym", value.name);
   if (value instanceof WholeFloat) return tagged("float", floatText(value.value));
   if (value instanceof Timestamp) return tagged("ts", value.text);
@@ -90,11 +86,18 @@ function tagged(tag: string, content: JsonValue): JsonValue {
   return { $t: tag, v: content };
 }
 
+function encodeItems(items: readonly Value[], depth: number, meter: Meter): JsonValue[] {
+  const encoded: JsonValue[] = [];
+  for (let at = 0; at < items.length; at++) encoded.push(encode(items[at]!, depth + 1, meter));
+  return encoded;
+}
+
 function encodePairs(map: MapValue, depth: number, meter: Meter): JsonValue {
-  return Array.from(map.entries(), ([key, value]) => [
-    encode(key, depth + 1, meter),
-    encode(value, depth + 1, meter),
-  ]);
+  const pairs: JsonValue[] = [];
+  map.forEach((value, key) => {
+    pairs.push([encode(key, depth + 1, meter), encode(value, depth + 1, meter)]);
+  });
+  return pairs;
 }
 
 function floatText(value: number): string {
@@ -148,7 +151,9 @@ function decodeNumber(json: number): number {
 
 function decodeItems(json: JsonValue | undefined, depthLeft: number): Value[] {
   if (!Array.isArray(json)) return refuse("a wire list is an array");
-  return json.map((item: JsonValue) => decode(item, depthLeft - 1));
+  const items: Value[] = [];
+  for (let at = 0; at < json.length; at++) items.push(decode(json[at] as JsonValue, depthLeft - 1));
+  return items;
 }
 
 function decodeTagged(json: { readonly [key: string]: JsonValue }, depthLeft: number): Value {
@@ -163,6 +168,8 @@ function decodeTagged(json: { readonly [key: string]: JsonValue }, depthLeft: nu
     return refuse("a wire object has exactly the fields $t and v");
   }
   switch (tag) {
+    case "kw":
+      return typeof content === "string" ? decodeKeyword(content) : decodeText(content);
     case "list":
       return new List(decodeItems(content, depthLeft));
     case "map":
@@ -176,8 +183,6 @@ function decodeTagged(json: { readonly [key: string]: JsonValue }, depthLeft: nu
 
 function decodeAtom(tag: string, text: string): Value {
   switch (tag) {
-    case "kw":
-      return knownKeyword(text) ?? decodeKeyword(text);
     case "sym":
       return isSymbolName(text) ? new Sym(text) : refuse("a symbol has a malformed name");
     case "int":
@@ -196,6 +201,8 @@ function decodeAtom(tag: string, text: string): Value {
 }
 
 function decodeKeyword(name: string): Keyword {
+  const known = knownKeyword(name);
+  if (known !== undefined) return known;
   return isKeywordName(name) ? keyword(name) : refuse("a keyword has a malformed name");
 }
 
@@ -215,17 +222,43 @@ function decodeFloat(text: string): number | WholeFloat {
   return refuse("a tagged float is nan, inf, -inf or an integral decimal");
 }
 
+/** Maps up to here are checked for a key that stands twice by walking along the keys. */
+const WALKED_MAX = 16;
+
 function decodePairs(json: JsonValue, depthLeft: number): MapValue {
   if (!Array.isArray(json)) return refuse("a wire map is an array of pairs");
+  if (json.length > WALKED_MAX) return decodeTable(json as readonly JsonValue[], depthLeft);
+  const keys: MapKey[] = [];
+  const values: Value[] = [];
+  for (let at = 0; at < json.length; at++) {
+    const [key, value] = pairOf(json[at] as JsonValue);
+    const decoded = decodeKey(key, depthLeft - 1);
+    if (keys.includes(decoded)) return refuse("a map has the same key twice");
+    keys.push(decoded);
+    values.push(decode(value, depthLeft - 1));
+  }
+  return MapValue.record(keys, values);
+}
+
+function decodeTable(json: readonly JsonValue[], depthLeft: number): MapValue {
   const entries = new Map<MapKey, Value>();
-  for (const pair of json as readonly JsonValue[]) {
-    if (!Array.isArray(pair) || pair.length !== 2) return refuse("a wire map is an array of pairs");
-    const key = decode(pair[0] as JsonValue, depthLeft - 1);
-    if (!isKey(key)) return refuse("a map key is a keyword, a string or an integer");
-    if (entries.has(key)) return refuse("a map has the same key twice");
-    entries.set(key, decode(pair[1] as JsonValue, depthLeft - 1));
+  for (const pair of json) {
+    const [key, value] = pairOf(pair);
+    const decoded = decodeKey(key, depthLeft - 1);
+    if (entries.has(decoded)) return refuse("a map has the same key twice");
+    entries.set(decoded, decode(value, depthLeft - 1));
   }
   return new MapValue(entries);
+}
+
+function pairOf(pair: JsonValue): readonly [JsonValue, JsonValue] {
+  if (Array.isArray(pair) && pair.length === 2) return pair as unknown as [JsonValue, JsonValue];
+  return refuse("a wire map is an array of pairs");
+}
+
+function decodeKey(json: JsonValue, depthLeft: number): MapKey {
+  const key = decode(json, depthLeft);
+  return isKey(key) ? key : refuse("a map key is a keyword, a string or an integer");
 }
 
 function isKey(value: Value): value is MapKey {

@@ -23,7 +23,7 @@ import {
 } from "../values/numbers.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
 import type { Value } from "../values/value.ts";
-import { type Entry, entry, invalidArgument, MANY } from "./entry.ts";
+import { alias, type Entry, entry, invalidArgument, MANY } from "./entry.ts";
 
 type Fold = (a: Value, b: Value) => Value;
 
@@ -52,6 +52,7 @@ function integerOf(value: Value, operation: string): bigint {
 
 function absolute(value: Value): Value {
   const number = numberOperand(value, "abs");
+  if (typeof number === "number") return Math.abs(number);
   if (isInt(number)) return fit(BigInt(number) < 0n ? -BigInt(number) : BigInt(number), "abs");
   return makeFloat(Math.abs(toDouble(number)));
 }
@@ -81,14 +82,25 @@ function squareRoot(value: Value): Value {
   return makeFloat(Math.sqrt(number));
 }
 
-function parity(value: Value, operation: string): boolean {
+function isOdd(value: Value, operation: string): boolean {
   const number = numberOperand(value, operation);
-  return isInt(number) ? BigInt(number) % 2n === 0n : Math.trunc(toDouble(number)) % 2 === 0;
+  if (typeof number === "bigint") return number % 2n !== 0n;
+  return Math.abs(Math.trunc(toDouble(number)) % 2) === 1;
+}
+
+function isEven(value: Value): boolean {
+  const isFinite = Number.isFinite(toDouble(numberOperand(value, "even?")));
+  return isFinite && !isOdd(value, "even?");
+}
+
+/** Towards zero; null outside of 64 bits. */
+function truncated(value: number): number | bigint | null {
+  const whole = Math.trunc(value);
+  return Number.isFinite(whole) ? makeInt(BigInt(whole)) : null;
 }
 
 function truncate(value: number): Value {
-  const whole = Math.trunc(value);
-  const int = Number.isFinite(whole) ? makeInt(BigInt(whole)) : null;
+  const int = truncated(value);
   if (int !== null) return int;
   throw new RtfsError("ArithmeticOverflow", "int: the value does not fit a 64-bit integer");
 }
@@ -120,7 +132,7 @@ function toFloat(value: Value): Value {
 
 function integerFrom(value: Value): Value {
   if (isInt(value)) return value;
-  if (isFloat(value)) return truncate(toDouble(value));
+  if (isFloat(value)) return truncated(toDouble(value));
   return typeof value === "string" ? parseInteger(value) : null;
 }
 
@@ -129,37 +141,233 @@ function floatFrom(value: Value): Value {
   return typeof value === "string" ? parseFloating(value) : null;
 }
 
-function sign(name: string, accept: (order: number) => boolean): Entry {
-  return entry(name, 1, "Compares a number with zero", ([x]) =>
-    accept(compareNumbers(numberOperand(x!, name), 0)),
-  );
+/** `-x`; of 0.0 it is -0.0. */
+function negated(value: Value): Value {
+  return isFloat(value) ? makeFloat(-toDouble(value)) : subtract(0, value);
 }
 
-export const ARITHMETIC: readonly Entry[] = [
-  entry("+", [0, MANY], "Sum; 0 without arguments", (args) => fold(args, 0, add)),
-  entry("-", [1, MANY], "Difference; one argument: negation", ([first, ...rest]) =>
-    rest.length === 0 ? subtract(0, first!) : fold(rest, first!, subtract),
+const NOT_A_NUMBER = "TypeError";
+const EXACT = "TypeError ArithmeticOverflow";
+
+function sign(name: string, example: string, accept: (order: number) => boolean): Entry {
+  const words = {
+    type: "num → bool",
+    doc: "Compares a number with zero",
+    example,
+    errors: NOT_A_NUMBER,
+  };
+  return entry(name, 1, words, ([x]) => accept(compareNumbers(numberOperand(x!, name), 0)));
+}
+
+const remainder = entry(
+  "mod",
+  2,
+  {
+    type: "num num → num",
+    doc: "Remainder with the sign of the dividend",
+    example: "[(mod -7 3) (mod 7 -3) (mod 5.5 2)] ;; => [-1 1 1.5]",
+    errors: "TypeError DivisionByZero",
+  },
+  ([a, b]) => modulo(a!, b!),
+);
+
+const OPERATORS: readonly Entry[] = [
+  entry(
+    "+",
+    [0, MANY],
+    {
+      type: "num… → num",
+      doc: "Sum; 0 without arguments; a float when one of them is",
+      example: "[(+) (+ 1 2) (+ 1 2.0)] ;; => [0 3 3.0]",
+      errors: EXACT,
+    },
+    (args) => fold(args, 0, add),
   ),
-  entry("*", [0, MANY], "Product; 1 without arguments", (args) => fold(args, 1, multiply)),
-  entry("/", [1, MANY], "Quotient: an integer when both are and it is whole", ([first, ...rest]) =>
-    fold(rest, numberOperand(first!, "/"), divide),
+  entry(
+    "-",
+    [1, MANY],
+    {
+      type: "num num… → num",
+      doc: "Difference from left to right; of one number its negation",
+      example: "[(- 5) (- 10 2 3)] ;; => [-5 5]",
+      errors: EXACT,
+    },
+    ([first, ...rest]) => (rest.length === 0 ? negated(first!) : fold(rest, first!, subtract)),
   ),
-  entry("mod", 2, "Remainder with the sign of the dividend", ([a, b]) => modulo(a!, b!)),
-  entry("inc", 1, "One more", ([x]) => add(x!, 1)),
-  entry("dec", 1, "One less", ([x]) => subtract(x!, 1)),
-  entry("max", [1, MANY], "The greatest; ties keep the first", extreme("max")),
-  entry("min", [1, MANY], "The least; ties keep the first", extreme("min")),
-  entry("abs", 1, "Without sign", ([x]) => absolute(x!)),
-  entry("sqrt", 1, "Square root, a float", ([x]) => squareRoot(x!)),
-  entry("pow", 2, "Power; exact for integers", ([x, y]) => power(x!, y!)),
-  entry("factorial", 1, "Product of 1 to n; n at most 20", ([n]) => factorial(n!)),
-  entry("even?", 1, "Whether a number is even; floats are truncated", ([x]) => parity(x!, "even?")),
-  entry("odd?", 1, "Whether a number is odd; floats are truncated", ([x]) => !parity(x!, "odd?")),
-  sign("zero?", (order) => order === 0),
-  sign("pos?", (order) => order > 0),
-  sign("neg?", (order) => order < 0),
-  entry("int", 1, "To an integer, towards zero; 0 for what is no number", ([x]) => toInt(x!)),
-  entry("float", 1, "To a float; 0.0 for what is no number", ([x]) => toFloat(x!)),
-  entry("parse-int", 1, "A decimal text to an integer, else nil", ([x]) => integerFrom(x!)),
-  entry("parse-float", 1, "A decimal text to a float, else nil", ([x]) => floatFrom(x!)),
+  entry(
+    "*",
+    [0, MANY],
+    {
+      type: "num… → num",
+      doc: "Product; 1 without arguments",
+      example: "[(*) (* 2 3) (* 2 0.5)] ;; => [1 6 1.0]",
+      errors: EXACT,
+    },
+    (args) => fold(args, 1, multiply),
+  ),
+  entry(
+    "/",
+    [1, MANY],
+    {
+      type: "num num… → num",
+      doc: "Quotient: an integer when all are and it is whole, else a float; of one number itself",
+      example: "[(/ 10 2) (/ 7 2) (/ 5.0 1) (/ 3)] ;; => [5 3.5 5.0 3]",
+      errors: "TypeError DivisionByZero ArithmeticOverflow",
+    },
+    ([first, ...rest]) => fold(rest, numberOperand(first!, "/"), divide),
+  ),
+  remainder,
+  alias("%", remainder, "(% 7 3) ;; => 1"),
+  entry(
+    "inc",
+    1,
+    { type: "num → num", doc: "One more", example: "(inc 1.5) ;; => 2.5", errors: EXACT },
+    ([x]) => add(x!, 1),
+  ),
+  entry(
+    "dec",
+    1,
+    { type: "num → num", doc: "One less", example: "(dec 1) ;; => 0", errors: EXACT },
+    ([x]) => subtract(x!, 1),
+  ),
 ];
+
+const MEASURES: readonly Entry[] = [
+  entry(
+    "max",
+    [1, MANY],
+    {
+      type: "num num… → num",
+      doc: "The greatest; ties keep the first",
+      example: "[(max 1 2.5) (max 1 1.0)] ;; => [2.5 1]",
+      errors: NOT_A_NUMBER,
+    },
+    extreme("max"),
+  ),
+  entry(
+    "min",
+    [1, MANY],
+    {
+      type: "num num… → num",
+      doc: "The least; ties keep the first",
+      example: "(min 3 -1 2) ;; => -1",
+      errors: NOT_A_NUMBER,
+    },
+    extreme("min"),
+  ),
+  entry(
+    "abs",
+    1,
+    {
+      type: "num → num",
+      doc: "Without sign",
+      example: "[(abs -3) (abs -2.5)] ;; => [3 2.5]",
+      errors: EXACT,
+    },
+    ([x]) => absolute(x!),
+  ),
+  entry(
+    "sqrt",
+    1,
+    {
+      type: "num → float",
+      doc: "Square root",
+      example: "(sqrt 16) ;; => 4.0",
+      errors: "TypeError InvalidArgument",
+    },
+    ([x]) => squareRoot(x!),
+  ),
+  entry(
+    "pow",
+    2,
+    {
+      type: "num num → num",
+      doc: "Power: an exact integer when both are and the exponent is not negative, else a float",
+      example: "[(pow 2 10) (pow 2 -1) (pow 4 0.5)] ;; => [1024 0.5 2.0]",
+      errors: EXACT,
+    },
+    ([x, y]) => power(x!, y!),
+  ),
+  entry(
+    "factorial",
+    1,
+    {
+      type: "int → int",
+      doc: "Product of the integers from 1; at most of 20",
+      example: "(factorial 5) ;; => 120",
+      errors: "TypeError InvalidArgument ArithmeticOverflow",
+    },
+    ([n]) => factorial(n!),
+  ),
+  entry(
+    "even?",
+    1,
+    {
+      type: "num → bool",
+      doc: "Whether a number, without its fraction, is even",
+      example: "[(even? 2) (even? 3.9)] ;; => [true false]",
+      errors: NOT_A_NUMBER,
+    },
+    ([x]) => isEven(x!),
+  ),
+  entry(
+    "odd?",
+    1,
+    {
+      type: "num → bool",
+      doc: "Whether a number, without its fraction, is odd",
+      example: "(odd? -3) ;; => true",
+      errors: NOT_A_NUMBER,
+    },
+    ([x]) => isOdd(x!, "odd?"),
+  ),
+  sign("zero?", "[(zero? 0) (zero? -0.0)] ;; => [true true]", (order) => order === 0),
+  sign("pos?", "(pos? 0.1) ;; => true", (order) => order > 0),
+  sign("neg?", "(neg? 0) ;; => false", (order) => order < 0),
+];
+
+const CONVERSIONS: readonly Entry[] = [
+  entry(
+    "int",
+    1,
+    {
+      type: "any → int",
+      doc: "A float towards zero, a decimal text, true as 1; 0 for anything else",
+      example: '[(int -1.7) (int " 9 ") (int true) (int nil)] ;; => [-1 9 1 0]',
+      errors: "ArithmeticOverflow",
+    },
+    ([x]) => toInt(x!),
+  ),
+  entry(
+    "float",
+    1,
+    {
+      type: "any → float",
+      doc: "A number, a decimal text, true as 1.0; 0.0 for anything else",
+      example: '[(float 1) (float "1e2") (float [])] ;; => [1.0 100.0 0.0]',
+    },
+    ([x]) => toFloat(x!),
+  ),
+  entry(
+    "parse-int",
+    1,
+    {
+      type: "any → int?",
+      doc: "An integer, a float towards zero, a decimal text in 64 bits; nil for anything else",
+      example: '[(parse-int " 42 ") (parse-int "4x") (parse-int 1.9)] ;; => [42 nil 1]',
+    },
+    ([x]) => integerFrom(x!),
+  ),
+  entry(
+    "parse-float",
+    1,
+    {
+      type: "any → float?",
+      doc: "A number or a decimal text as a float; nil for anything else",
+      example: '[(parse-float "1.5") (parse-float 2) (parse-float "x")] ;; => [1.5 2.0 nil]',
+    },
+    ([x]) => floatFrom(x!),
+  ),
+];
+
+export const ARITHMETIC: readonly Entry[] = [...OPERATORS, ...MEASURES, ...CONVERSIONS];

@@ -1,19 +1,38 @@
 /**
- * What a library function is: a row with its arity, its words, and its work.
+ * A row of the library: a function with its arity, its words and its work, and how arguments are
+ * taken.
+ *
+ * `docs/rtfs/stdlib.md` is printed from the rows (document.ts) and every example in it is run.
  *
  * @module
  */
-import type { BuiltinRun, Machine } from "../eval/machine.ts";
 import { kindOf } from "../values/kind-of.ts";
 import { isInt } from "../values/numbers.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
-import { Keyword, List, type MapKey, type Value, Vector, MapValue } from "../values/value.ts";
+import { FunctionValue, Keyword, List, type MapKey, MapValue } from "../values/value.ts";
+import { type Value, Vector } from "../values/value.ts";
+import type { BuiltinMachine, BuiltinRun } from "./builtin.ts";
+import { charactersOf } from "./text.ts";
 
-export interface Entry {
+/** What people read about a function. */
+export interface Words {
+  /**
+   * Arguments and result: `num` is int or float, `seq` a vector or a list, `coll` also a string or a
+   * map, `key` a keyword, a string or an int, `fn` anything that can be called, `?` optional, `…`
+   * any number.
+   */
+  readonly type: string;
+  /** One line. */
+  readonly doc: string;
+  /** `source ;; => printed value`, or `source ;; error Kind`. */
+  readonly example: string;
+  /** Kinds it raises besides ArityMismatch and the limits, separated by spaces. */
+  readonly errors?: string;
+}
+
+export interface Entry extends Words {
   readonly name: string;
   readonly arity: readonly [number, number];
-  /** One line, for people. */
-  readonly doc: string;
   readonly run: BuiltinRun;
   /**
    * Arguments that are called before the function returns and never kept. A function given there is
@@ -27,10 +46,11 @@ export const MANY: number = Number.POSITIVE_INFINITY;
 export function entry(
   name: string,
   arity: number | readonly [number, number],
-  doc: string,
+  words: Words,
   run: BuiltinRun,
 ): Entry {
-  return { name, arity: typeof arity === "number" ? [arity, arity] : arity, doc, run, calls: [] };
+  const range = typeof arity === "number" ? ([arity, arity] as const) : arity;
+  return { ...words, name, arity: range, run, calls: [] };
 }
 
 /** A function that calls the arguments at these places. */
@@ -39,8 +59,8 @@ export function callingEntry(calls: readonly number[], plain: Entry): Entry {
 }
 
 /** The same work under another name. */
-export function alias(name: string, of: Entry): Entry {
-  return { ...of, name };
+export function alias(name: string, of: Entry, example: string): Entry {
+  return { ...of, name, doc: `Another name of \`${of.name}\``, example };
 }
 
 export function stringArgument(value: Value | undefined, operation: string): string {
@@ -53,12 +73,20 @@ export function mapArgument(value: Value | undefined, operation: string): MapVal
   throw typeError("a map", kindOf(value ?? null), operation);
 }
 
-/** An index or a count: a safe integer. */
+export function vectorArgument(value: Value | undefined, operation: string): Vector {
+  if (value instanceof Vector) return value;
+  throw typeError("a vector", kindOf(value ?? null), operation);
+}
+
+export function callable(value: Value | undefined, operation: string): Value {
+  if (value instanceof FunctionValue || value instanceof Keyword) return value;
+  throw typeError("a function", kindOf(value ?? null), operation);
+}
+
+/** An index or a count. An integer beyond 2^53 is one that nothing reaches: an infinity. */
 export function indexArgument(value: Value | undefined, operation: string): number {
   if (typeof value === "number" && Number.isInteger(value)) return value;
-  if (typeof value === "bigint") {
-    throw new RtfsError("IndexOutOfBounds", `${operation}: ${value} is out of range`);
-  }
+  if (typeof value === "bigint") return value > 0n ? Infinity : -Infinity;
   throw typeError("an integer", kindOf(value ?? null), operation);
 }
 
@@ -68,23 +96,35 @@ export function keyArgument(value: Value | undefined, operation: string): MapKey
   throw typeError("a keyword, a string or an integer as key", kindOf(value ?? null), operation);
 }
 
-export function itemsArgument(value: Value | undefined, operation: string): readonly Value[] {
-  if (value instanceof Vector || value instanceof List) return value.items;
+/** A vector or a list. */
+export function sequenceArgument(value: Value | undefined, operation: string): Vector | List {
+  if (value instanceof Vector || value instanceof List) return value;
   throw typeError("a vector or a list", kindOf(value ?? null), operation);
 }
 
-/** Items of a vector or list, code points of a string. Pays for them. */
-export function sequenceArgument(
+/** Items of a vector or a list. Pays for them. */
+export function itemsArgument(
   value: Value | undefined,
   operation: string,
-  machine: Machine,
+  machine: BuiltinMachine,
+): readonly Value[] {
+  const sequence = sequenceArgument(value, operation);
+  machine.spend(sequence.length);
+  return sequence.items;
+}
+
+/** Items of a vector or list, code points of a string. Pays for them. */
+export function partsArgument(
+  value: Value | undefined,
+  operation: string,
+  machine: BuiltinMachine,
 ): readonly Value[] {
   if (typeof value === "string") {
     machine.spend(value.length);
-    return Array.from(value);
+    return charactersOf(value);
   }
   if (value instanceof Vector || value instanceof List) {
-    machine.spend(value.items.length);
+    machine.spend(value.length);
     return value.items;
   }
   throw typeError("a vector, a list or a string", kindOf(value ?? null), operation);
@@ -96,11 +136,32 @@ export function sameKind(like: Value | undefined, items: readonly Value[]): Valu
   return like instanceof List ? new List(items) : new Vector(items);
 }
 
+/** A callback of one value. */
+export function unaryOf(
+  callee: Value | undefined,
+  operation: string,
+  machine: BuiltinMachine,
+): (a: Value) => Value {
+  const target = callable(callee, operation);
+  return machine.unary?.(target) ?? ((a) => machine.apply(target, [a]));
+}
+
+/** A callback of two values. */
+export function binaryOf(
+  callee: Value | undefined,
+  operation: string,
+  machine: BuiltinMachine,
+): (a: Value, b: Value) => Value {
+  const target = callable(callee, operation);
+  return machine.binary?.(target) ?? ((a, b) => machine.apply(target, [a, b]));
+}
+
 export function invalidArgument(message: string): RtfsError {
   return new RtfsError("InvalidArgument", message, { message });
 }
 
 export function outOfBounds(operation: string, index: number, length: number): RtfsError {
   const message = `${operation}: index ${index} is outside 0 to ${length}`;
-  return new RtfsError("IndexOutOfBounds", message, { index, length });
+  const shown = Number.isFinite(index) ? { index, length } : { length };
+  return new RtfsError("IndexOutOfBounds", message, shown);
 }

@@ -89,33 +89,65 @@ class Writer {
     }
   }
 
-  value(value: Value): void {
-    if (value instanceof Vector) this.#sequence("[", value.items, "]");
-    else if (value instanceof List) this.#sequence("(", value.items, ")");
-    else if (value instanceof MapValue) this.#map(value);
-    else this.#add(atomText(value));
+  /** No recursion: a value nests as deep as a program liked. */
+  value(whole: Value): void {
+    const open: Printing[] = [];
+    let value = whole;
+    for (;;) {
+      const brackets = bracketsOf(value);
+      if (brackets === null) this.#add(atomText(value as Atom));
+      else {
+        this.#add(brackets.opener);
+        open.push({ items: brackets.items, closer: brackets.closer, isFirst: true });
+      }
+      const next = this.#nextItem(open);
+      if (next === undefined) return;
+      value = next;
+    }
   }
 
-  #sequence(open: string, items: readonly Value[], close: string): void {
-    this.#add(open);
-    for (const [index, item] of items.entries()) {
-      if (index > 0) this.#add(" ");
-      this.value(item);
+  /** Close what has ended; undefined: everything has. */
+  #nextItem(open: Printing[]): Value | undefined {
+    for (;;) {
+      const innermost = open.at(-1);
+      if (innermost === undefined) return undefined;
+      const next = innermost.items.next();
+      if (next.done !== true) {
+        if (!innermost.isFirst) this.#add(" ");
+        innermost.isFirst = false;
+        return next.value;
+      }
+      this.#add(innermost.closer);
+      open.pop();
     }
-    this.#add(close);
   }
+}
 
-  #map(map: MapValue): void {
-    this.#add("{");
-    let first = true;
-    for (const [key, value] of map.entries()) {
-      if (!first) this.#add(" ");
-      first = false;
-      this.value(key);
-      this.#add(" ");
-      this.value(value);
-    }
-    this.#add("}");
+/** A collection half printed. */
+interface Printing {
+  readonly items: Iterator<Value>;
+  readonly closer: string;
+  isFirst: boolean;
+}
+
+interface Brackets {
+  readonly opener: string;
+  readonly closer: string;
+  readonly items: Iterator<Value>;
+}
+
+/** Null: no collection. */
+function bracketsOf(value: Value): Brackets | null {
+  if (value instanceof Vector) return { opener: "[", closer: "]", items: value.items.values() };
+  if (value instanceof List) return { opener: "(", closer: ")", items: value.items.values() };
+  if (value instanceof MapValue) return { opener: "{", closer: "}", items: keysAndValues(value) };
+  return null;
+}
+
+function* keysAndValues(map: MapValue): Generator<Value> {
+  for (const [key, value] of map.entries()) {
+    yield key;
+    yield value;
   }
 }
 
@@ -134,8 +166,15 @@ function atomText(value: Atom): string {
   return value.text;
 }
 
+/** Exponents stand at 1e21 and above and below 1e-7; JS writes them below 1e-6 already. */
+const SMALL = /^(-?)(\d)(?:\.(\d+))?e-7$/;
+
 function floatText(value: number): string {
-  if (Number.isFinite(value)) return String(value);
+  if (Number.isFinite(value)) {
+    const text = String(value);
+    const small = SMALL.exec(text);
+    return small === null ? text : `${small[1]}0.000000${small[2]}${small[3] ?? ""}`;
+  }
   if (Number.isNaN(value)) return "##NaN";
   return value > 0 ? "##Inf" : "##-Inf";
 }

@@ -22,7 +22,17 @@ const FAMILIES: ReadonlyMap<string, ErrorFamily> = new Map<string, ErrorFamily>(
       "IndexOutOfBounds",
       "KeyNotFound",
       "MatchError",
+      "MacroError",
+      "ModuleError",
+      "ModuleNotFound",
+      "SymbolNotFound",
       "InvalidArgument",
+      "InvalidArguments",
+      "NotCallable",
+      "InvalidProgram",
+      "NotImplemented",
+      "InternalError",
+      "Generic",
       "JsonError",
       "ApplicationError",
       "StackOverflow",
@@ -40,6 +50,9 @@ const FAMILIES: ReadonlyMap<string, ErrorFamily> = new Map<string, ErrorFamily>(
       "UnknownCapability",
       "SecurityViolation",
       "BudgetExhausted",
+      "AgentDiscoveryError",
+      "AgentCommunicationError",
+      "AgentProfileError",
     ] as const
   ).map((kind) => [kind, "HostError"] as const),
   ["ValidationError", "ValidationError"],
@@ -54,6 +67,11 @@ export function familyOf(kind: string): ErrorFamily {
 /** Whether `kind` is a kind or a family of the language. */
 export function isErrorKind(kind: string): boolean {
   return FAMILIES.has(kind);
+}
+
+/** Every kind and family of the language. */
+export function errorKinds(): readonly string[] {
+  return [...FAMILIES.keys()];
 }
 
 /** `DivisionByZero` as programs see it in `:type`: `division-by-zero`. */

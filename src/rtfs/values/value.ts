@@ -9,6 +9,9 @@
  *
  * @module
  */
+import { type MapBody, OrderedMap } from "./ordered-map.ts";
+import { Sequence, type Store } from "./sequence.ts";
+
 export type Value =
   | null
   | boolean
@@ -84,37 +87,44 @@ export class Sym {
   }
 }
 
-export class Vector {
-  readonly items: readonly Value[];
-
-  constructor(items: readonly Value[]) {
-    this.items = items;
+export class Vector extends Sequence<Value> {
+  protected override make(
+    source: readonly Value[] | Store<Value>,
+    start = 0,
+    length?: number,
+  ): this {
+    return new Vector(source, start, length) as this;
   }
 }
 
 /** From quoting, `()` and rest parameters. Equal to a vector of equal items. */
-export class List {
-  readonly items: readonly Value[];
+export class List extends Sequence<Value> {
+  /** All but the first `count` items, in O(1). */
+  static rest(of: Vector | List, count: number): List {
+    return new List(...Sequence.shared(of.slice(Math.min(count, of.length))));
+  }
 
-  constructor(items: readonly Value[]) {
-    this.items = items;
+  protected override make(
+    source: readonly Value[] | Store<Value>,
+    start = 0,
+    length?: number,
+  ): this {
+    return new List(source, start, length) as this;
   }
 }
 
 /**
- * An immutable map in insertion order. Everything goes through its methods, so a persistent
- * structure can take the place of the copies.
+ * An immutable map in insertion order.
  *
- * Keys are keywords (by identity), strings and integers; a JS Map keeps those three apart and never
- * looks at a prototype.
+ * Keys are keywords (by identity), strings and integers, compared by `===`, which keeps the three
+ * apart and never looks at a prototype.
  */
-export class MapValue {
+export class MapValue extends OrderedMap<MapKey, Value> {
   static readonly EMPTY: MapValue = new MapValue(new Map());
-  readonly #entries: ReadonlyMap<MapKey, Value>;
 
   /** Takes ownership of `entries`: the caller must not change it afterwards. */
-  constructor(entries: ReadonlyMap<MapKey, Value>) {
-    this.#entries = entries;
+  constructor(entries: MapBody<MapKey, Value>, keys: MapKey[] | null = null, size?: number) {
+    super(entries, keys, size ?? (entries as ReadonlyMap<MapKey, Value>).size);
   }
 
   /** Later pairs win, at the place of the first. */
@@ -122,43 +132,37 @@ export class MapValue {
     return new MapValue(new Map(pairs));
   }
 
-  get size(): number {
-    return this.#entries.size;
+  /**
+   * A small map of keys that differ, with as many values; takes ownership of both. Many maps may be
+   * given the same `keys`: further keys are then written behind those.
+   *
+   * @param keys - At most 16.
+   */
+  static record(keys: MapKey[], values: readonly Value[]): MapValue {
+    return new MapValue(values, keys, values.length);
   }
 
-  has(key: MapKey): boolean {
-    return this.#entries.has(key);
+  protected override make(body: MapBody<MapKey, Value>, keys: MapKey[] | null, size: number): this {
+    return new MapValue(body, keys, size) as this;
   }
 
-  /** Undefined: absent. A present nil is null. */
-  get(key: MapKey): Value | undefined {
-    return this.#entries.get(key);
+  protected override order(this: void, a: MapKey, b: MapKey): number {
+    return orderOfKeys(a, b);
   }
+}
 
-  /** A copy with `key` set; O(size). */
-  assoc(key: MapKey, value: Value): MapValue {
-    return new MapValue(new Map(this.#entries).set(key, value));
-  }
+/** Kinds first; an order of its own, that no program sees. */
+function orderOfKeys(a: MapKey, b: MapKey): number {
+  const rank = rankOfKey(a) - rankOfKey(b);
+  if (rank !== 0) return rank;
+  const x = a instanceof Keyword ? a.name : a;
+  const y = b instanceof Keyword ? b.name : b;
+  return x < y ? -1 : Number(x > y);
+}
 
-  /** A copy without `key`; this same map when it is absent. */
-  dissoc(key: MapKey): MapValue {
-    if (!this.#entries.has(key)) return this;
-    const copy = new Map(this.#entries);
-    copy.delete(key);
-    return new MapValue(copy);
-  }
-
-  entries(): MapIterator<[MapKey, Value]> {
-    return this.#entries.entries();
-  }
-
-  keys(): MapIterator<MapKey> {
-    return this.#entries.keys();
-  }
-
-  values(): MapIterator<Value> {
-    return this.#entries.values();
-  }
+function rankOfKey(key: MapKey): number {
+  if (typeof key === "string") return 0;
+  return key instanceof Keyword ? 1 : 2;
 }
 
 /** An integer-valued float: 1.0, -0.0, 1e300. */
