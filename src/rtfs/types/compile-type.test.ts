@@ -81,7 +81,7 @@ describe("compileType", () => {
     ],
   ])("%s refuses %s at %j", (type, source, ...failure) => {
     const [path, expected, actual] = failure;
-    expect(check(type, source)).toEqual({ path, expected, actual });
+    expect(check(type, source)).toMatchObject({ path, expected, actual });
   });
 
   test("a JS array is checked as the vector of its items", () => {
@@ -97,10 +97,6 @@ describe("compileType", () => {
     ["[:map [:a]]", "A field is [:key T] or [:key T ?]"],
     ["[:map [:a :int] [:a :int]]", "The field `a` stands twice"],
     ["[:tuple :int ? :string]", "A required element stands after an optional one"],
-    [
-      '[:and :string [:matches-regex "a"]]',
-      "This version does not check regular expressions in types",
-    ],
     ["[:and :int [:>= :x]]", "This predicate needs a number"],
     ["", "A type is exactly one form"],
     [":int :string", "A type is exactly one form"],
@@ -115,7 +111,7 @@ describe("compileType", () => {
     let nested: Value = 1;
     for (let level = 0; level < 31; level++) nested = new Vector([nested, nested]);
     const compiled = compileType(`${"[:vector ".repeat(31)}:int${"]".repeat(31)}`);
-    expect(compiled.ok && compiled.value.check(nested)).toEqual({
+    expect(compiled.ok && compiled.value.check(nested)).toMatchObject({
       path: "",
       expected: "a value that can be checked",
       actual: "A value has over 10000000 parts",

@@ -1,30 +1,40 @@
 /**
- * Type expressions to checking closures.
+ * Types to checking closures.
  *
- * Read in this order: compileType, compileForm, CONSTRUCTORS. A check allocates nothing while the
+ * Read in this order: compileType, compileParsed, Compiler. A check allocates nothing while the
  * value fits. An unknown name is an error when the type is compiled, so no contract silently
  * accepts or refuses everything.
  *
  * @module
  */
 import { err, ok, type Result } from "../../foundation/result.ts";
+import type { SourceSpan } from "../../foundation/source-span.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { type Form, formToValue } from "../syntax/form.ts";
 import { readForms } from "../syntax/reader.ts";
-import { equalValues } from "../values/equality.ts";
 import { boundedMeter, type Meter } from "../values/meter.ts";
 import { printValue } from "../values/print.ts";
 import { RtfsError } from "../values/rtfs-error.ts";
-import { FunctionValue, ResourceHandle, type Value, Vector } from "../values/value.ts";
-import { type Check, inside, mismatch, type TypeFailure } from "./failure.ts";
-import { compileMapOf, compileRecord } from "./map-type.ts";
-import { isPredicate, compilePredicate } from "./predicate.ts";
-import { primitiveCheck, primitiveName } from "./primitives.ts";
-import { BadType, isQuestionMark, nameOf } from "./type-form.ts";
+import { type Value, Vector } from "../values/value.ts";
+import { ALIAS_CHAIN_MAX, AliasDepth, loopOf } from "./check-alias.ts";
+import { checkEnum, checkOptional, checkUnion, isFunction, isResource } from "./check-choice.ts";
+import { checkMapOf, checkRecord } from "./check-map.ts";
+import { checkPredicate } from "./check-predicate.ts";
+import { checkArray, checkTuple, checkVector } from "./check-sequence.ts";
+import type { Check, TypeFailure } from "./failure.ts";
+import { type AliasNames, parseTypeForm } from "./parse-type.ts";
+import { primitiveCheck } from "./primitives.ts";
+import { printType } from "./print-type.ts";
+import { NO_ALIASES, type Predicate, type Type, type TypeEnvironment } from "./type.ts";
+import { BadType } from "./type-form.ts";
 
 export interface TypeValidator {
   /** The type as written. */
   readonly source: string;
+  /** Null for a check that no type expression says, such as that of a rest parameter's items. */
+  readonly type: Type | null;
+  /** What the names in the type stand for. */
+  readonly aliases: TypeEnvironment;
   /**
    * Null: fits. A JS array is checked as the vector of its items.
    *
@@ -34,34 +44,101 @@ export interface TypeValidator {
   check(value: Value | readonly Value[], meter?: Meter): TypeFailure | null;
 }
 
+/** What a type expression compiles to. */
+export interface CompiledType extends TypeValidator {
+  readonly type: Type;
+  /** As `check`, without the refinements of the type itself; those inside it count. */
+  checkStructure(value: Value, meter?: Meter): TypeFailure | null;
+}
+
 /** Compile a type expression such as `[:map [:url :string] [:method :string ?]]`. */
-export function compileType(source: string): Result<TypeValidator, Diagnostic> {
+export function compileType(
+  source: string,
+  aliases: TypeEnvironment = NO_ALIASES,
+): Result<CompiledType, Diagnostic> {
+  const form = readTypeForm(source);
+  return form.ok ? compileTypeForm(form.value, aliases, source) : form;
+}
+
+/**
+ * Compile a type that was already read.
+ *
+ * @param aliases - Read now: what is added to it later is not seen.
+ * @param source - What errors call the type; default: as the form prints.
+ */
+export function compileTypeForm(
+  form: Form,
+  aliases: TypeEnvironment = NO_ALIASES,
+  source?: string,
+): Result<CompiledType, Diagnostic> {
+  return refusals(() => {
+    const type = parseTypeForm(form, aliases);
+    return newValidator(type, new Compiler(aliases, form.span), source ?? textOf(form));
+  });
+}
+
+/** Compile a type that was already parsed. */
+export function compileParsedType(
+  type: Type,
+  aliases: TypeEnvironment = NO_ALIASES,
+): Result<CompiledType, Diagnostic> {
+  const text = printType(type);
+  return refusals(() => newValidator(type, new Compiler(aliases, wholeSpan(text)), text));
+}
+
+/** Read a type expression without compiling it. */
+export function parseType(
+  source: string | Form,
+  aliases: AliasNames = NO_ALIASES,
+): Result<Type, Diagnostic> {
+  const form = typeof source === "string" ? readTypeForm(source) : ok(source);
+  return form.ok ? refusals(() => parseTypeForm(form.value, aliases)) : form;
+}
+
+function readTypeForm(source: string): Result<Form, Diagnostic> {
   const forms = readForms(source, { file: "type", depthMax: 32 });
   if (!forms.ok) return err(forms.error[0]!);
   const form = forms.value[0];
-  if (form === undefined || forms.value.length > 1) {
-    const span = { file: "type", start: 0, end: source.length, line: 1, column: 1 };
-    return err(new BadType(span, "A type is exactly one form").diagnostic);
-  }
-  return compileTypeForm(form, source);
+  if (form !== undefined && forms.value.length === 1) return ok(form);
+  return err(new BadType(wholeSpan(source), "A type is exactly one form").diagnostic);
 }
 
-/** Compile a type that was already read. `source` is what errors call it. */
-export function compileTypeForm(form: Form, source?: string): Result<TypeValidator, Diagnostic> {
+function wholeSpan(source: string): SourceSpan {
+  return { file: "type", start: 0, end: source.length, line: 1, column: 1 };
+}
+
+function textOf(form: Form): string {
+  return printValue(formToValue(form));
+}
+
+function refusals<T>(compile: () => T): Result<T, Diagnostic> {
   try {
-    const check = compileForm(form);
-    const text = source ?? printValue(formToValue(form));
-    return ok({
-      source: text,
-      check(value, meter) {
-        const subject = Array.isArray(value) ? new Vector(value) : (value as Value);
-        return meter === undefined ? checkBounded(check, subject) : check(subject, meter);
-      },
-    });
+    return ok(compile());
   } catch (bad) {
     if (bad instanceof BadType) return err(bad.diagnostic);
     throw bad;
   }
+}
+
+function newValidator(type: Type, compiler: Compiler, source: string): CompiledType {
+  const check = compiler.check(type);
+  const structure = type.kind === "and" ? compiler.check(withoutPredicates(type)) : check;
+  return {
+    source,
+    type,
+    aliases: compiler.aliases,
+    check(value, meter) {
+      const subject = Array.isArray(value) ? new Vector(value) : (value as Value);
+      return meter === undefined ? checkBounded(check, subject) : check(subject, meter);
+    },
+    checkStructure(value, meter) {
+      return meter === undefined ? checkBounded(structure, value) : structure(value, meter);
+    },
+  };
+}
+
+function withoutPredicates(type: Extract<Type, { kind: "and" }>): Type {
+  return { ...type, parts: type.parts.filter((part) => part.kind !== "predicate") };
 }
 
 /** Outside a run nobody pays; a value that is too large to be looked at does not fit. */
@@ -70,184 +147,97 @@ function checkBounded(check: Check, value: Value): TypeFailure | null {
     return check(value, boundedMeter());
   } catch (error) {
     if (!(error instanceof RtfsError)) throw error;
-    return { path: "", expected: "a value that can be checked", actual: error.message };
+    const expected = "a value that can be checked";
+    return { kind: "ShapeViolation", path: "", expected, actual: error.message };
   }
 }
 
-type Compile = (form: Form) => Check;
+class Compiler {
+  readonly aliases: TypeEnvironment;
+  readonly #span: SourceSpan;
+  /** Each alias once: its uses share the check, so a compiled type is as large as its text. */
+  readonly #known = new Map<string, Check>();
+  readonly #depth = new AliasDepth();
+  /** Aliases that are being compiled inside each other. */
+  #chain = 0;
 
-export const compileForm: Compile = (form) => {
-  const name = nameOf(form);
-  if (name !== null) return compileName(form, name);
-  if (form.kind !== "vector") throw new BadType(form.span, "A type is a name or a vector");
-  const head = nameOf(form.items[0]);
-  const constructor = head === null ? undefined : CONSTRUCTORS.get(head);
-  if (constructor === undefined) {
-    throw new BadType(form.span, `No type constructor is called \`${head ?? ""}\``);
+  constructor(aliases: TypeEnvironment, span: SourceSpan) {
+    this.aliases = aliases;
+    this.#span = span;
   }
-  return constructor(form.items.slice(1), form);
-};
 
-function compileName(form: Form, name: string): Check {
-  const primitive = primitiveName(name);
-  if (primitive !== null) return primitiveCheck(primitive);
-  const base = name.endsWith("?") ? primitiveName(name.slice(0, -1)) : null;
-  if (base === null) throw new BadType(form.span, `No type is called \`${name}\``);
-  return optional(primitiveCheck(base), `${base} or nil`);
-}
-
-function optional(check: Check, expected: string): Check {
-  return (value, meter) => {
-    const failure = value === null ? null : check(value, meter);
-    return failure === null || failure.path !== "" ? failure : { ...failure, expected };
-  };
-}
-
-type Constructor = (parts: readonly Form[], form: Form) => Check;
-
-function one(parts: readonly Form[], form: Form): Form {
-  if (parts.length === 1) return parts[0]!;
-  throw new BadType(form.span, "This type takes exactly one part");
-}
-
-const vectorOf: Constructor = (parts, form) => {
-  const item = compileForm(one(parts, form));
-  return (value, meter) => {
-    if (!(value instanceof Vector)) return mismatch("vector", value);
-    meter(value.items.length);
-    for (let index = 0; index < value.items.length; index++) {
-      const failure = item(value.items[index]!, meter);
-      if (failure !== null) return inside(`[${index}]`, failure);
+  check(type: Type): Check {
+    const inner = (part: Type): Check => this.check(part);
+    switch (type.kind) {
+      case "primitive":
+        return primitiveCheck(type.name);
+      case "alias":
+        return this.#alias(type.name);
+      case "optional":
+        return checkOptional(inner(type.type), printType(type));
+      case "vector":
+        return checkVector(inner(type.item));
+      case "array":
+        return checkArray(inner(type.item), type.shape);
+      case "tuple":
+        return checkTuple(type.items.map(inner), type.required);
+      case "record":
+        return checkRecord(type.fields, type.rest, inner);
+      case "map-of":
+        return checkMapOf(inner(type.key), inner(type.value));
+      case "union":
+        return checkUnion(type.types.map(inner));
+      case "and":
+        return this.#and(type.base, type.parts);
+      case "enum":
+        return checkEnum(type.values);
+      case "fn":
+        return isFunction;
+      case "resource":
+        return isResource;
     }
-    return null;
-  };
-};
-
-/** `[:tuple A B C ?]`: a `?` makes the element before it optional; optional ones stand last. */
-const tuple: Constructor = (parts, form) => {
-  const checks: Check[] = [];
-  let required = 0;
-  for (let index = 0; index < parts.length; index++) {
-    const isOptional = isQuestionMark(parts[index + 1]);
-    checks.push(compileForm(parts[index]!));
-    if (isOptional) index++;
-    else if (required === checks.length - 1) required++;
-    else throw new BadType(form.span, "A required element stands after an optional one");
   }
-  const expected = lengthText(required, checks.length);
-  return (value, meter) => {
-    if (!(value instanceof Vector)) return mismatch(expected, value);
-    const { items } = value;
-    meter(items.length);
-    if (items.length < required || items.length > checks.length) {
-      return { path: "", expected, actual: `${items.length}` };
-    }
-    for (let index = 0; index < items.length; index++) {
-      const failure = checks[index]!(items[index]!, meter);
-      if (failure !== null) return inside(`[${index}]`, failure);
-    }
-    return null;
-  };
-};
 
-function lengthText(required: number, most: number): string {
-  const count = required === most ? `${most}` : `${required} to ${most}`;
-  return `a vector of ${count} ${count === "1" ? "item" : "items"}`;
+  #and(base: Type, parts: readonly (Type | Predicate)[]): Check {
+    const checks = [
+      this.check(base),
+      ...parts.map((part) => (part.kind === "predicate" ? checkPredicate(part) : this.check(part))),
+    ];
+    return (value, meter) => {
+      for (const check of checks) {
+        const failure = check(value, meter);
+        if (failure !== null) return failure;
+      }
+      return null;
+    };
+  }
+
+  #alias(name: string): Check {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const type = this.aliases.get(name);
+    if (type === undefined) throw new BadType(this.#span, `No type is called \`${name}\``);
+    const loop = loopOf(name, this.aliases);
+    if (loop !== null) {
+      throw new BadType(
+        this.#span,
+        `The type \`${name}\` is only itself: ${loop.join(" → ")}`,
+        "A type may hold itself inside a vector, a tuple, a map or a field",
+      );
+    }
+    if (this.#chain >= ALIAS_CHAIN_MAX) {
+      const message = `Over ${ALIAS_CHAIN_MAX} types are built on each other`;
+      throw new BadType(this.#span, message, `\`${name}\` is the one too many`);
+    }
+    // Its own name is known while it is compiled; no check runs before that has ended.
+    let target: Check | null = null;
+    this.#known.set(
+      name,
+      this.#depth.bounded(name, type, (value, meter) => target!(value, meter)),
+    );
+    this.#chain++;
+    target = this.check(type);
+    this.#chain--;
+    return this.#known.get(name)!;
+  }
 }
-
-const union: Constructor = (parts, form) => {
-  if (parts.length === 0) throw new BadType(form.span, "A union needs at least one type");
-  const checks = parts.map(compileForm);
-  return (value, meter) => {
-    const failures: TypeFailure[] = [];
-    for (const check of checks) {
-      const failure = check(value, meter);
-      if (failure === null) return null;
-      failures.push(failure);
-    }
-    return nearest(failures);
-  };
-};
-
-/** Of the failed alternatives the one that went deepest; several at the top are named together. */
-function nearest(failures: readonly TypeFailure[]): TypeFailure {
-  const deepest = failures.reduce((best, each) =>
-    each.path.length > best.path.length ? each : best,
-  );
-  if (deepest.path !== "") return deepest;
-  const expected = [...new Set(failures.map((failure) => failure.expected))].join(" or ");
-  return { ...deepest, expected };
-}
-
-const enumeration: Constructor = (parts, form) => {
-  const literals = parts.map(literalOf);
-  if (literals.length === 0) throw new BadType(form.span, "An enum needs at least one literal");
-  const expected = literals.map((literal) => printValue(literal)).join(" or ");
-  return (value, meter) =>
-    literals.some((literal) => equalValues(literal, value, meter))
-      ? null
-      : mismatch(expected, value);
-};
-
-function literalOf(form: Form): Value {
-  if (form.kind === "list") throw new BadType(form.span, "A literal is needed");
-  return formToValue(form);
-}
-
-/** `[:and Base part…]`: a part is a refinement such as `[:>= 0]`, or another type. */
-const intersection: Constructor = (parts, form) => {
-  if (parts.length === 0) throw new BadType(form.span, "`and` needs at least one type");
-  const checks = parts.map((part, index) =>
-    index > 0 && isPredicate(part) ? compilePredicate(part) : compileForm(part),
-  );
-  return (value, meter) => {
-    for (const check of checks) {
-      const failure = check(value, meter);
-      if (failure !== null) return failure;
-    }
-    return null;
-  };
-};
-
-/** `[:array T [n]]`; `?` leaves the length open. */
-const array: Constructor = (parts, form) => {
-  const [item, shape] = parts;
-  if (item === undefined || parts.length > 2)
-    throw new BadType(form.span, "`array` is [:array T [n]]");
-  const items = vectorOf([item], form);
-  if (shape === undefined) return items;
-  const length = shape.kind === "vector" && shape.items.length === 1 ? shape.items[0] : undefined;
-  if (length !== undefined && isQuestionMark(length)) return items;
-  if (length?.kind !== "integer") throw new BadType(shape.span, "A shape is [n] or [?]");
-  const size = Number(length.value);
-  return (value, meter) => {
-    const failure = items(value, meter);
-    if (failure !== null || (value as Vector).items.length === size) return failure;
-    return { path: "", expected: `${size} items`, actual: `${(value as Vector).items.length}` };
-  };
-};
-
-const isFunction: Constructor = () => (value) =>
-  value instanceof FunctionValue ? null : mismatch("fn", value);
-
-const CONSTRUCTORS: ReadonlyMap<string, Constructor> = new Map<string, Constructor>([
-  ["vector", vectorOf],
-  ["array", array],
-  ["tuple", tuple],
-  ["union", union],
-  ["optional", (parts, form) => optional(compileForm(one(parts, form)), "the type or nil")],
-  ["enum", enumeration],
-  ["val", (parts, form) => enumeration([one(parts, form)], form)],
-  ["and", intersection],
-  ["intersection", intersection],
-  ["fn", isFunction],
-  ["=>", isFunction],
-  ["map", (parts, form) => compileRecord(parts, form, compileForm)],
-  ["record", (parts, form) => compileRecord(parts, form, compileForm)],
-  ["map-of", (parts, form) => compileMapOf(parts, form, compileForm)],
-  ["dict", (parts, form) => compileMapOf(parts, form, compileForm)],
-  [
-    "resource",
-    () => (value) => (value instanceof ResourceHandle ? null : mismatch("resource", value)),
-  ],
-]);
