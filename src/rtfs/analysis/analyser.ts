@@ -15,12 +15,27 @@ import {
   DIAGNOSTICS_MAX,
   diagnostic,
 } from "../diagnostic.ts";
-import { type Form, formToValue, keyOf, type ListForm, type MapForm } from "../syntax/form.ts";
-import { compileTypeForm, type TypeValidator } from "../types/compile-type.ts";
+import {
+  type Form,
+  formToValue,
+  headName,
+  keyOf,
+  type ListForm,
+  type MapForm,
+} from "../syntax/form.ts";
+import type { TypeValidator } from "../types/compile-type.ts";
+import { printValue } from "../values/print.ts";
 import type { MapKey } from "../values/value.ts";
+import { NIL } from "./build.ts";
+import { argumentContext, type Context } from "./context.ts";
+import { HINTS } from "./hints.ts";
 import { type Block, findLocal, Names, newBlock, newScope } from "./names.ts";
-import type { Cell, Node, Scope } from "./node.ts";
+import type { Binding, Cell, Node, Scope } from "./node.ts";
 import { suggestName } from "./suggest.ts";
+import { TypeAliases } from "./type-aliases.ts";
+import { USAGE } from "./usage.ts";
+
+export { argumentContext, type Context } from "./context.ts";
 
 export interface Analysed {
   readonly nodes: readonly Node[];
@@ -31,21 +46,30 @@ export interface Analysed {
 /** A special form: gets the whole list. */
 export type SpecialForm = (analyser: Analyser, form: ListForm, context: Context) => Node;
 
-/** Where a form stands. */
-export interface Context {
-  readonly block: Block;
-  /** Its value is the value of the enclosing function: a call here takes no stack. */
-  readonly isTail: boolean;
-  /** It may not be reached although the forms before it were. */
-  readonly isConditional: boolean;
-}
-
 export interface Language {
   readonly specialForms: ReadonlyMap<string, SpecialForm>;
+  /** Special forms whose names the program may define: then they are ordinary names. */
+  readonly softForms: ReadonlyMap<string, SpecialForm>;
+  /** Names that are functions of the program's language version, made where they are read. */
+  readonly helpers: ReadonlyMap<string, Helper>;
   readonly builtins: ReadonlySet<string>;
+  /** Patterns fit exactly, and a context key that is not there is an error. */
+  readonly isStrict: boolean;
 }
 
-const NIL: Node = { op: "const", value: null };
+/** A function that is not in the library: what a call of it is, and what it is as a value. */
+export interface Helper {
+  readonly call: SpecialForm;
+  readonly value: (context: Context, span: SourceSpan) => Node;
+}
+
+/** What `recur` jumps to. */
+export interface Loop {
+  readonly self: Binding;
+  readonly arity: number;
+}
+
+const TYPE_HINT = "A type is a name such as `int`, or a vector such as `[:vector int]`";
 /** Nesting of forms after sugar is expanded. */
 const DEPTH_MAX = 800;
 
@@ -55,6 +79,13 @@ export class Analyser {
   readonly names: Names;
   readonly language: Language;
   readonly stepNames: Map<string, SourceSpan> = new Map();
+  readonly aliases: TypeAliases = new TypeAliases();
+  /** By the scope of the loop's body. */
+  readonly loops: Map<Scope, Loop> = new Map();
+  /** Names the program defines at top level, also further down. */
+  readonly #defined = new Set<string>();
+  /** The special form being read: what problems in it are told. */
+  #usage: string | undefined = undefined;
   readonly #problems: Diagnostic[] = [];
   #depth = 0;
 
@@ -67,6 +98,7 @@ export class Analyser {
     const scope = newScope(null);
     const block = newBlock(null, scope);
     const nodes: Node[] = [];
+    for (const form of forms) this.#declare(form);
     try {
       for (const form of forms) {
         nodes.push(this.form(form, { block, isTail: false, isConditional: false }));
@@ -79,6 +111,18 @@ export class Analyser {
     return ok({ nodes, scope, cells: this.names.cells });
   }
 
+  /** What is known of a top-level form before anything is analysed. */
+  #declare(form: Form): void {
+    const [, name, value] = form.kind === "list" ? form.items : [];
+    if (name?.kind !== "symbol") return;
+    const head = headName(form);
+    if (head === "def" || head === "defn" || head === "defstruct") this.#defined.add(name.name);
+    if (head === "deftype" && value !== undefined) this.aliases.define(name.name, value, form);
+    if (head === "defstruct") {
+      this.aliases.define(name.name, recordType(form as ListForm), form);
+    }
+  }
+
   #isStop(stop: unknown, forms: readonly Form[]): boolean {
     if (stop instanceof TooMany) return true;
     if (!(stop instanceof RangeError)) return false;
@@ -89,12 +133,15 @@ export class Analyser {
   #unbound(name: string, span: SourceSpan, block: Block): void {
     const near = suggestName(name, this.names.visible(block));
     const hint = near === null ? HINTS.get(name) : `Did you mean \`${near}\`?`;
-    this.problem(span, `\`${name}\` is not defined`, { hint: HINTS.get(name) ?? hint });
+    this.problem(span, `\`${name}\` is not defined`, {
+      hint: HINTS.get(name) ?? hint,
+      kind: "UndefinedSymbol",
+    });
   }
 
   /** Record a problem and stand in for the form. */
   problem(span: SourceSpan, message: string, more: DiagnosticMore = {}): Node {
-    this.#problems.push(diagnostic(span, message, more));
+    this.#problems.push(diagnostic(span, message, { ...more, hint: more.hint ?? this.#usage }));
     if (this.#problems.length >= DIAGNOSTICS_MAX) throw new TooMany();
     return NIL;
   }
@@ -135,16 +182,23 @@ export class Analyser {
   }
 
   #symbol(name: string, span: SourceSpan, block: Block): Node {
-    if (findLocal(name, block) === null && !this.language.builtins.has(name)) {
-      if (name === "call") {
-        const hint = "Write (call :id …) where it is used, so that its effects can be known";
-        return this.problem(span, "`call` is no value", { hint });
-      }
-      if (this.language.specialForms.has(name) && name !== "get") {
-        return this.problem(span, `\`${name}\` is a special form, not a value`);
-      }
+    if (this.#isOwn(name, block)) return this.names.resolve(name, block, span);
+    const helper = this.language.helpers.get(name);
+    if (helper !== undefined) return helper.value(placeOf(block), span);
+    if (this.language.builtins.has(name)) return this.names.resolve(name, block, span);
+    if (name === "call") {
+      const hint = "Write (call :id …) where it is used, so that its effects can be known";
+      return this.problem(span, "`call` is no value", { hint });
     }
-    return this.names.resolve(name, block, span);
+    const isForm = this.language.specialForms.has(name) || this.language.softForms.has(name);
+    if (!isForm) return this.names.resolve(name, block, span);
+    const hint = USAGE.get(name);
+    return this.problem(span, `\`${name}\` is a special form, not a value`, { hint });
+  }
+
+  /** Whether the program itself gives the name a meaning here. */
+  #isOwn(name: string, block: Block): boolean {
+    return findLocal(name, block) !== null || this.#defined.has(name) || this.names.isDefined(name);
   }
 
   #map(form: MapForm, context: Context): Node {
@@ -164,11 +218,26 @@ export class Analyser {
   #list(form: ListForm, context: Context): Node {
     const head = form.items[0];
     if (head === undefined) return { op: "const", value: formToValue(form) };
-    if (head.kind === "symbol" && findLocal(head.name, context.block) === null) {
-      const special = this.language.specialForms.get(head.name);
-      if (special !== undefined) return special(this, form, context);
+    const special = head.kind === "symbol" ? this.#special(head.name, context.block) : undefined;
+    return special === undefined ? this.call(form, context) : this.#inUsage(form, special, context);
+  }
+
+  #special(name: string, block: Block): SpecialForm | undefined {
+    const { specialForms, softForms, helpers } = this.language;
+    if (specialForms.has(name)) {
+      return findLocal(name, block) === null ? specialForms.get(name) : undefined;
     }
-    return this.call(form, context);
+    if (this.#isOwn(name, block)) return undefined;
+    return softForms.get(name) ?? helpers.get(name)?.call;
+  }
+
+  #inUsage(form: ListForm, special: SpecialForm, context: Context): Node {
+    const around = this.#usage;
+    const usage = USAGE.get(headName(form)!);
+    this.#usage = usage === undefined ? undefined : `Write ${usage}`;
+    const node = special(this, form, context);
+    this.#usage = around;
+    return node;
   }
 
   call(form: ListForm, context: Context): Node {
@@ -190,9 +259,9 @@ export class Analyser {
   }
 
   type(form: Form): TypeValidator | null {
-    const type = compileTypeForm(form);
+    const type = this.aliases.compile(form, printValue(formToValue(form)));
     if (type.ok) return type.value;
-    const { span, message, hint } = type.error;
+    const { span, message, hint = TYPE_HINT } = type.error;
     this.problem(span, message, { hint });
     return null;
   }
@@ -204,9 +273,18 @@ export class Analyser {
   }
 }
 
-/** The same place, but its value goes to an argument or a test. */
-export function argumentContext(context: Context): Context {
-  return context.isTail ? { ...context, isTail: false } : context;
+/** A place in a body whose value is used. */
+function placeOf(block: Block): Context {
+  return { block, isTail: false, isConditional: false };
+}
+
+/** The type of what a struct's constructor takes. */
+export function recordType({ items, span }: ListForm): Form {
+  const fields: Form[] = [];
+  for (let at = 2; at + 1 < items.length; at += 2) {
+    fields.push({ kind: "vector", items: [items[at]!, items[at + 1]!], span: items[at]!.span });
+  }
+  return { kind: "vector", items: [{ kind: "keyword", name: "map", span }, ...fields], span };
 }
 
 /** `(.m target)` is `(m target)`. */
@@ -214,17 +292,3 @@ function undotted(head: Form): Form {
   if (head.kind !== "symbol" || !/^\.[A-Za-z_]/.test(head.name)) return head;
   return { ...head, name: head.name.slice(1) };
 }
-
-const HINTS: ReadonlyMap<string, string> = new Map([
-  ["println", 'Effects are calls: (call :ccos.io.println "text")'],
-  ["print", 'Effects are calls: (call :ccos.io.print "text")'],
-  ["log", 'Effects are calls: (call :ccos.io.log "text")'],
-  ["http-fetch", 'Effects are calls: (call :ccos.network.http-fetch "https://…")'],
-  ["get-env", 'Effects are calls: (call :ccos.system.get-env "NAME")'],
-  ["read-file", 'Effects are calls: (call :ccos.io.read-file "/path")'],
-  ["set!", "Nothing can be assigned; bind a new name"],
-  ["loop", "Use a function that calls itself; tail calls take no stack"],
-  ["recur", "Call the function by its name; tail calls take no stack"],
-  ["defmacro", "Macros are not part of this version"],
-  ["list", "Write a vector; lists come from quoting"],
-]);

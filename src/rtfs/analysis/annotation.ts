@@ -9,6 +9,7 @@
  */
 import type { SourceSpan } from "../../foundation/source-span.ts";
 import type { Form, SymbolForm } from "../syntax/form.ts";
+import { stripMetadata } from "./metadata.ts";
 import { isTypeName } from "../types/primitives.ts";
 
 /** A target with its type form and, in `let`, its value. */
@@ -28,13 +29,10 @@ interface Step extends Annotated {
 
 /** The ways to read a target at `index`, annotation first. */
 function targetsAt(forms: readonly Form[], index: number): Step[] {
-  const target = forms[index]!;
-  if (target.kind !== "symbol") {
-    return target.kind === "vector" || target.kind === "map"
-      ? [{ target, type: null, next: index + 1 }]
-      : [];
-  }
-  const joined = splitName(target);
+  // Metadata of a name says nothing about its value.
+  const target = stripMetadata(forms[index]!).form;
+  if (target.kind !== "symbol" && target.kind !== "vector" && target.kind !== "map") return [];
+  const joined = target.kind === "symbol" ? splitName(target) : null;
   if (joined !== null) return joinedSteps(joined, forms, index);
   const steps: Step[] = [];
   const after = forms[index + 1];
@@ -63,7 +61,8 @@ interface Joined {
 /** `x:int` or `x:` taken apart; null when the name has no colon inside. */
 export function splitName(form: SymbolForm): Joined | null {
   const colon = form.name.indexOf(":");
-  if (colon <= 0) return null;
+  // `app.text:v1.2/trim` is one name.
+  if (colon <= 0 || /:v[0-9]+(\.[0-9]+)*\//.test(form.name)) return null;
   const nameSpan = clip(form.span, 0, colon);
   const target: SymbolForm = { kind: "symbol", name: form.name.slice(0, colon), span: nameSpan };
   const name = form.name.slice(colon + 1);
@@ -111,7 +110,10 @@ export function parseParameters(forms: readonly Form[]): readonly Annotated[] | 
 }
 
 /** The return type after a parameter vector, and the body that follows it. */
-export function takeReturnType(forms: readonly Form[]): {
+export function takeReturnType(
+  forms: readonly Form[],
+  types: { isType(name: string): boolean } = { isType: isTypeName },
+): {
   type: Form | null;
   body: readonly Form[];
 } {
@@ -119,7 +121,7 @@ export function takeReturnType(forms: readonly Form[]): {
   if (first?.kind === "symbol" && first.name === ":" && second !== undefined && forms.length > 2) {
     return { type: second, body: forms.slice(2) };
   }
-  if (first?.kind === "keyword" && forms.length > 1 && isTypeName(first.name)) {
+  if (first?.kind === "keyword" && forms.length > 1 && types.isType(first.name)) {
     return { type: first, body: forms.slice(1) };
   }
   return { type: null, body: forms };

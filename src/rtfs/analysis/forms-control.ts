@@ -7,7 +7,7 @@ import { type Form, headName, type ListForm } from "../syntax/form.ts";
 import { type Analyser, argumentContext, type Context, type SpecialForm } from "./analyser.ts";
 import { bindName, newBlock, newScope } from "./names.ts";
 import type { CatchClause, ForLoop, MatchClause, Node } from "./node.ts";
-import { PatternReader } from "./patterns.ts";
+import { PatternReader, refuseTwice } from "./patterns.ts";
 
 /** The same place with names of its own. */
 function innerContext(context: Context): Context {
@@ -28,6 +28,7 @@ export const matchForm: SpecialForm = (analyser, form, context) => {
     }
     const inner = innerContext(context);
     const pattern = new PatternReader(analyser, inner, true).read(parts[at]!);
+    refuseTwice(analyser, parts[at]!);
     const guard = hasGuard ? analyser.form(parts[at + 2]!, argumentContext(inner)) : null;
     clauses.push({ pattern, guard, body: analyser.form(body, inner) });
     at += hasGuard ? 4 : 2;

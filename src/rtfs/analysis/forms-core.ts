@@ -8,12 +8,13 @@ import { type Form, formToValue, headName, type ListForm } from "../syntax/form.
 import { RtfsError } from "../values/rtfs-error.ts";
 import { type Analyser, argumentContext, type Context, type SpecialForm } from "./analyser.ts";
 import { type AnnotatedValue, parseBindings, splitName } from "./annotation.ts";
+import { NIL } from "./build.ts";
+import { metadataOn } from "./forms-metadata.ts";
+import { stripMetadata } from "./metadata.ts";
 import { bindName, type Block, findLocal, newBlock } from "./names.ts";
 import type { Binding, Node } from "./node.ts";
-import { PatternReader } from "./patterns.ts";
+import { PatternReader, refuseTwice, shapeOf } from "./patterns.ts";
 import { isTypeName } from "../types/primitives.ts";
-
-const NIL: Node = { op: "const", value: null };
 
 function conditional(context: Context): Context {
   return context.isConditional ? context : { ...context, isConditional: true };
@@ -140,7 +141,7 @@ const FUNCTION_HEADS = new Set(["fn", "lambda", "λ"]);
 
 /** Whether the form makes a function where it stands. */
 export function isFunctionForm(form: Form | undefined, block: Block): boolean {
-  const head = form === undefined ? null : headName(form);
+  const head = form === undefined ? null : headName(stripMetadata(form).form);
   return head !== null && FUNCTION_HEADS.has(head) && findLocal(head, block) === null;
 }
 
@@ -154,21 +155,27 @@ export function analyseBody(analyser: Analyser, forms: readonly Form[], context:
   return analyser.sequence(forms, context);
 }
 
-function definedFunction(form: Form, block: Block): string | null {
+function definedFunction(written: Form, block: Block): string | null {
+  const { form } = stripMetadata(written);
   const head = headName(form);
-  const [, name, value] = (form as ListForm).items ?? [];
+  const [, target, value] = form.kind === "list" ? form.items : [];
+  const name = target === undefined ? undefined : stripMetadata(target).form;
   if (name?.kind !== "symbol" || (head !== "defn" && head !== "def")) return null;
   if (findLocal(head, block) !== null) return null;
   return head === "defn" || isFunctionForm(value, block) ? name.name : null;
 }
 
-export const defForm: SpecialForm = (analyser, form, context) => {
+export const defForm: SpecialForm = (analyser, written, context) => {
+  const [head, target, ...rest] = written.items;
+  const named = target === undefined ? null : stripMetadata(target);
+  const form = named === null ? written : { ...written, items: [head!, named.form, ...rest] };
   const parsed = parseDefinition(form);
   if (parsed === null) {
-    return analyser.problem(form.span, "`def` is (def name value) or (def name : type value)");
+    return analyser.problem(form.span, "`def` takes a name, perhaps its type, and a value");
   }
   const { name, type, value } = parsed;
-  const node = analyser.form(value, argumentContext(context));
+  const annotated = { form, metadata: named?.metadata ?? [] };
+  const node = analyser.form(metadataOn(value, annotated), argumentContext(context));
   const checked = analyser.checked(node, type, `def ${name}`, form.span);
   return define(analyser, { name, form, context }, () => checked);
 };
@@ -273,7 +280,7 @@ function bindAll(
   });
 }
 
-function bindOne(analyser: Analyser, binding: AnnotatedValue, context: Context): Node {
+export function bindOne(analyser: Analyser, binding: AnnotatedValue, context: Context): Node {
   const { target, type, value } = binding;
   const node = analyser.form(value, context);
   const checked = analyser.checked(node, type, "let", target.span);
@@ -283,5 +290,7 @@ function bindOne(analyser: Analyser, binding: AnnotatedValue, context: Context):
     return { op: "set", slot: local.slot, value: checked };
   }
   const pattern = new PatternReader(analyser, context, false).read(target);
-  return { op: "bind", pattern, value: checked, span: target.span };
+  refuseTwice(analyser, target);
+  const shaped = shapeOf(analyser, pattern, checked, target.span);
+  return { op: "bind", pattern, value: shaped, span: target.span };
 }

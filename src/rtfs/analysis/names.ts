@@ -56,6 +56,11 @@ export class Names {
     return { op: "global", cell: this.#forwardCell(name, span), span };
   }
 
+  /** Whether a definition before this point, or the embedding, gives the name a value. */
+  isDefined(name: string): boolean {
+    return this.#current.has(name);
+  }
+
   #forwardCell(name: string, span: SourceSpan): Cell {
     const known = this.#forward.get(name);
     if (known !== undefined) return known.cell;

@@ -65,24 +65,81 @@ describe("outlinePlan", () => {
       ["-:", "s: x(?)", "t: y(?)"],
     ],
     [
-      "a function used as a value belongs everywhere",
-      '(defn f [] (call :x)) (def g [f]) (step "s" 1)',
-      ["-: x()", "s: x()"],
+      "a function kept in data belongs to who takes it out and calls it",
+      '(defn f [] (call :x)) (def g [f]) (step "s" ((first g))) (step "t" (first g))',
+      ["-:", "s: x()", "t:"],
     ],
     [
-      "a function returned from a function belongs everywhere",
-      '(defn mk [] (defn in [] (call :x))) (step "s" ((mk))) (step "t" 1)',
-      ["-: x()", "s: x()", "t: x()"],
+      "a function returned from a function belongs to who calls it",
+      '(defn mk [] (defn in [] (call :x))) (step "s" ((mk))) (step "t" (mk))',
+      ["-:", "s: x()", "t:"],
     ],
     [
-      "a function given to an unknown function belongs everywhere",
-      '(defn run [g] (g)) (step "s" (run (fn [] (call :x)))) (step "t" 1)',
-      ["-: x()", "s: x()", "t: x()"],
+      "a function given to a function belongs to every step that reaches the call",
+      '(defn run [g] (g)) (step "s" (run (fn [] (call :x)))) (step "t" (run (fn [] (call :y)))) (step "u" 1)',
+      ["-:", "s: x() y()", "t: x() y()", "u:"],
     ],
     [
-      "a function chosen at run time belongs everywhere",
-      '(defn a [] (call :x)) (step "s" ((if true a a)))',
-      ["-: x()", "s: x()"],
+      "a function chosen at run time belongs where it is called",
+      '(defn a [] (call :x)) (defn b [] (call :y)) (step "s" ((if true a b)))',
+      ["-:", "s: x() y()"],
+    ],
+    [
+      "what a function is given, keeps or raises is followed to its call",
+      `(defn f [] (call :x))
+       (def m {:h {:k f}})
+       (step "map" ((:k (get m :h))))
+       (step "map-of-keyword" (map (fn [g] (g)) (map :k (vals m))))
+       (step "rest" ((fn [& fs] ((first fs))) f))
+       (step "apply" (apply (fn [a b] (b)) [1 f]))
+       (step "reduce" (reduce (fn [acc g] (g)) nil [f]))
+       (step "builtin" ((first (map identity-of [f]))))
+       (step "raise" (try (throw {:g f}) (catch e ((:g e)))))
+       (step "match" (match [f] [g] (g)))
+       (step "let" (let [{:keys [k]} (:h m) [a & r] [k]] (a)))
+       (step "unmatched" (try (match {:g f} 1 2) (catch e ((:g (:value e))))))
+       (step "for" (for [g [f]] (g)))
+       (step "params" :params {"f" f} ((get %params "f")))
+       (step "none" [f m])
+       (defn identity-of [x] x)`,
+      [
+        "-:",
+        ...[
+          "map",
+          "map-of-keyword",
+          "rest",
+          "apply",
+          "reduce",
+          "builtin",
+          "raise",
+          "match",
+          "let",
+          "unmatched",
+        ].map((step) => `${step}: x()`),
+        "for: x()",
+        "params: x()",
+        "none:",
+      ],
+    ],
+    [
+      "a library function as a value calls what it is given",
+      '(defn f [u] (call :x)) (step "s" (let [m (first [map])] (m f [1]))) (step "t" (apply map [f [1]])) (step "u" (f 1))',
+      ["-:", "s: x()", "t: x()", "u: x()"],
+    ],
+    [
+      "what is put into the context comes out of it anywhere",
+      '(defn f [] (call :x)) (context/set :k f) (step "s" ((context/get :k))) (step "t" ((first (map context/get [:k])))) (step "u" ((context-ref k)))',
+      ["-:", "s: x()", "t: x()", "u: x()"],
+    ],
+    [
+      "one of several definitions gives its result",
+      '(defn f [] (call :x)) (defn g [] nil) (if (= 1 1) (defn g [] f)) (step "s" ((g)))',
+      ["-:", "s: x()"],
+    ],
+    [
+      "what the host answers is never a function of the plan, unless the plan gave it away",
+      '(defn f [] (call :x)) (step "s" ((call :y))) (step "t" ((call :z f)))',
+      ["-:", "s: x() y()", "t: x() z(?)"],
     ],
     [
       "a conditional redefinition counts with the first",
@@ -170,12 +227,12 @@ describe("outlinePlan", () => {
   });
 
   test("a plan whose attribution explodes is refused", () => {
-    const steps = Array.from({ length: 1000 }, (_, index) => `(step "s${index}" 1)`).join(" ");
+    const steps = Array.from({ length: 1000 }, (_, index) => `(step "s${index}" (f))`).join(" ");
     const calls = "(call :x)".repeat(200);
-    expect(outline(`(def f [(fn [] ${calls})]) ${steps}`)).toEqual([
+    expect(outline(`(defn f [] ${calls}) ${steps}`)).toEqual([
       expect.stringContaining("The plan's calls stand in more than 100000 places"),
     ]);
-    expect(outline(`${steps} (step "one-more" 1)`)).toEqual([
+    expect(outline(`(defn f [] 1) ${steps} (step "one-more" 1)`)).toEqual([
       expect.stringContaining("A plan has at most 1000 steps"),
     ]);
   });

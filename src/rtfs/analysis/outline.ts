@@ -1,8 +1,8 @@
 /**
  * What a plan can ask of the host, step by step, before it runs.
  *
- * Read in this order: outlineProgram, Walker.visit, Walker.call. The walk is over the nodes that
- * will run, so shadowed names and redefinitions mean here what they mean there. A call inside a
+ * Read in this order: outlineProgram, attribute, Bounds. The walk (call-graph.ts) is over the nodes
+ * that will run, so shadowed names and redefinitions mean here what they mean there. A call inside a
  * function is attributed to every step that can reach the function (reach.ts).
  *
  * @module
@@ -12,20 +12,35 @@ import { err, ok, type Result } from "../../foundation/result.ts";
 import { type Diagnostic, diagnostic } from "../diagnostic.ts";
 import { Keyword, type Value } from "../values/value.ts";
 import type { Analysed } from "./analyser.ts";
+import { type AnnotationNode, type EffectBound, readBound } from "./bounds.ts";
+import {
+  type Annotations,
+  CallGraph,
+  type HostCallNode,
+  type LibraryFacts,
+  type Site,
+  type StepNode,
+} from "./call-graph.ts";
 import { Constants } from "./constant.ts";
-import { partsOf } from "./node-parts.ts";
-import type { CodeNode, Node } from "./node.ts";
-import { type Place, Reach, type StepContext } from "./reach.ts";
+import type { Node } from "./node.ts";
+import type { Reach, StepContext } from "./reach.ts";
+
+/** Arguments of a call as far as they are known before the run; undefined: not known. */
+export interface KnownArguments {
+  readonly args: readonly (Value | undefined)[];
+  /** The entries of a map that is the only argument, by name; null: it is not that. */
+  readonly named: ReadonlyMap<string, Value | undefined> | null;
+}
 
 /** One call, as one step can make it. */
-export interface CallSite {
+export interface CallSite extends KnownArguments {
   /** Without a keyword's colon. Null: computed at run time. */
   readonly capability: string | null;
-  /** Undefined where an argument is not known before the run. */
-  readonly args: readonly (Value | undefined)[];
   /** Null: outside any step. */
   readonly step: string | null;
   readonly span: SourceSpan;
+  /** What annotations around the call and around its steps say it does at most. */
+  readonly bounds: readonly EffectBound[];
 }
 
 export interface StepOutline {
@@ -45,51 +60,55 @@ export interface PlanOutline {
 
 const STEPS_MAX = 1000;
 const SITES_MAX = 100_000;
+/** Annotations that one call can stand under. */
+const BOUNDS_MAX = 64;
 
-type HostCall = Extract<Node, { op: "host-call" }>;
-type StepNode = Extract<Node, { op: "step" }>;
-
-/** @param calledArguments - Argument places that a builtin calls and never keeps. */
 export function outlineProgram(
-  { nodes }: Analysed,
-  calledArguments: ReadonlyMap<string, readonly number[]>,
+  { nodes, scope }: Analysed,
+  facts: LibraryFacts,
 ): Result<PlanOutline, readonly Diagnostic[]> {
-  const walker = new Walker(calledArguments);
-  for (const node of nodes) walker.visit(node, { code: null, step: null }, false);
-  const { steps, calls, reach } = walker;
+  const graph = new CallGraph(facts);
+  graph.program(nodes, scope);
+  const { steps, reach } = graph;
   if (steps.length > STEPS_MAX) {
     const message = `A plan has at most ${STEPS_MAX} steps`;
     return err([diagnostic(steps[STEPS_MAX]!.node.span, message)]);
   }
-  reach.settle([null, ...steps.map(({ node }) => node.name)]);
-  return attribute(steps, calls, reach);
+  reach.settle();
+  try {
+    return ok(attribute(graph, new Bounds(steps, reach)));
+  } catch (refused) {
+    if (refused instanceof Refused) return err([refused.diagnostic]);
+    throw refused;
+  }
 }
 
-interface Placed<N> {
-  readonly node: N;
-  readonly place: Place;
+class Refused extends Error {
+  readonly diagnostic: Diagnostic;
+
+  constructor(refusal: Diagnostic) {
+    super(refusal.message);
+    this.diagnostic = refusal;
+  }
 }
 
-function attribute(
-  steps: readonly Placed<StepNode>[],
-  calls: readonly Placed<HostCall>[],
-  reach: Reach,
-): Result<PlanOutline, readonly Diagnostic[]> {
+function attribute({ steps, calls, reach }: CallGraph, bounds: Bounds): PlanOutline {
   const constants = new Constants();
   const sites = new Map<StepContext, CallSite[]>([[null, []]]);
   for (const { node } of steps) sites.set(node.name, []);
   let count = 0;
-  for (const { node, place } of calls) {
+  for (const { node, place, annotations } of calls) {
     const site = siteOf(node, constants);
     for (const step of reach.contextsOf(place)) {
-      sites.get(step)!.push({ ...site, step });
       if (++count > SITES_MAX) {
         const message = `The plan's calls stand in more than ${SITES_MAX} places`;
-        return err([diagnostic(node.span, message, { hint: "Pass fewer functions as values" })]);
+        const hint = "Pass fewer functions as values";
+        throw new Refused(diagnostic(node.span, message, { hint }));
       }
+      sites.get(step)!.push({ ...site, step, bounds: bounds.of(annotations, step, node.span) });
     }
   }
-  return ok({
+  return {
     steps: steps.map(({ node, place }) => ({
       name: node.name,
       span: node.span,
@@ -97,92 +116,85 @@ function attribute(
       calls: sites.get(node.name)!,
     })),
     topCalls: sites.get(null)!,
-  });
+  };
 }
 
 function onlyStep(contexts: readonly StepContext[]): string | null {
   return contexts.length === 1 ? contexts[0]! : null;
 }
 
-function siteOf(node: HostCall, constants: Constants): Omit<CallSite, "step"> {
+function siteOf(node: HostCallNode, constants: Constants): Omit<CallSite, "step" | "bounds"> {
   const [id, ...args] = node.args.map((arg) => constants.of(arg));
   const name = id instanceof Keyword ? id.name : id;
-  return { capability: typeof name === "string" ? name : null, args, span: node.span };
+  const named = namedArguments(node.args, constants);
+  return { capability: typeof name === "string" ? name : null, args, named, span: node.span };
 }
 
-class Walker {
-  readonly steps: Placed<StepNode>[] = [];
-  readonly calls: Placed<HostCall>[] = [];
-  readonly reach: Reach = new Reach();
-  readonly #walked = new Set<CodeNode>();
-  readonly #calledArguments: ReadonlyMap<string, readonly number[]>;
+/** A name that is a keyword and a string at once says nothing. */
+function namedArguments(
+  [, only, ...more]: readonly Node[],
+  constants: Constants,
+): KnownArguments["named"] {
+  if (only?.op !== "map" || more.length > 0) return null;
+  const named = new Map<string, Value | undefined>();
+  for (const [key, node] of only.entries) {
+    const name = key instanceof Keyword ? key.name : key;
+    if (typeof name !== "string" || named.has(name)) return null;
+    named.set(name, constants.of(node));
+  }
+  return named;
+}
 
-  constructor(calledArguments: ReadonlyMap<string, readonly number[]>) {
-    this.#calledArguments = calledArguments;
+/** The annotations a call stands under: those written around it, and those around its steps. */
+class Bounds {
+  readonly #read = new Map<AnnotationNode, EffectBound | null>();
+  readonly #steps = new Map<string, ReadonlySet<EffectBound>>();
+  readonly #sites: ReadonlyMap<string, Site<StepNode>>;
+  readonly #reach: Reach;
+
+  constructor(steps: readonly Site<StepNode>[], reach: Reach) {
+    this.#sites = new Map(steps.map((site) => [site.node.name, site]));
+    this.#reach = reach;
   }
 
-  /** @param isValue - The node's value is used: a function there may be called by anything. */
-  visit(node: Node, place: Place, isValue: boolean): void {
-    if (node.op === "fn" || node.op === "local" || node.op === "global") {
-      if (isValue) for (const code of functionsOf(node)) this.reach.escapes(code);
-      if (node.op === "fn") this.#body(node.code);
-    } else if (node.op === "set" || node.op === "define") {
-      this.visit(node.value, place, isValue || !isFunction(node.value));
-    } else if (node.op === "call") this.#call(node, place);
-    else if (node.op === "step") this.#step(node, place, isValue);
-    else {
-      if (node.op === "host-call") this.calls.push({ node, place });
-      for (const part of partsOf(node)) {
-        this.visit(part.node, place, part.isResult ? isValue : part.isValue);
-      }
+  of(annotations: Annotations, step: StepContext, span: SourceSpan): readonly EffectBound[] {
+    const around = step === null ? new Set<EffectBound>() : this.#ofStep(step);
+    const all = [...new Set([...this.#written(annotations), ...around])];
+    if (all.length <= BOUNDS_MAX) return all;
+    throw new Refused(diagnostic(span, `More than ${BOUNDS_MAX} annotations bound this call`));
+  }
+
+  #written(annotations: Annotations): EffectBound[] {
+    const bounds: EffectBound[] = [];
+    for (let at = annotations; at !== null; at = at.outer) {
+      const bound = this.#bound(at.node);
+      if (bound !== null) bounds.push(bound);
     }
+    return bounds;
   }
 
-  #step(node: StepNode, place: Place, isValue: boolean): void {
-    this.steps.push({ node, place });
-    if (node.params !== null) this.visit(node.params, place, true);
-    this.visit(node.body, { ...place, step: node.name }, isValue);
+  #bound(node: AnnotationNode): EffectBound | null {
+    const known = this.#read.get(node);
+    if (known !== undefined) return known;
+    const read = readBound(node);
+    if (!read.ok) throw new Refused(read.error);
+    this.#read.set(node, read.value);
+    return read.value;
   }
 
-  #body(code: CodeNode): void {
-    if (this.#walked.has(code)) return;
-    this.#walked.add(code);
-    const place: Place = { code, step: null };
-    for (const node of code.prologue) this.visit(node, place, true);
-    this.visit(code.body, place, true);
-  }
-
-  #call({ callee, args }: Extract<Node, { op: "call" }>, place: Place): void {
-    this.#use(callee, place);
-    const called = callee.op === "builtin" ? (this.#calledArguments.get(callee.name) ?? []) : [];
-    for (const [index, arg] of args.entries()) {
-      if (called.includes(index)) this.#use(arg, place);
-      else this.visit(arg, place, true);
+  /** Also of every step that can be around it. */
+  #ofStep(name: string): ReadonlySet<EffectBound> {
+    const known = this.#steps.get(name);
+    if (known !== undefined) return known;
+    const bounds = new Set<EffectBound>();
+    this.#steps.set(name, bounds);
+    const seen = new Set<StepContext>([name]);
+    for (const each of seen) {
+      const site = each === null ? undefined : this.#sites.get(each);
+      if (site === undefined) continue;
+      for (const bound of this.#written(site.annotations)) bounds.add(bound);
+      for (const outer of this.#reach.contextsOf(site.place)) seen.add(outer);
     }
+    return bounds;
   }
-
-  /** A node that is called here and not kept. */
-  #use(node: Node, place: Place): void {
-    const targets = functionsOf(node);
-    for (const code of targets) this.reach.calls(place, code);
-    this.visit(node, place, targets.length === 0);
-  }
-}
-
-/** The functions a node can stand for, when that is certain; empty otherwise. */
-function functionsOf(node: Node): readonly CodeNode[] {
-  if (node.op === "fn") return [node.code];
-  if (node.op === "set") return isFunction(node.value) ? functionsOf(node.value) : [];
-  if (node.op === "local") {
-    const { value } = node.binding;
-    return value !== null && isFunction(value) ? functionsOf(value) : [];
-  }
-  if (node.op !== "global") return [];
-  const { values, isExternal } = node.cell;
-  return !isExternal && values.every(isFunction) ? values.flatMap(functionsOf) : [];
-}
-
-/** A function written here, perhaps with a name of its own. */
-function isFunction(node: Node): boolean {
-  return node.op === "fn" || (node.op === "set" && node.value.op === "fn");
 }

@@ -9,8 +9,11 @@
  */
 import { type Form, formToValue, keyOf, type MapForm, type SymbolForm } from "../syntax/form.ts";
 import type { TypeValidator } from "../types/compile-type.ts";
-import { isTypeName } from "../types/primitives.ts";
-import { keyword } from "../values/value.ts";
+import { misshapen, type TypeFailure } from "../types/failure.ts";
+import { NO_ALIASES } from "../types/type.ts";
+import type { SourceSpan } from "../../foundation/source-span.ts";
+import { kindOf } from "../values/kind-of.ts";
+import { keyword, List, MapValue, type Value, Vector } from "../values/value.ts";
 import { type Analyser, argumentContext, type Context } from "./analyser.ts";
 import { splitName } from "./annotation.ts";
 import { bindName } from "./names.ts";
@@ -111,6 +114,10 @@ export class PatternReader {
         entries.push(...value.items.map((item) => this.#keysItem(item, fallbacks)));
       } else if (!isDefaults(key, value)) entries.push(this.#mapEntry(key, value, fallbacks));
     }
+    // Nothing but the keys named: what is left is the empty map.
+    if (this.#isMatch && this.#analyser.language.isStrict && rest === null) {
+      rest = { kind: "literal", value: MapValue.EMPTY };
+    }
     return { kind: "map", entries, rest, whole };
   }
 
@@ -168,7 +175,7 @@ export class PatternReader {
     }
     if (
       head?.kind === "keyword" &&
-      isTypeName(head.name) &&
+      this.#analyser.aliases.isType(head.name) &&
       first !== undefined &&
       items.length === 2
     ) {
@@ -186,4 +193,69 @@ function isKeyword(form: Form | undefined, name: string): boolean {
 function isDefaults(key: Form, value: Form): boolean {
   const isNamed = isKeyword(key, "or") && value.kind === "map";
   return isNamed && value.entries.every((entry) => entry.key.kind === "symbol");
+}
+
+/** The names a pattern form binds, in order; defaults and keys are not among them. */
+export function* namesOf(form: Form): Iterable<SymbolForm> {
+  if (form.kind === "symbol") {
+    const name = splitName(form)?.target ?? form;
+    if (name.name !== "_" && name.name !== "&" && name.name !== ":") yield name;
+  } else if (form.kind === "vector") {
+    for (const item of form.items) yield* namesOf(item);
+  } else if (form.kind === "map") {
+    for (const { key, value } of form.entries) {
+      if (isDefaults(key, value)) continue;
+      if (key.kind === "symbol" && key.name !== "&") yield* namesOf(key);
+      else yield* namesOf(value);
+    }
+  }
+}
+
+/** A name that stands twice in one pattern is a mistake. */
+export function refuseTwice(analyser: Analyser, form: Form): void {
+  const seen = new Map<string, SourceSpan>();
+  for (const { name, span } of namesOf(form)) {
+    const first = seen.get(name);
+    seen.set(name, first ?? span);
+    if (first === undefined) continue;
+    analyser.problem(span, `The pattern binds \`${name}\` twice`, {
+      hint: "Give each a name of its own, or `_`",
+      related: [{ message: "the first", span: first }],
+    });
+  }
+}
+
+/** In strict programs: the value, checked to have as many items as the pattern takes apart. */
+export function shapeOf(analyser: Analyser, pattern: Pattern, value: Node, span: SourceSpan): Node {
+  if (!analyser.language.isStrict) return value;
+  const type: TypeValidator = {
+    source: "the items of the pattern",
+    type: null,
+    aliases: NO_ALIASES,
+    check: (subject) =>
+      lengthFailure(pattern, Array.isArray(subject) ? new Vector(subject) : (subject as Value)),
+  };
+  return { op: "check", type, value, what: "destructuring", span };
+}
+
+/** Only lengths: other mismatches are those of destructuring itself. */
+function lengthFailure(pattern: Pattern, value: Value): TypeFailure | null {
+  if (pattern.kind === "map" && value instanceof MapValue) {
+    for (const { key, pattern: part } of pattern.entries) {
+      const failure = lengthFailure(part, value.get(key) ?? null);
+      if (failure !== null) return failure;
+    }
+  }
+  if (pattern.kind !== "vector" || !(value instanceof Vector || value instanceof List)) return null;
+  const wanted = pattern.items.length;
+  const { items } = value;
+  if (items.length < wanted || (pattern.rest === null && items.length > wanted)) {
+    const expected = pattern.rest === null ? `${wanted} items` : `at least ${wanted} items`;
+    return misshapen(expected, `${kindOf(value)} of ${items.length}`);
+  }
+  return (
+    pattern.items
+      .map((part, index) => lengthFailure(part, items[index]!))
+      .find((failure) => failure !== null) ?? null
+  );
 }

@@ -2,37 +2,34 @@
  * Which steps can run which function.
  *
  * A context is a step's name, or null outside any step. A function has the contexts of the places
- * that call it by name, of the functions that call it, and all contexts once it is used as a value
- * that anything may call. Contexts only grow, so what is uncertain is attributed to more places,
- * never to fewer.
+ * that call it and of the functions that call it. A set of functions that a value may be is a
+ * function itself, which calls them all (`within`). Contexts only grow.
  *
  * @module
  */
-import type { CodeNode } from "./node.ts";
-
 export type StepContext = string | null;
 
 /** `code` null: top level. `step` null: outside any step written in `code`. */
 export interface Place {
-  readonly code: CodeNode | null;
+  /** Identity of the function around. */
+  readonly code: object | null;
   readonly step: StepContext;
 }
 
 export class Reach {
-  readonly #contexts = new Map<CodeNode, Set<StepContext>>();
-  readonly #callees = new Map<CodeNode, Set<CodeNode>>();
-  readonly #escaped = new Set<CodeNode>();
+  readonly #contexts = new Map<object, Set<StepContext>>();
+  readonly #callees = new Map<object, Set<object>>();
 
-  /** `target` is called by name at `place`. */
-  calls(place: Place, target: CodeNode): void {
+  /** `target` is called at `place`. */
+  calls(place: Place, target: object): void {
     if (place.code === null || place.step !== null) {
       this.#setOf(this.#contexts, target).add(place.step);
     } else this.#setOf(this.#callees, place.code).add(target);
   }
 
-  /** `target` became a value. */
-  escapes(target: CodeNode): void {
-    this.#escaped.add(target);
+  /** Whoever calls `of` calls `target`. */
+  within(of: object, target: object): void {
+    this.#setOf(this.#callees, of).add(target);
   }
 
   #setOf<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {
@@ -44,8 +41,7 @@ export class Reach {
   }
 
   /** Spread contexts along the calls until nothing changes. Call once, after the last fact. */
-  settle(allContexts: readonly StepContext[]): void {
-    for (const code of this.#escaped) this.#contexts.set(code, new Set(allContexts));
+  settle(): void {
     const waiting = [...this.#contexts.keys()];
     for (let code = waiting.pop(); code !== undefined; code = waiting.pop()) {
       const contexts = this.#contexts.get(code)!;

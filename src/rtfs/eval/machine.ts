@@ -9,6 +9,7 @@
  * @module
  */
 import type { SourceSpan } from "../../foundation/source-span.ts";
+import { Builtin, type BuiltinMachine } from "../stdlib/builtin.ts";
 import type { MapForm } from "../syntax/form.ts";
 import { kindOf } from "../values/kind-of.ts";
 import type { Meter } from "../values/meter.ts";
@@ -64,20 +65,7 @@ export class Closure extends FunctionValue {
   }
 }
 
-export type BuiltinRun = (args: readonly Value[], machine: Machine) => Value;
-
-/** A library function. The machine checks the arity before `run`. */
-export class Builtin extends FunctionValue {
-  readonly arityMin: number;
-  readonly arityMax: number;
-  readonly run: BuiltinRun;
-
-  constructor(name: string, arity: readonly [number, number], run: BuiltinRun) {
-    super(name);
-    [this.arityMin, this.arityMax] = arity;
-    this.run = run;
-  }
-}
+export { Builtin } from "../stdlib/builtin.ts";
 
 /** Stands for a call that `Machine.enter` still has to make; never a value a program sees. */
 export const TAIL_CALL: Value = new FunctionValue("tail call");
@@ -92,7 +80,7 @@ export interface MachineOptions {
   readonly onMapLiteral: ((map: MapValue, form: MapForm) => void) | null;
 }
 
-export class Machine {
+export class Machine implements BuiltinMachine {
   fuel: number;
   depth = 0;
   /** The operation under way: where an error is placed. */
@@ -190,23 +178,29 @@ export function frameFor(closure: Closure, args: readonly Value[]): Frame {
 }
 
 export function arityError(callee: Closure | Builtin | Keyword, actual: number): RtfsError {
-  const name = callee.name === "" ? "fn" : callee.name;
-  const expected = expectedArity(callee);
-  return new RtfsError("ArityMismatch", `${name}: expected ${expected} arguments, got ${actual}`, {
-    function: name,
+  if (callee instanceof Keyword) return arityMismatch(callee.name, [1, 2], actual);
+  if (callee instanceof Builtin) {
+    return arityMismatch(callee.name, [callee.arityMin, callee.arityMax], actual);
+  }
+  const { arity, restSlot } = callee.code;
+  const most = restSlot === 0 ? arity : Number.POSITIVE_INFINITY;
+  return arityMismatch(callee.name, [arity, most], actual);
+}
+
+/** @param name - Of the function; empty for an anonymous one. */
+export function arityMismatch(
+  name: string,
+  [least, most]: readonly [number, number],
+  actual: number,
+): RtfsError {
+  const what = name === "" ? "fn" : name;
+  const open = most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`;
+  const expected = most === least ? `${least}` : open;
+  return new RtfsError("ArityMismatch", `${what}: expected ${expected} arguments, got ${actual}`, {
+    function: what,
     expected,
     actual,
   });
-}
-
-function expectedArity(callee: Closure | Builtin | Keyword): string {
-  if (callee instanceof Keyword) return "1 to 2";
-  const isClosure = callee instanceof Closure;
-  const least = isClosure ? callee.code.arity : callee.arityMin;
-  const openMost = isClosure && callee.code.restSlot !== 0 ? Number.POSITIVE_INFINITY : least;
-  const most = isClosure ? openMost : callee.arityMax;
-  if (most === least) return `${least}`;
-  return most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`;
 }
 
 /** `(:key map default?)`; also on error values and nil. */
