@@ -113,6 +113,16 @@ describe("the RTFS guest", () => {
     });
   });
 
+  test("keeps the plan's context for the step that set it, and tells the host nothing of it", async () => {
+    const source =
+      '(step "s" (context/set :k 4)) (step "t" (context/set :k 5) [@k (context/get "j")])';
+    const { messages } = await converse([HELLO, execute(source)]);
+    expect(messages.filter(({ type }) => type === "call")).toEqual([]);
+    expect(messages.at(-1)).toEqual({ type: "result", ok: true, value: [5, null] });
+    const after = await converse([HELLO, execute('(step "s" (context/set :k 4)) @k')]);
+    expect(after.messages.at(-1)).toEqual({ type: "result", ok: true, value: null });
+  });
+
   test.each([
     ["(+ 1", "ParseError", "PARSE_ERROR", "plan.rtfs:1:1"],
     ["(foo)", "ParseError", "PARSE_ERROR", "plan.rtfs:1:2"],

@@ -20,6 +20,7 @@ import {
 } from "../src/foundation/protocol.ts";
 import { formatSpan, type SourceSpan } from "../src/foundation/source-span.ts";
 import {
+  compiledEngine,
   compileProgram,
   type Diagnostic,
   fromWire,
@@ -28,6 +29,7 @@ import {
   readForms,
   RtfsError,
   runProgram,
+  ScopedContext,
   toWire,
   type Value,
 } from "../src/rtfs/index.ts";
@@ -91,6 +93,8 @@ class Channel {
 /** Calls and steps over the channel. */
 class ChannelHost implements Host {
   readonly #channel: Channel;
+  /** Kept here: what a plan tells itself does not concern the host. */
+  readonly #context = new ScopedContext();
   #calls = 0;
   /** An exchange was cut (the stack ended inside it): the channel's state is unknown. */
   #isCut = false;
@@ -113,6 +117,15 @@ class ChannelHost implements Host {
 
   step(event: "enter" | "leave" | "fail", name: string): void {
     this.#exchange({ type: "step", event, name }, () => null);
+    this.#context.step(event);
+  }
+
+  context(key: string): Value | undefined {
+    return this.#context.get(key);
+  }
+
+  contextSet(key: string, value: Value): void {
+    this.#context.set(key, value);
   }
 
   #answer(id: number): HostMessage {
@@ -181,7 +194,7 @@ function execute(message: Extract<HostMessage, { type: "execute" }>, host: Host)
   const program = compileProgram(forms.value);
   if (!program.ok) return diagnosticEnding(program.error);
   const args = argumentsOf(message.args);
-  const outcome = runProgram(program.value, { host, fuel, depthMax, args });
+  const outcome = runProgram(program.value, { engine: compiledEngine, host, fuel, depthMax, args });
   if (!outcome.ok) return errorEnding(outcome.error);
   try {
     const ending: Ending = { type: "result", ok: true, value: toWire(outcome.value) };

@@ -38,6 +38,8 @@ const FLAGS = [
   "--no-addons",
   "--disable-sigusr1",
   "--freeze-flags-after-init",
+  // Sums kept as 64-bit integers are boxed in loops: doubles are three times as fast.
+  "--no-additive-safe-int-feedback",
 ];
 
 /** Node with one guest file; the permission model is a second layer, the wall the first. */

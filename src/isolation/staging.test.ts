@@ -170,6 +170,7 @@ describe("programArgv", () => {
       "--no-addons",
       "--disable-sigusr1",
       "--freeze-flags-after-init",
+      "--no-additive-safe-int-feedback",
       "--stack-size=3900",
       "--max-old-space-size=192",
       "--permission",

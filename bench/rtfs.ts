@@ -1,0 +1,147 @@
+/**
+ * The compiled engine beside native JavaScript: fuel, depth, overflow checks and places are on.
+ *
+ * Native code and the engine run in turn in one process, which has the V8 flags of the guest (it
+ * starts itself again with them). A program runs as a plan does, in one run; its host tells the
+ * time before and after each `main`. Figures are lower quartiles, because others use the machine.
+ *
+ * Run: `node bench/rtfs.ts [ROUNDS] [PART-OF-A-NAME] [--json FILE]`.
+ */
+import { spawnSync } from "node:child_process";
+import {
+  compiledEngine,
+  compileProgram,
+  type Host,
+  printValue,
+  readForms,
+  runProgram,
+} from "../src/rtfs/index.ts";
+import { type Mark, markLine, shown, table, writeResults } from "./lib/stats.ts";
+import { type BenchProgram, PROGRAMS } from "./rtfs-programs.ts";
+
+const FLAG = "--no-additive-safe-int-feedback";
+/** A plan of 200 lines, from text to its value. */
+const PLAN_LIMIT_MS = 15;
+
+interface Row {
+  readonly name: string;
+  readonly nativeMs: number | null;
+  readonly compiledMs: number;
+  readonly limit: number;
+}
+
+function lowerQuartile(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  return sorted[Math.floor(sorted.length / 4)] ?? Number.NaN;
+}
+
+function programOf(source: string) {
+  const forms = readForms(source, { file: "bench" });
+  const program = forms.ok ? compileProgram(forms.value) : forms;
+  if (!program.ok) throw new Error(program.error[0]?.message);
+  return program.value;
+}
+
+function measure({ name, rtfs, native, limit }: BenchProgram, rounds: number): Row {
+  const main = native === null ? null : (new Function(native)() as () => unknown);
+  const times: { readonly native: number[]; readonly compiled: number[] } = {
+    native: [],
+    compiled: [],
+  };
+  let started = 0;
+  let expected: string | null = null;
+  const host: Host = {
+    call(id, args) {
+      if (id === "begin") {
+        const before = performance.now();
+        const value = main?.();
+        times.native.push(performance.now() - before);
+        if (main !== null) expected = String(value);
+        started = performance.now();
+      } else if (id === "end") {
+        times.compiled.push(performance.now() - started);
+        const got = printValue(args[0] ?? null).replaceAll('"', "");
+        if (expected !== null && got !== expected)
+          throw new Error(`${name}: ${got}, not ${expected}`);
+        return null;
+      }
+      return args[0] ?? null;
+    },
+    step: () => undefined,
+  };
+  const program = programOf(
+    `${rtfs} (dotimes [_ ${rounds}] (do (call :begin) (call :end (main))))`,
+  );
+  const outcome = runProgram(program, { engine: compiledEngine, host, fuel: 1e15, depthMax: 5000 });
+  if (!outcome.ok) throw outcome.error;
+  const nativeMs = main === null ? null : lowerQuartile(times.native);
+  return { name, nativeMs, compiledMs: lowerQuartile(times.compiled), limit };
+}
+
+/** Milliseconds of the processor from the text of a plan with so many lines to its value. */
+function planMs(lines: number): number {
+  const texts = Array.from({ length: lines / 4 }, (_, at) =>
+    [
+      `(defn part-${at} [rows limit]`,
+      `  (let [kept (filter (fn [r] (> (:n r) limit)) rows) total (reduce + 0 (map :n kept))]`,
+      `    (if (> total ${at}) {:id ${at} :total total :label (str "part " ${at})} nil)))`,
+      `(def value-${at} (part-${at} [{:n ${at}} {:n 2} {:n 3}] 1))`,
+    ].join("\n"),
+  );
+  const started = process.cpuUsage();
+  const outcome = runProgram(programOf(texts.join("\n")), {
+    engine: compiledEngine,
+    fuel: 1e9,
+    depthMax: 5000,
+  });
+  if (!outcome.ok) throw outcome.error;
+  const { user, system } = process.cpuUsage(started);
+  return (user + system) / 1000;
+}
+
+function main(): void {
+  const [, , first = "15", part = ""] = process.argv;
+  const first200 = planMs(200);
+  const plans = { first: first200, warm200: planMs(200), warm400: planMs(400) };
+  const chosen = PROGRAMS.filter(({ name }) => part.startsWith("--") || name.includes(part));
+  const rows = chosen.map((program) => measure(program, Number(first)));
+  const marks: Mark[] = rows.map(({ name, nativeMs, compiledMs, limit }) => ({
+    name: nativeMs === null ? name : `${name} / native`,
+    value: compiledMs / (nativeMs ?? 1),
+    limit,
+    atLeast: false,
+  }));
+  marks.push(
+    {
+      name: "plan of 200 lines, text to value, ms",
+      value: plans.first,
+      limit: PLAN_LIMIT_MS,
+      atLeast: false,
+    },
+    {
+      name: "plan of 400 lines / of 200",
+      value: plans.warm400 / plans.warm200,
+      limit: 2.1,
+      atLeast: false,
+    },
+  );
+  console.log(
+    table(
+      ["program", "native ms", "compiled ms", "ratio"],
+      rows.map(({ name, nativeMs, compiledMs }) => [
+        name,
+        nativeMs === null ? "-" : shown(nativeMs),
+        shown(compiledMs),
+        nativeMs === null ? "-" : shown(compiledMs / nativeMs),
+      ]),
+    ),
+  );
+  for (const mark of marks) console.log(markLine(mark));
+  writeResults("rtfs", { rounds: Number(first), rows, plans, marks });
+}
+
+if (process.execArgv.includes(FLAG)) main();
+else {
+  const args = [FLAG, "--stack-size=3900", ...process.argv.slice(1)];
+  process.exitCode = spawnSync(process.execPath, args, { stdio: "inherit" }).status ?? 1;
+}

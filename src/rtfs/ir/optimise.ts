@@ -1,0 +1,24 @@
+/**
+ * A program in the optimiser's form, ready to be written as code: the passes, in order.
+ *
+ * @module
+ */
+import type { Analysed } from "../analysis/analyser.ts";
+import { dropNeedlessChecks } from "./assigned.ts";
+import { countUses, findKnownFunctions } from "./facts.ts";
+import { inlineOnce } from "./inline.ts";
+import { fold } from "./fold.ts";
+import type { IrProgram } from "./ir.ts";
+import { lowerProgram } from "./lower.ts";
+import { settleTailCalls } from "./tail-calls.ts";
+
+export function optimise(analysed: Analysed): IrProgram {
+  const program = lowerProgram(analysed);
+  fold(program);
+  findKnownFunctions(program);
+  dropNeedlessChecks(program);
+  inlineOnce(program);
+  countUses(program);
+  settleTailCalls(program);
+  return program;
+}
