@@ -11,7 +11,7 @@ import type { ErrorCode } from "../foundation/error-codes.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { err, ok, type Result } from "../foundation/result.ts";
 import type { ResourceRequest } from "../policy/index.ts";
-import type { Value } from "../rtfs/index.ts";
+import type { KnownArguments, Value } from "../rtfs/index.ts";
 import type {
   Capability,
   CapabilityPorts,
@@ -43,6 +43,8 @@ export interface Definition {
   readonly output: string;
   /** Absent: the call touches no resource. */
   readonly access?: (bound: Bound) => Result<ResourceRequest | null, InvalidInput>;
+  /** The parameters that alone say what `access` answers; the others are at most found unfit. */
+  readonly decisive?: readonly string[];
   readonly outgoing?: (bound: Bound) => readonly OutgoingPart[];
   readonly invoke: (
     bound: Bound,
@@ -57,7 +59,7 @@ const CONTRACT_VERSION = "1.0.0";
 export function defineCapability(definition: Definition): Capability {
   const { id, summary, effects, output } = definition;
   const bind = (args: readonly Value[]) => bindArguments(definition, args);
-  const { outgoing } = definition;
+  const { outgoing, decisive } = definition;
   return {
     manifest: {
       id,
@@ -72,6 +74,9 @@ export function defineCapability(definition: Definition): Capability {
       if (!bound.ok) return bound;
       return definition.access === undefined ? ok(null) : definition.access(bound.value);
     },
+    ...(decisive === undefined
+      ? {}
+      : { settle: (known: KnownArguments) => settle(definition, decisive, known) }),
     ...(outgoing === undefined
       ? {}
       : {
@@ -154,6 +159,44 @@ function bindNamed(
     if (optional === undefined && !given.has(name)) return invalid(`[0].${name}`, "is required");
   }
   return ok(parameters.map(({ name }) => given.get(name) ?? null));
+}
+
+/** What stands for an argument that decides nothing. */
+const UNREAD = "";
+
+/** The resource of a call whose decisive arguments are known. */
+function settle(
+  definition: Definition,
+  decisive: readonly string[],
+  known: KnownArguments,
+): ResourceRequest | null {
+  const { parameters, access } = definition;
+  const given = parameters === "variadic" ? null : givenArguments(definition, known);
+  if (parameters === "variadic" || given === null || access === undefined) return null;
+  const bound: Value[] = [];
+  for (const [index, { name, optional }] of parameters.entries()) {
+    const value = given[index];
+    if (value === undefined && decisive.includes(name)) return null;
+    bound.push(value ?? (optional || value === null ? null : UNREAD));
+  }
+  const asked = access(bound);
+  return asked.ok ? asked.value : null;
+}
+
+/** One entry for each parameter: undefined is not known. Null: it is not known which is which. */
+function givenArguments(
+  { parameters, positionalOnly }: Definition,
+  { args, named }: KnownArguments,
+): readonly (Value | undefined)[] | null {
+  if (parameters === "variadic" || args.length > parameters.length) return null;
+  const names = positionalOnly === undefined ? named : null;
+  if (names !== null) {
+    return parameters.map(({ name }) => (names.has(name) ? names.get(name) : null));
+  }
+  const [only] = args;
+  const isMap = only === undefined || namedEntries(only) !== null;
+  if (positionalOnly === undefined && args.length === 1 && isMap) return null;
+  return parameters.map((_, index) => (index < args.length ? args[index] : null));
 }
 
 function arityText(required: number, most: number): string {

@@ -11,7 +11,7 @@ import type { ErrorCode } from "../foundation/error-codes.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import type { Result } from "../foundation/result.ts";
 import type { HttpTarget, ResourceRequest } from "../policy/index.ts";
-import type { Value } from "../rtfs/index.ts";
+import type { KnownArguments, Value } from "../rtfs/index.ts";
 
 export interface CapabilityManifest {
   /** Canonical id: lower-case segments joined by dots, e.g. `ccos.network.http-fetch`. */
@@ -87,6 +87,11 @@ export interface Capability {
   readonly manifest: CapabilityManifest;
   /** Pure. The resource a call touches, from its arguments alone. */
   access(args: readonly Value[]): Result<ResourceRequest | null, InvalidInput>;
+  /**
+   * Pure. The same resource, when the arguments known before a run settle it; null when they do not.
+   * Absent: only all arguments together do.
+   */
+  settle?(known: KnownArguments): ResourceRequest | null;
   /** Pure. What would leave this host with the call, for DLP. Absent: nothing leaves. */
   outgoing?(args: readonly Value[]): readonly OutgoingPart[];
   invoke(

@@ -44,6 +44,11 @@ const HOST_CODES = {
   ),
   CAPABILITY_ID_COMPUTED: entry(77, "A plan computes a capability id", "Write the id literally"),
   UNKNOWN_CAPABILITY: entry(77, "No such capability is registered", "See `ccos plan` for the ids"),
+  EFFECT_UNDERDECLARED: entry(
+    77,
+    "An annotation says less than the code in it can do",
+    "Widen :effects or :capabilities, or narrow the call",
+  ),
   CAPABILITY_DENIED: entry(77, "No rule grants this capability", "Grant it in the config"),
   EGRESS_DENIED: entry(77, "No rule grants this network target", "Add an egress rule"),
   FILE_DENIED: entry(77, "No rule grants this path", "Add it to capabilities.fs.paths"),

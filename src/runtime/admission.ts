@@ -1,29 +1,32 @@
 /**
  * Admission: what a plan can ask for, judged before anything runs.
  *
- * Every call site of the outline goes through the same `decide` as the gate. A literal target is decided in
- * full; a target known only at run time is decided for its capability and left to the gate. A computed
- * capability id is refused: its effects cannot be known. Pure.
+ * The effects of every call are inferred from its contract (rtfs/effects); then each call goes
+ * through the same `decide` as the gate. A literal target is decided in full; a target known only at
+ * run time is decided for its capability and left to the gate. What the inference refuses (a computed
+ * id that no annotation bounds, an annotation that says too little) is refused here. Pure.
  *
  * @module
  */
-import type { Capability, CapabilityRegistry } from "../capability/index.ts";
+import type { CapabilityRegistry } from "../capability/index.ts";
 import type { ErrorCode } from "../foundation/error-codes.ts";
 import type { SourceSpan } from "../foundation/source-span.ts";
+import { canonicalCapability, decide, type Policy, type Verdict } from "../policy/index.ts";
 import {
-  canonicalCapability,
-  decide,
-  type Policy,
-  type ResourceRequest,
-  type Verdict,
-} from "../policy/index.ts";
-import type { CallSite, PlanOutline, Value } from "../rtfs/index.ts";
+  type EffectRefusal,
+  type EffectRow,
+  inferEffects,
+  type InferredCall,
+  type PlanOutline,
+} from "../rtfs/index.ts";
+import { contractsOf, knownResource, POLICY_MATCHERS } from "./effect-contracts.ts";
 import { describeResource } from "./resource-text.ts";
 
 /** One call site, judged. */
 export interface SiteJudgement {
   readonly step: string | null;
   readonly capability: string | null;
+  /** Kinds of effects of its contract. */
   readonly effects: readonly string[];
   /** Redacted text of a literal target; null when it is known only at run time. */
   readonly target: string | null;
@@ -37,6 +40,10 @@ export interface Admission {
   /** Canonical ids each step may call; `null` is the code outside any step. */
   readonly callable: ReadonlyMap<string | null, ReadonlySet<string>>;
   readonly steps: readonly { readonly name: string; readonly parent: string | null }[];
+  /** What each step can do, first the code outside any; a step's own calls. */
+  readonly effects: readonly { readonly step: string | null; readonly row: EffectRow }[];
+  /** What the plan can do. */
+  readonly planEffects: EffectRow;
 }
 
 export function admitPlan(
@@ -44,69 +51,54 @@ export function admitPlan(
   policy: Policy,
   registry: CapabilityRegistry,
 ): Admission {
-  const calls = [...outline.topCalls, ...outline.steps.flatMap((step) => step.calls)];
-  const sites = calls.map((site) => judge(site, policy, registry));
-  const callable = new Map<string | null, Set<string>>([[null, new Set()]]);
-  for (const step of outline.steps) callable.set(step.name, new Set());
-  for (const site of sites) {
-    if (site.capability !== null) callable.get(site.step)?.add(site.capability);
+  const plan = inferEffects(outline, contractsOf(registry), POLICY_MATCHERS);
+  const callable = new Map<string | null, Set<string>>();
+  const sites: SiteJudgement[] = [];
+  const refusals = Map.groupBy(plan.refusals, ({ step }) => step);
+  for (const { step, calls } of plan.steps) {
+    const judged = calls.map((call) => judge(call, policy, registry));
+    const refused = (refusals.get(step) ?? []).map(refusedSite);
+    sites.push(...judged, ...refused);
+    callable.set(step, new Set(judged.flatMap(({ capability }) => capability ?? [])));
   }
   return {
     admitted: sites.every((site) => site.verdict.kind === "allow"),
     sites,
     callable,
     steps: outline.steps.map(({ name, parent }) => ({ name, parent })),
+    effects: plan.steps.map(({ step, effects }) => ({ step, row: effects })),
+    planEffects: plan.effects,
   };
 }
 
-function judge(site: CallSite, policy: Policy, registry: CapabilityRegistry): SiteJudgement {
-  const at = { step: site.step, span: site.span };
-  if (site.capability === null) {
-    const reason =
-      "the capability id is computed at run time, so its effects cannot be known before it runs";
-    return {
-      ...at,
-      capability: null,
-      effects: [],
-      target: null,
-      verdict: refusal(
-        "CAPABILITY_ID_COMPUTED",
-        reason,
-        "Write the capability id as a literal keyword or string",
-      ),
-    };
-  }
-  const id = canonicalCapability(site.capability);
+function judge(call: InferredCall, policy: Policy, registry: CapabilityRegistry): SiteJudgement {
+  const id = canonicalCapability(call.capability);
   const capability = id.ok ? registry.find(id.value.id) : undefined;
-  if (!id.ok || capability === undefined) {
-    const reason = id.ok ? `no capability is called "${id.value.id}"` : id.error;
-    return {
-      ...at,
-      capability: site.capability,
-      effects: [],
-      target: null,
-      verdict: refusal("UNKNOWN_CAPABILITY", reason, "Use an id that `ccos plan` lists"),
-    };
+  if (capability === undefined) {
+    throw new TypeError(`"${call.capability}" has effects but no capability`);
   }
-  const resource = literalResource(capability, site.args);
-  const request = { capability: capability.manifest.id, resource };
+  const resource = knownResource(capability, call);
   return {
-    ...at,
+    step: call.step,
     capability: capability.manifest.id,
     effects: capability.manifest.effects,
     target: resource === null ? null : describeResource(resource),
-    verdict: decide(policy, request),
+    verdict: decide(policy, { capability: capability.manifest.id, resource }),
+    span: call.span,
   };
 }
 
-/** The resource when every argument is a literal that the capability accepts; else null. */
-function literalResource(
-  capability: Capability,
-  args: readonly (Value | undefined)[],
-): ResourceRequest | null {
-  if (args.some((arg) => arg === undefined)) return null;
-  const asked = capability.access(args as readonly Value[]);
-  return asked.ok ? asked.value : null;
+function refusedSite({ code, step, capability, span, ...why }: EffectRefusal): SiteJudgement {
+  const id = capability === null ? null : canonicalCapability(capability);
+  const reason = id?.ok === false && code === "UNKNOWN_CAPABILITY" ? id.error : why.reason;
+  return {
+    step,
+    capability,
+    effects: [],
+    target: null,
+    verdict: refusal(code, reason, why.fix),
+    span,
+  };
 }
 
 function refusal(code: ErrorCode, reason: string, fix: string): Verdict {

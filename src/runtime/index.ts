@@ -2,6 +2,7 @@
 export { type Admission, type SiteJudgement } from "./admission.ts";
 export { type Books, booksText } from "./books.ts";
 export type { ProgramOutcome } from "./conduct.ts";
+export { effectsJson, effectsOfSource } from "./effects-report.ts";
 export { examineHost, type HostReport } from "./examine-host.ts";
 export {
   planNamedBy,

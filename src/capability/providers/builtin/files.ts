@@ -79,6 +79,7 @@ function defineFile(name: string, operation: FileOperation, rest: FileDefinition
     ...rest,
     id: `ccos.io.${name}`,
     effects: ["fs"],
+    decisive: ["path"],
     access([path, text]) {
       const fits = text === undefined ? null : unfitText(text);
       return fits === null ? fileAccess(path, operation) : invalid("[1]", fits);
@@ -164,6 +165,7 @@ function writeLine(handles: HandleTable): Capability {
     effects: ["fs"],
     parameters: [HANDLE, TEXT],
     output: ":nil",
+    decisive: ["handle"],
     access([handle, text]) {
       const fits = unfitText(text ?? null);
       return fits === null ? handleAccess(handle, ["w", "a"]) : invalid("[1]", fits);

@@ -32,6 +32,7 @@ export const NETWORK: readonly Capability[] = [
     ],
     output:
       "[:map [:status :int] [:headers [:map-of :string :string]] [:body :string] [:encoding :string]]",
+    decisive: ["url", "method"],
     access(bound) {
       const call = readCall(bound);
       if (!call.ok) return call;
