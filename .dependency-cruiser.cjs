@@ -9,7 +9,7 @@ const ranks = [
   ["config", "engine"],
   ["capability", "isolation", "egress", "governance", "agent"],
   ["runtime"],
-  ["sdk"],
+  ["sdk", "lsp"],
   ["cli", "serve"],
 ];
 const test = "\\.test\\.ts$";
@@ -30,7 +30,8 @@ const onlyIn = (dependency, folder) => ({
   name: `${dependency}-only-in-${folder}`,
   severity: "error",
   from: { path: "^(src|guest)/", pathNot: `^src/${folder}/` },
-  to: { path: `node_modules/${dependency}/` },
+  // Unresolved packages keep their bare name.
+  to: { path: `(?:^|node_modules/)${dependency}(?:/|$)` },
 });
 module.exports = {
   forbidden: [
@@ -77,6 +78,8 @@ module.exports = {
     },
     onlyIn("ipaddr.js", "egress"),
     onlyIn("tldts-icann", "policy"),
+    onlyIn("vscode-languageserver", "lsp"),
+    onlyIn("vscode-languageserver-textdocument", "lsp"),
   ],
   options: {
     tsPreCompilationDeps: true,

@@ -1,6 +1,6 @@
 /**
  * Bundles the executables to one file each: the CLI (dist/cli.cjs), what runs inside the walls
- * (dist/guest/*.cjs), and the supervisor that a measurement kills (dist/measure-supervisor.cjs).
+ * (dist/guest/*.cjs), the language server (dist/lsp.cjs), and the supervisor that a measurement kills (dist/measure-supervisor.cjs).
  *
  * One file starts in half the time of many and is one file to mount. In the CLI, modules that most commands
  * never touch (network, TLS, compression, the public suffix list) are loaded at their first use.
@@ -13,6 +13,8 @@ const LAZY_BUILTINS =
 /** The public suffix list is a quarter of the code and only wildcards in a config need it: a file of its own. */
 const SUFFIX_LIST = { package: "tldts-icann", file: "public-suffix.cjs" };
 const LAZY_MODULES = new Set([`./${SUFFIX_LIST.file}`]);
+/** The language server is an editor's alone: `ccos rtfs lsp` imports it, no other command. */
+const LANGUAGE_SERVER = { entry: "src/lsp/index.ts", file: "lsp.cjs" };
 const LAZY_PACKAGES = /^require_ipaddr$/;
 
 rmSync("dist", { recursive: true, force: true });
@@ -51,6 +53,15 @@ function loadLazily(code) {
   return helper + text;
 }
 
+const languageServerOutside = {
+  name: "language-server-outside",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/lsp\/index\.ts$/ }, () => ({
+      path: `./${LANGUAGE_SERVER.file}`,
+      external: true,
+    })),
+};
+
 async function buildCli() {
   const bundled = await build({
     ...common,
@@ -58,6 +69,7 @@ async function buildCli() {
     write: false,
     alias: { [SUFFIX_LIST.package]: `./${SUFFIX_LIST.file}` },
     external: [`./${SUFFIX_LIST.file}`],
+    plugins: [languageServerOutside],
   });
   // A function around it all, so that every name in it is local and can be shortened.
   const lazy = `(() => {\n${loadLazily(bundled.outputFiles[0].text)}\n})();`;
@@ -80,6 +92,12 @@ await Promise.all([
     minify: true,
     entryPoints: [SUFFIX_LIST.package],
     outfile: `dist/${SUFFIX_LIST.file}`,
+  }),
+  build({
+    ...common,
+    minify: true,
+    entryPoints: [LANGUAGE_SERVER.entry],
+    outfile: `dist/${LANGUAGE_SERVER.file}`,
   }),
   build({
     ...common,

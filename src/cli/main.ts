@@ -59,7 +59,7 @@ function findCommand(own: readonly string[]): { command: Command; words: number 
 function help(own: readonly string[], io: Io): number {
   const width = Math.max(...COMMANDS.map((command) => command.name.length));
   const lines = COMMANDS.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
-  const text = `ccos ${VERSION}: run agents you do not trust, and prove what they did\n\n${lines.join("\n")}\n\nccos COMMAND --help says more; --json works on each.`;
+  const text = `ccos ${VERSION}: run agents you do not trust, and prove what they did\n\n${lines.join("\n")}\n\nccos COMMAND --help says more; --json works on each but repl and lsp.`;
   const wanted =
     own[0] === undefined || own[0] === "help" || own[0] === "--help" || own[0] === "-h";
   if (wanted) {

@@ -9,7 +9,17 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { link, lstat, mkdir, open, readdir, rename, unlink } from "node:fs/promises";
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  unlink,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
 import { errnoOf, readExactly, reasonOf } from "./file-reading.ts";
@@ -68,6 +78,27 @@ export async function syncDirectory(path: string): Promise<void> {
  */
 export async function writeAtomic(path: string, bytes: Uint8Array, mode: number): Promise<void> {
   await throughTemporary(path, bytes, mode, (temporary) => rename(temporary, path));
+}
+
+/**
+ * Replace the content of a file that is there: as a whole, where its links lead, with its mode.
+ *
+ * @throws {CcosError} `IO_ERROR`.
+ */
+export async function replaceContent(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    const target = await realpath(path);
+    const mode = (await lstat(target)).mode & 0o777;
+    await writeAtomic(target, bytes, mode);
+    // The mask of this process may have taken rights away.
+    await chmod(target, mode);
+  } catch (cause) {
+    throw new CcosError("IO_ERROR", {
+      what: `Cannot write "${path}"`,
+      why: reasonOf(cause),
+      cause,
+    });
+  }
 }
 
 /**

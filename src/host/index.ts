@@ -20,6 +20,7 @@ export {
   openDurable,
   openExclusive,
   removeFile,
+  replaceContent,
   syncDirectory,
   writeAtomic,
 } from "./files.ts";

@@ -4,6 +4,7 @@ import {
   type Host,
   type Outcome,
   type RunOptions,
+  compiledEngine,
   compileProgram,
   FunctionValue,
   isInt,
@@ -12,6 +13,7 @@ import {
   outlinePlan,
   printValue,
   readForms,
+  referenceEngine,
   RtfsError,
   runProgram,
   type Value,
@@ -133,12 +135,12 @@ describe("runProgram", () => {
     expect(show(run(source))).toBe(":done");
   });
 
-  test("evaluating a deeply nested value ends in a language error, never in a JS one", () => {
+  test("a deeply nested value prints, and comparing it ends in a language error, never in a JS one", () => {
     const source = "(defn nest [n v] (if (= n 0) v (nest (- n 1) [v]))) (def deep (nest 200000 1))";
-    expect(show(run(`${source} (try (str deep) (catch StackOverflow e :caught))`))).toBe(":caught");
+    expect(show(run(`${source} (count (str deep))`))).toBe("400001");
     expect(
       show(run(`${source} (try (= deep (nest 200000 1)) (catch StackOverflow e :caught))`)),
-    ).toBe(":caught");
+    ).toBe("true");
   });
 });
 
@@ -185,14 +187,12 @@ describe("fuel", () => {
     ["(numbers 1 10000)", 9_999],
     ["(repeat 10000 1)", 10_000],
     ["(reverse arg0)", 10_000],
-    ["(rest arg0)", 10_000],
     ["(filter nil? arg0)", 20_000],
     ["(map inc arg0)", 20_000],
     ["(reduce + arg0)", 19_999],
     ["(sort arg0)", 100_000],
-    ["(concat arg0 arg0)", 20_000],
+    ["(concat arg0 arg0)", 10_000],
     ["(distinct arg0)", 10_000],
-    ["(conj arg0 1)", 1_250],
     ["(contains? arg0 -1)", 10_000],
     ["(frequencies arg0)", 10_000],
     ["(= arg0 (map identity-of arg0))", 10_000],
@@ -344,6 +344,24 @@ describe("purity", () => {
       "constructor",
       "x:int",
       "quote",
+      "loop",
+      "recur",
+      "step-if",
+      "step-loop",
+      "step-parallel",
+      "defstruct",
+      "deftype",
+      "context-ref",
+      "context/get",
+      "metadata",
+      "^:k",
+      "@x",
+      "stream-consume",
+      "llm-execute",
+      "capability",
+      "parallel",
+      "with-resource",
+      "kv/assoc!",
     );
     const { form } = fc.letrec<{ form: string }>((tie) => ({
       form: fc.oneof(
@@ -355,15 +373,17 @@ describe("purity", () => {
       ),
     }));
     fc.assert(
-      fc.property(fc.array(form, { maxLength: 4 }), (forms) => {
+      fc.property(fc.array(form, { maxLength: 4 }), fc.boolean(), (forms, isSeed) => {
         const read = readForms(forms.join(" "), { file: "f" });
         if (!read.ok) return;
         expect(typeof outlinePlan(read.value).ok).toBe("boolean");
-        const program = compileProgram(read.value);
+        const program = compileProgram(read.value, isSeed ? { compat: "seed" } : {});
         if (!program.ok) return;
-        const outcome = runProgram(program.value, { fuel: 100_000, depthMax: 200 });
-        if (outcome.ok) expectValue(outcome.value);
-        else expect(outcome.error).toBeInstanceOf(RtfsError);
+        for (const engine of [referenceEngine, compiledEngine]) {
+          const outcome = runProgram(program.value, { engine, fuel: 100_000, depthMax: 200 });
+          if (outcome.ok) expectValue(outcome.value);
+          else expect(outcome.error).toBeInstanceOf(RtfsError);
+        }
       }),
       { numRuns: 3000 },
     );

@@ -17,9 +17,12 @@ const VALUES: Readonly<Record<string, string>> = {
     '{:places ["Berlin" "Paris, centre" "the \\"north\\""] :least -3.0 :most 7.25 :mean 2.9166666666666665}',
   drift: '{:operations 4 :paths ["/debug" "/env/LOG" "/env/REGION" "/replicas"]}',
   etl: "{:read 5 :countries 3 :cents 24810}",
+  "mail-merge": '{:sent 2 :sample "Dear Ada,\\n\\nyour invoice over 1 EUR is due on today.\\n"}',
   "order-states":
     '[{:order "4711" :state :done} {:order "4712" :state :new :refused :shipped} ' +
     '{:order "4713" :state :cancelled} {:order "4714" :state :new :refused :paid}]',
+  "parallel-fetch": "{:lamp 444 :chair 555 :desk 444 :total 1443}",
+  quarantine: "{:good 2 :quarantined 3 :value 29900}",
   "rate-limit": "[{:part 1 :pauses 1} {:part 2 :pauses 1} {:part 3 :pauses 1}]",
   report: '{:services 3 :down ["mail"]}',
   retry: '{:answer {"ready" true} :attempts 3}',
@@ -53,9 +56,9 @@ afterAll(() => {
 });
 
 describe("examples/plans", () => {
-  test("every plan has its value here, and there are at least ten", () => {
+  test("every plan has its value here, and there are at least twelve", () => {
     expect(NAMES.toSorted()).toEqual(Object.keys(VALUES).toSorted());
-    expect(NAMES.length).toBeGreaterThanOrEqual(10);
+    expect(NAMES.length).toBeGreaterThanOrEqual(12);
   });
 
   test.each(NAMES)("%s is granted before it runs, gives its value, and replays", async (name) => {

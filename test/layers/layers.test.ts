@@ -66,6 +66,11 @@ const PLANTS: readonly (readonly [rule: string, file: string, source: string])[]
   ],
   ["no-cycle", "src/runtime/cycle-a.ts", 'export { x } from "./cycle-b.ts";'],
   ["ipaddr.js-only-in-egress", "src/policy/planted-dep.ts", 'import "ipaddr.js";'],
+  [
+    "vscode-languageserver-only-in-lsp",
+    "src/runtime/planted-lsp.ts",
+    'import "vscode-languageserver";',
+  ],
 ];
 
 const EXTRA: Readonly<Record<string, string>> = {

@@ -136,8 +136,16 @@ const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
   chain show    Print a run's records; --json prints them as NDJSON
   chain list    List the runs under CCOS_HOME
   doctor        Measure what this host's walls hold: each cell is an escape that was attempted, beside an allowed twin
+  rtfs eval     Evaluate RTFS and print the value; --batch answers one JSON object a line
+  rtfs check    Find what is wrong in RTFS files without running them: every problem with its line
+  rtfs fmt      Lay RTFS out: to stdout, or --write it back, or --check that nothing would change
+  rtfs test     Run the tests of RTFS files; a directory means its *.test.rtfs, none means this one
+  rtfs expand   Print a program as it runs: modules linked, macros expanded
+  rtfs effects  The effects of each step and of the whole file; exit 77 when they cannot be known
+  rtfs repl     Talk to the language: definitions stay, :help lists the commands
+  rtfs lsp      Serve the Language Server Protocol on stdin and stdout, for editors
 
-ccos COMMAND --help says more; --json works on each.
+ccos COMMAND --help says more; --json works on each but repl and lsp.
 `;
 
 test("help names every command, and nothing else is a command", async () => {

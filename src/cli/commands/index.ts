@@ -4,6 +4,14 @@ import { check } from "./check.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
 import { plan } from "./plan.ts";
+import { rtfsCheck } from "./rtfs/check.ts";
+import { rtfsEval } from "./rtfs/eval.ts";
+import { rtfsExpand } from "./rtfs/expand.ts";
+import { rtfsFmt } from "./rtfs/fmt.ts";
+import { rtfsLsp } from "./rtfs/lsp.ts";
+import { rtfsRepl } from "./rtfs/repl.ts";
+import { rtfsTest } from "./rtfs/test.ts";
+import { rtfsEffects } from "./rtfs/effects.ts";
 import { run } from "./run.ts";
 import { why } from "./why.ts";
 
@@ -18,4 +26,12 @@ export const COMMANDS: readonly Command[] = [
   chainShow,
   chainList,
   doctor,
+  rtfsEval,
+  rtfsCheck,
+  rtfsFmt,
+  rtfsTest,
+  rtfsExpand,
+  rtfsEffects,
+  rtfsRepl,
+  rtfsLsp,
 ];

@@ -10,9 +10,11 @@ import {
   type SiteJudgement,
   chooseWall,
 } from "../../runtime/index.ts";
+import { rowToJson } from "../../rtfs/index.ts";
 import { type Command, parseCommand, usageError } from "../command.ts";
 import { planInputs } from "../inputs.ts";
 import { type Marks, marksFor, printable } from "../render.ts";
+import { rowText } from "../effects-text.ts";
 
 /** `ccos plan FILE`: what a plan may do, decided by the same function that will decide at run time. */
 export const plan: Command = {
@@ -36,7 +38,7 @@ export const plan: Command = {
     });
     const wall = { name: provider.name, strength: provider.strength, facts };
     if (io.json) {
-      const { sites, admitted, steps } = admission;
+      const { sites, admitted, steps, effects, planEffects } = admission;
       io.out(
         JSON.stringify({
           file,
@@ -44,6 +46,10 @@ export const plan: Command = {
           admitted,
           steps,
           sites,
+          effects: {
+            plan: rowToJson(planEffects),
+            steps: effects.map(({ step, row }) => ({ step, effects: rowToJson(row) })),
+          },
           wall,
           egress: prepared.policy.egress,
           files: prepared.policy.files,
@@ -61,7 +67,10 @@ export const plan: Command = {
       if (sites.length === 0) continue;
       io.say(`step   ${step === null ? "(outside any step)" : printable(step)}`);
       for (const site of sites) io.say(siteLine(site, marks));
+      const row = admission.effects.find((each) => each.step === step)?.row;
+      if (row !== undefined) io.say(marks.dim(`  effects ${printable(rowText(row))}`));
     }
+    io.say(`plan   effects ${printable(rowText(admission.planEffects))}`);
     io.say(`reach  ${printable(reachText(prepared.policy))}`);
     io.say(admission.admitted ? "admitted" : "refused: the calls marked DENIED are not granted");
     return admission.admitted ? 0 : 77;

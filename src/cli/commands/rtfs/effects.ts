@@ -1,0 +1,63 @@
+/**
+ * `ccos rtfs effects`: what a file can do, step by step, inferred without running it and without a
+ * config.
+ *
+ * @module
+ */
+import { CcosError } from "../../../foundation/errors.ts";
+import type { PlanEffects, StepEffects } from "../../../rtfs/index.ts";
+import { effectsJson, effectsOfSource } from "../../../runtime/index.ts";
+import { type Command, parseCommand, usageError } from "../../command.ts";
+import { rowText } from "../../effects-text.ts";
+import { readSource } from "../../inputs.ts";
+import { printable } from "../../render.ts";
+
+export const rtfsEffects: Command = {
+  name: "rtfs effects",
+  usage: "rtfs effects FILE [--json]",
+  summary: "The effects of each step and of the whole file; exit 77 when they cannot be known",
+
+  async run(args, io) {
+    const { positionals } = parseCommand(rtfsEffects, args);
+    const [file, ...rest] = positionals;
+    if (file === undefined || rest.length > 0) throw usageError(rtfsEffects, "name one file");
+    const inferred = effectsOfSource(await readSource(io.cwd, file), file);
+    if (!inferred.ok) {
+      const [first] = inferred.error;
+      throw new CcosError("PARSE_ERROR", {
+        what: `Cannot read "${file}"`,
+        why: first?.message ?? "",
+        fix: first?.hint,
+        place: first?.span,
+        details: { diagnostics: inferred.error.map(({ message }) => message) },
+      });
+    }
+    const effects = inferred.value;
+    if (io.json) io.out(JSON.stringify({ file, ...effectsJson(effects) }));
+    else io.out(effectsText(effects));
+    return effects.refusals.length === 0 ? 0 : 77;
+  },
+};
+
+/** The answer as lines; a step without calls is left out. */
+export function effectsText({ steps, effects, refusals }: PlanEffects): string {
+  const lines = [
+    ...steps.filter(({ calls }) => calls.length > 0).flatMap(stepLines),
+    ...refusals.map(
+      ({ code, capability, reason, fix, span }) =>
+        `refused  ${code}  ${capability ?? "(computed id)"}  line ${span.line}: ${reason}; ${fix}`,
+    ),
+    `all      ${rowText(effects)}`,
+  ];
+  return lines.map(printable).join("\n");
+}
+
+function stepLines({ step, effects, calls }: StepEffects): string[] {
+  const where = step === null ? "(outside any step)" : step;
+  return [
+    `step     ${where}  ${rowText(effects)}`,
+    ...calls.map(
+      (call) => `  line ${call.span.line}  ${call.capability}  ${rowText(call.effects)}`,
+    ),
+  ];
+}

@@ -1,0 +1,2 @@
+/** The language server: what editors ask over LSP, answered from rtfs/assist. */
+export { serveLanguage } from "./server.ts";
