@@ -86,7 +86,9 @@ describe("documents", () => {
     const named = DOCUMENTS.flatMap((path) =>
       [...withoutBlocks(read(path)).matchAll(/`([^`\n]+)`/g)]
         .map(([, target = ""]) => ({ path, target }))
-        .filter(({ target }) => PATH.test(target) && !NOT_OURS.test(target)),
+        .filter(({ target }) => PATH.test(target) && !NOT_OURS.test(target))
+        // Documents of the language write its names: `str/join`.
+        .filter(({ target }) => !path.startsWith("docs/rtfs/") || target.includes(".")),
     );
     const broken = named.filter(({ path, target }) => !resolves(path, target));
     expect(broken).toEqual([]);
