@@ -51,7 +51,12 @@ export interface Diagnostic {
 }
 
 /** Errors that are found before a run and are no matter of syntax. */
-export type DiagnosticKind = "MacroError" | "ModuleError" | "ModuleNotFound" | "UndefinedSymbol";
+export type DiagnosticKind =
+  | "ArityMismatch"
+  | "MacroError"
+  | "ModuleError"
+  | "ModuleNotFound"
+  | "UndefinedSymbol";
 
 /** At most this many diagnostics are reported for one text. */
 export const DIAGNOSTICS_MAX = 50;

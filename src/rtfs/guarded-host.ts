@@ -9,7 +9,7 @@ import { RtfsError } from "./values/rtfs-error.ts";
 import { ResourceHandle, type Value } from "./values/value.ts";
 
 /** What `with-resource` calls with its handle when its body is over. */
-const RELEASE = "ccos.resource.release";
+export const RELEASE = "ccos.resource.release";
 
 /** What a program may call: nothing, what is listed, everything. */
 export type SecurityLevel = "pure" | "controlled" | "full";
@@ -32,7 +32,11 @@ export function guardedHost(inner: Host, { level, allow = [] }: GuardOptions): H
   const released = new Set<string>();
   return {
     call(capability, args, metadata) {
-      const isAllowed = level === "full" || (level === "controlled" && allowed.has(capability));
+      // Giving back is no wish of the program that could be refused.
+      const isAllowed =
+        capability === RELEASE ||
+        level === "full" ||
+        (level === "controlled" && allowed.has(capability));
       if (!isAllowed) throw refusal(level, capability);
       const handles = args.filter((arg) => arg instanceof ResourceHandle);
       const gone = handles.find(({ text }) => released.has(text));

@@ -23,7 +23,7 @@ import type { Node } from "./node.ts";
 export const callForm: SpecialForm = (analyser, form, context) => {
   const args = analyseAll(analyser, form.items.slice(1), context);
   if (args.length > 0) return { op: "host-call", args, span: form.span };
-  return analyser.problem(form.span, "`call` needs a capability id");
+  return analyser.problem(form.span, "`call` needs a capability id", { kind: "ArityMismatch" });
 };
 
 /** Forms as arguments, from left to right. */

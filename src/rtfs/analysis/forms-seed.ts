@@ -7,7 +7,7 @@ import type { Form, MapForm } from "../syntax/form.ts";
 import { keyword, type MapKey } from "../values/value.ts";
 import { type SpecialForm } from "./analyser.ts";
 import { parseBindings } from "./annotation.ts";
-import { constant, hostCallNode, isolated, NIL, readLocal } from "./build.ts";
+import { constant, hostCallNode, isolated, libraryCall, NIL, readLocal } from "./build.ts";
 import { analyseBody } from "./forms-core.ts";
 import { analyseAll } from "./forms-host.ts";
 import { stepForm } from "./forms-step.ts";
@@ -55,6 +55,8 @@ export const withResourceForm: SpecialForm = (analyser, form, context) => {
   const local = bindName(block, name.name);
   const inner = { block, isTail: false, isConditional: true };
   const handle = readLocal(local, inner, form.span);
+  const kind = libraryCall("type-name", [handle], form.span);
+  const isHandle = libraryCall("=", [kind, constant("resource-handle")], form.span);
   return {
     op: "do",
     nodes: [
@@ -63,7 +65,12 @@ export const withResourceForm: SpecialForm = (analyser, form, context) => {
         op: "try",
         body: analyseBody(analyser, body, inner),
         catches: [],
-        finalizer: hostCallNode("ccos.resource.release", [handle], form.span),
+        finalizer: {
+          op: "if",
+          test: isHandle,
+          then: hostCallNode("ccos.resource.release", [handle], form.span),
+          otherwise: NIL,
+        },
       },
     ],
   };
