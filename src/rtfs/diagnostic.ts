@@ -53,6 +53,7 @@ export interface Diagnostic {
 /** Errors that are found before a run and are no matter of syntax. */
 export type DiagnosticKind =
   | "ArityMismatch"
+  | "InvalidArguments"
   | "MacroError"
   | "ModuleError"
   | "ModuleNotFound"

@@ -48,7 +48,9 @@ export const getForm: SpecialForm = (analyser, form, context) => {
   const [, key] = form.items;
   if (form.items.length !== 2) return analyser.call(form, context);
   if (key?.kind !== "keyword" && key?.kind !== "symbol") {
-    return analyser.problem(form.span, "`get` with one argument takes a keyword or a name");
+    return analyser.problem(form.span, "`get` with one argument takes a keyword or a name", {
+      kind: "InvalidArguments",
+    });
   }
   const { name } = key;
   if (findLocal(name, context.block) !== null || analyser.names.isDefined(name)) {

@@ -76,8 +76,9 @@ function takeOptions(
     const check = key.kind === "keyword" ? known.get(key.name) : undefined;
     if (key.kind !== "keyword" || check === undefined) break;
     const wanted = check(value);
-    if (wanted !== null) analyser.problem(value.span, `\`:${key.name}\` is ${wanted}`);
-    else if (value.kind === "map" && key.name === "params") params = value;
+    if (wanted !== null) {
+      analyser.problem(value.span, `\`:${key.name}\` is ${wanted}`, { kind: "InvalidArguments" });
+    } else if (value.kind === "map" && key.name === "params") params = value;
     else entries.push([keyword(key.name), value]);
   }
   return { params, entries, body: forms.slice(at) };
@@ -92,6 +93,7 @@ export const stepForm: SpecialForm = (analyser, form, context) => {
   const [, name, ...rest] = form.items;
   if (name?.kind !== "string" || name.value === "" || name.value.length > STEP_NAME_LENGTH_MAX) {
     return analyser.problem(name?.span ?? form.span, "A step's name is a literal string", {
+      kind: "InvalidArguments",
       hint: `1 to ${STEP_NAME_LENGTH_MAX} characters, written out`,
     });
   }
