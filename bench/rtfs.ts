@@ -8,75 +8,13 @@
  * Run: `node bench/rtfs.ts [ROUNDS] [PART-OF-A-NAME] [--json FILE]`.
  */
 import { spawnSync } from "node:child_process";
-import {
-  compiledEngine,
-  compileProgram,
-  type Host,
-  printValue,
-  readForms,
-  runProgram,
-} from "../src/rtfs/index.ts";
+import { compiledEngine, runProgram } from "../src/rtfs/index.ts";
+import { GUEST_FLAG, measure, programOf } from "./lib/rtfs-run.ts";
 import { type Mark, markLine, shown, table, writeResults } from "./lib/stats.ts";
-import { type BenchProgram, PROGRAMS } from "./rtfs-programs.ts";
+import { PROGRAMS } from "./rtfs-programs.ts";
 
-const FLAG = "--no-additive-safe-int-feedback";
 /** A plan of 200 lines, from text to its value. */
 const PLAN_LIMIT_MS = 15;
-
-interface Row {
-  readonly name: string;
-  readonly nativeMs: number | null;
-  readonly compiledMs: number;
-  readonly limit: number;
-}
-
-function lowerQuartile(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 4)] ?? Number.NaN;
-}
-
-function programOf(source: string) {
-  const forms = readForms(source, { file: "bench" });
-  const program = forms.ok ? compileProgram(forms.value) : forms;
-  if (!program.ok) throw new Error(program.error[0]?.message);
-  return program.value;
-}
-
-function measure({ name, rtfs, native, limit }: BenchProgram, rounds: number): Row {
-  const main = native === null ? null : (new Function(native)() as () => unknown);
-  const times: { readonly native: number[]; readonly compiled: number[] } = {
-    native: [],
-    compiled: [],
-  };
-  let started = 0;
-  let expected: string | null = null;
-  const host: Host = {
-    call(id, args) {
-      if (id === "begin") {
-        const before = performance.now();
-        const value = main?.();
-        times.native.push(performance.now() - before);
-        if (main !== null) expected = String(value);
-        started = performance.now();
-      } else if (id === "end") {
-        times.compiled.push(performance.now() - started);
-        const got = printValue(args[0] ?? null).replaceAll('"', "");
-        if (expected !== null && got !== expected)
-          throw new Error(`${name}: ${got}, not ${expected}`);
-        return null;
-      }
-      return args[0] ?? null;
-    },
-    step: () => undefined,
-  };
-  const program = programOf(
-    `${rtfs} (dotimes [_ ${rounds}] (do (call :begin) (call :end (main))))`,
-  );
-  const outcome = runProgram(program, { engine: compiledEngine, host, fuel: 1e15, depthMax: 5000 });
-  if (!outcome.ok) throw outcome.error;
-  const nativeMs = main === null ? null : lowerQuartile(times.native);
-  return { name, nativeMs, compiledMs: lowerQuartile(times.compiled), limit };
-}
 
 /** Milliseconds of the processor from the text of a plan with so many lines to its value. */
 function planMs(lines: number): number {
@@ -140,8 +78,8 @@ function main(): void {
   writeResults("rtfs", { rounds: Number(first), rows, plans, marks });
 }
 
-if (process.execArgv.includes(FLAG)) main();
+if (process.execArgv.includes(GUEST_FLAG)) main();
 else {
-  const args = [FLAG, "--stack-size=3900", ...process.argv.slice(1)];
+  const args = [GUEST_FLAG, "--stack-size=3900", ...process.argv.slice(1)];
   process.exitCode = spawnSync(process.execPath, args, { stdio: "inherit" }).status ?? 1;
 }
