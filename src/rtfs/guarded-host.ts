@@ -32,11 +32,7 @@ export function guardedHost(inner: Host, { level, allow = [] }: GuardOptions): H
   const released = new Set<string>();
   return {
     call(capability, args, metadata) {
-      // Giving back is no wish of the program that could be refused.
-      const isAllowed =
-        capability === RELEASE ||
-        level === "full" ||
-        (level === "controlled" && allowed.has(capability));
+      const isAllowed = level === "full" || (level === "controlled" && allowed.has(capability));
       if (!isAllowed) throw refusal(level, capability);
       const handles = args.filter((arg) => arg instanceof ResourceHandle);
       const gone = handles.find(({ text }) => released.has(text));

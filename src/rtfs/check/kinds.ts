@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { PRIMITIVES } from "../types/primitives.ts";
 import type { TypeValidator } from "../types/compile-type.ts";
 import type { Type } from "../types/type.ts";
 import { kindOf } from "../values/kind-of.ts";
@@ -14,23 +15,7 @@ import type { Value } from "../values/value.ts";
 /** One bit for each kind. */
 export type Kinds = number;
 
-const NAMES = [
-  "nil",
-  "bool",
-  "int",
-  "float",
-  "string",
-  "keyword",
-  "symbol",
-  "vector",
-  "list",
-  "map",
-  "fn",
-  "error",
-  "timestamp",
-  "uuid",
-  "resource",
-] as const;
+const NAMES = PRIMITIVES.filter((name) => !["any", "never", "number"].includes(name));
 
 const BITS: ReadonlyMap<string, Kinds> = new Map(NAMES.map((name, index) => [name, 1 << index]));
 /** Words of `type-name` that differ from those of types. */

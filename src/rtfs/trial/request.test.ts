@@ -8,7 +8,8 @@ describe("parseTrial", () => {
     fc.assert(
       fc.property(fc.oneof(fc.jsonValue(), fc.dictionary(keys, fc.jsonValue())), (json) => {
         const parsed = parseTrial(json);
-        expect(parsed.ok ? typeof parsed.value.request : parsed.error.length > 0).toBeTruthy();
+        if (parsed.ok) expect(Array.isArray(parsed.value.request.texts)).toBe(true);
+        else expect(parsed.error).not.toBe("");
       }),
     );
   });

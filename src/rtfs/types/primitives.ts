@@ -19,7 +19,7 @@ import {
 } from "../values/value.ts";
 import { type Check, mismatch } from "./failure.ts";
 
-const PRIMITIVES = [
+export const PRIMITIVES = [
   "any",
   "never",
   "nil",
