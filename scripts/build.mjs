@@ -6,7 +6,9 @@
  * never touch (network, TLS, compression, the public suffix list) are loaded at their first use.
  */
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
 import { build, transform } from "esbuild";
+import { EVALUATOR_STACK_KIB, guestV8Flags } from "../src/isolation/program.ts";
 
 const LAZY_BUILTINS =
   /^node:(http|https|net|tls|zlib|dgram|dns\/promises|child_process|timers\/promises|url|readline|crypto|buffer)$/;
@@ -113,3 +115,13 @@ await Promise.all([
     }),
   ),
 ]);
+
+/** Plans that use much of the language, so that its code is compiled. */
+const plans = ["etl", "order-states", "csv-statistics", "mail-merge"];
+const cache = execFileSync(process.execPath, [
+  ...guestV8Flags(EVALUATOR_STACK_KIB),
+  "scripts/guest-cache.mjs",
+  "dist/guest/rtfs-guest.cjs",
+  ...plans.map((name) => `examples/plans/${name}.rtfs`),
+]);
+writeFileSync("dist/guest/rtfs-guest.cache", cache);

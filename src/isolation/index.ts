@@ -47,5 +47,6 @@ export {
   type SandboxSpec,
   type Session,
 } from "./provider.ts";
+export { EVALUATOR_STACK_KIB } from "./program.ts";
 export { type Selection, selectProvider } from "./select.ts";
 export { type ProbeCacheOptions, rememberProbe } from "./probe-cache.ts";

@@ -10,7 +10,7 @@ import { posix } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
 import { headOf, placeAt, realPath } from "../host/index.ts";
 import { heapMebibytes } from "./limits.ts";
-import type { SandboxLimits, SandboxProgram } from "./provider.ts";
+import type { SandboxFile, SandboxLimits, SandboxProgram } from "./provider.ts";
 import { type Layout, NODE_INSIDE, SEARCH_PATH } from "./staging.ts";
 
 /**
@@ -30,6 +30,21 @@ export function programArgv(
   return [commandInside(command, layout), ...rest];
 }
 
+type Guest = Extract<SandboxProgram, { kind: "rtfs" }>;
+
+/** Stack of the evaluator's JavaScript thread, KiB: 5 000 and more non-tail calls (docs/GUARANTEES.md). */
+export const EVALUATOR_STACK_KIB = 3_900;
+
+/** What V8 is told, and keeps its cached code for. */
+export function guestV8Flags(stackKiB: number): readonly string[] {
+  return [
+    "--freeze-flags-after-init",
+    // Sums kept as 64-bit integers are boxed in loops: doubles are three times as fast.
+    "--no-additive-safe-int-feedback",
+    `--stack-size=${stackKiB}`,
+  ];
+}
+
 /** Doors that `--permission` alone leaves open, or that nobody needs. */
 const FLAGS = [
   "--no-experimental-sqlite",
@@ -37,26 +52,30 @@ const FLAGS = [
   "--no-experimental-webstorage",
   "--no-addons",
   "--disable-sigusr1",
-  "--freeze-flags-after-init",
-  // Sums kept as 64-bit integers are boxed in loops: doubles are three times as fast.
-  "--no-additive-safe-int-feedback",
 ];
 
-/** Node with one guest file; the permission model is a second layer, the wall the first. */
-export function guestArgv(
-  program: Extract<SandboxProgram, { kind: "rtfs" }>,
-  node: string,
-  limits: SandboxLimits,
-): readonly string[] {
+/** What a program brings along. */
+export function guestFiles(program: SandboxProgram): readonly SandboxFile[] {
+  return program.kind === "rtfs" ? [program.guest, ...program.beside] : [];
+}
+
+/** Node with the guest's files; the permission model is a second layer, the wall the first. */
+export function guestArgv(program: Guest, node: string, limits: SandboxLimits): readonly string[] {
   return [
     node,
     ...FLAGS,
-    `--stack-size=${program.stackKiB}`,
+    ...guestV8Flags(program.stackKiB),
     `--max-old-space-size=${heapMebibytes(limits)}`,
     "--permission",
-    `--allow-fs-read=${program.guest.path}`,
+    ...guestFiles(program).map((file) => `--allow-fs-read=${file.path}`),
     program.guest.path,
   ];
+}
+
+/** The same guest where its files lie at other paths. */
+export function placedGuest(program: Guest, place: (path: string) => string): Guest {
+  const placed = (file: SandboxFile): SandboxFile => ({ ...file, path: place(file.path) });
+  return { ...program, guest: placed(program.guest), beside: program.beside.map(placed) };
 }
 
 function commandInside(command: string, layout: Layout): string {

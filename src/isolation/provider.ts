@@ -83,8 +83,13 @@ export interface SandboxSpec {
 }
 
 export type SandboxProgram =
-  /** The bundled RTFS guest, on the Node that runs us; control channel on fd 3. */
-  | { readonly kind: "rtfs"; readonly guest: SandboxFile; readonly stackKiB: number }
+  /** The bundled RTFS guest, on the Node that runs us; control channel on fd 3. `beside`: what else it may read. */
+  | {
+      readonly kind: "rtfs";
+      readonly guest: SandboxFile;
+      readonly beside: readonly SandboxFile[];
+      readonly stackKiB: number;
+    }
   /** Any program. argv[0] is looked up inside the wall. Control channel on fd 3 when asked. */
   | { readonly kind: "external"; readonly argv: readonly string[]; readonly channel: boolean };
 

@@ -159,10 +159,11 @@ describe("programArgv", () => {
     }
   });
 
-  test("starts a guest with a bounded heap and stack, and its one file", async () => {
+  test("starts a guest with a bounded heap and stack, and its own files", async () => {
     const layout = await lay({});
     const guest = file("/ccos/guest.cjs");
-    expect(programArgv({ kind: "rtfs", guest, stackKiB: 3_900 }, layout, LIMITS)).toEqual([
+    const beside = [file("/ccos/guest.cache")];
+    expect(programArgv({ kind: "rtfs", guest, beside, stackKiB: 3_900 }, layout, LIMITS)).toEqual([
       "/ccos/node",
       "--no-experimental-sqlite",
       "--no-experimental-ffi",
@@ -175,6 +176,7 @@ describe("programArgv", () => {
       "--max-old-space-size=192",
       "--permission",
       "--allow-fs-read=/ccos/guest.cjs",
+      "--allow-fs-read=/ccos/guest.cache",
       "/ccos/guest.cjs",
     ]);
   });

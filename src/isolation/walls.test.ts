@@ -39,6 +39,7 @@ const guest = (script: string): SandboxProgram => ({
   kind: "rtfs",
   stackKiB: 3_900,
   guest: { path: "/ccos/guest.cjs", content: text(script), executable: false },
+  beside: [],
 });
 
 interface Seen {

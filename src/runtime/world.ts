@@ -9,7 +9,13 @@ import { join } from "node:path";
 import type { AgentConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
-import type { IsolationProvider, SandboxFile, SandboxLimits } from "../isolation/index.ts";
+import {
+  EVALUATOR_STACK_KIB,
+  type IsolationProvider,
+  type SandboxFile,
+  type SandboxLimits,
+  type SandboxProgram,
+} from "../isolation/index.ts";
 import type { Launched } from "./conduct.ts";
 import type { PreparedRun } from "./prepare.ts";
 
@@ -31,13 +37,11 @@ export interface World {
 
 /** Largest bundled guest, bytes. */
 const GUEST_BYTES_MAX = 4 * 1024 * 1024;
-/** Stack of the guest's JavaScript thread: 5 000 and more non-tail calls (docs/GUARANTEES.md). */
-const STACK_KIB = 3_900;
 
 export interface LoadedGuest {
-  readonly guest: SandboxFile;
+  readonly program: Extract<SandboxProgram, { kind: "rtfs" }>;
+  /** `sha256:` over start.cjs and then rtfs-guest.cjs: what runs. Not over V8's cache, which differs from build to build. */
   readonly guestDigest: string;
-  readonly stackKiB: number;
 }
 
 const loaded = new WeakMap<World, Promise<LoadedGuest>>();
@@ -52,11 +56,25 @@ export function loadGuest(world: World): Promise<LoadedGuest> {
 }
 
 async function readGuest(world: World): Promise<LoadedGuest> {
-  const content = await guestFile(world, "rtfs-guest.cjs");
+  const file = async (name: string): Promise<SandboxFile> => ({
+    path: `/ccos/${name}`,
+    content: await guestFile(world, name),
+    executable: false,
+  });
+  const [start, evaluator, cache] = await Promise.all([
+    file("start.cjs"),
+    file("rtfs-guest.cjs"),
+    file("rtfs-guest.cache"),
+  ]);
+  const hash = createHash("sha256").update(start.content).update(evaluator.content);
   return {
-    guest: { path: "/ccos/rtfs-guest.cjs", content, executable: false },
-    guestDigest: `sha256:${createHash("sha256").update(content).digest("hex")}`,
-    stackKiB: STACK_KIB,
+    program: {
+      kind: "rtfs",
+      guest: start,
+      beside: [evaluator, cache],
+      stackKiB: EVALUATOR_STACK_KIB,
+    },
+    guestDigest: `sha256:${hash.digest("hex")}`,
   };
 }
 
@@ -86,7 +104,7 @@ export function sandboxLimits(config: AgentConfig): SandboxLimits {
 export async function launchPlan(
   prepared: PreparedRun,
   wall: IsolationProvider,
-  { guest, stackKiB }: Pick<LoadedGuest, "guest" | "stackKiB">,
+  guest: LoadedGuest,
   signal: AbortSignal,
 ): Promise<Launched> {
   const limits = sandboxLimits(prepared.config);
@@ -98,7 +116,7 @@ export async function launchPlan(
     sockets: false,
   });
   try {
-    return { session, execution: await session.execute({ kind: "rtfs", guest, stackKiB }, signal) };
+    return { session, execution: await session.execute(guest.program, signal) };
   } catch (cause) {
     await session.close();
     throw cause;

@@ -67,7 +67,7 @@ test.each(DOORS)("process/node-permission stops %s", async (_, source) => {
   );
   const guest = { path: "/ccos/guest.cjs", content, executable: false };
   const execution = await session.execute(
-    { kind: "rtfs", guest, stackKiB: 984 },
+    { kind: "rtfs", guest, beside: [], stackKiB: 984 },
     new AbortController().signal,
   );
   let out = "";

@@ -70,6 +70,7 @@ function guest(source: string): SandboxProgram {
   return {
     kind: "rtfs",
     guest: { path: "/ccos/guest.cjs", content, executable: false },
+    beside: [],
     stackKiB: 984,
   };
 }

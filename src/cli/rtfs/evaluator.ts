@@ -12,6 +12,7 @@ import { CcosError } from "../../foundation/errors.ts";
 import type { JsonObject } from "../../foundation/json.ts";
 import { err, ok, type Result } from "../../foundation/result.ts";
 import { spawnProcess, type SpawnedProcess } from "../../host/index.ts";
+import { EVALUATOR_STACK_KIB } from "../../isolation/index.ts";
 import type { TrialError } from "../../rtfs/index.ts";
 import type { World } from "../../runtime/index.ts";
 
@@ -30,9 +31,8 @@ export const DEFAULT_LIMITS: EvaluatorLimits = {
   memoryMb: 1024,
 };
 
-/** Nested calls that are not in tail position, and the stack that carries them. */
+/** Nested calls that are not in tail position. */
 const DEPTH_MAX = 10_000;
-const STACK_KIB = 3_900;
 /** Longest answer line, bytes. A longer one ends the child. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -111,7 +111,7 @@ function startChild({ job, world, limits }: EvaluatorOptions): Promise<SpawnedPr
   return spawnProcess({
     argv: [
       world.nodePath,
-      `--stack-size=${STACK_KIB}`,
+      `--stack-size=${EVALUATOR_STACK_KIB}`,
       `--max-old-space-size=${limits.memoryMb}`,
       "--no-addons",
       "--disable-sigusr1",

@@ -72,7 +72,7 @@ const STACK_KIB = 984;
 
 export function nodeProgram(attack: NodeAttack, name = "attack"): SandboxProgram {
   const guest = { path: `/ccos/${name}.cjs`, content: nodeAttack(attack), executable: false };
-  return { kind: "rtfs", guest, stackKiB: STACK_KIB };
+  return { kind: "rtfs", guest, beside: [], stackKiB: STACK_KIB };
 }
 
 export function perlProgram(attack: PerlAttack): SandboxProgram {

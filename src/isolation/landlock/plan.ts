@@ -22,7 +22,7 @@ import {
 } from "../../host/index.ts";
 import type { LaunchPlan } from "../launch.ts";
 import { kernelLimits } from "../limits.ts";
-import { guestArgv, programArgv } from "../program.ts";
+import { guestArgv, guestFiles, placedGuest, programArgv } from "../program.ts";
 import type { SandboxFile, SandboxLimits, SandboxProgram, SandboxSpec } from "../provider.ts";
 import { hostSeccompArch, seccompFilter } from "../seccomp.ts";
 import { type Layout, layWall, NODE_INSIDE } from "../staging.ts";
@@ -67,7 +67,7 @@ export async function prepareLandlock(
   if (perl === null) throw unavailable("perl is not installed");
   const user = await lease();
   try {
-    const files = program.kind === "rtfs" ? [...spec.files, program.guest] : spec.files;
+    const files = [...spec.files, ...guestFiles(program)];
     const layout = await layWall({ ...spec, files }, nodePath, userOf(user));
     const directory = await privateDirectory(files.map(relative), ["work", "ccos"], user?.uid);
     try {
@@ -132,11 +132,7 @@ function insideOf(program: SandboxProgram, layout: Layout, placed: Placed): Insi
     files.some((file) => file.path === word) ? `${root}${word}` : word;
   const argv =
     program.kind === "rtfs"
-      ? guestArgv(
-          { ...program, guest: { ...program.guest, path: place(program.guest.path) } },
-          node,
-          limits,
-        )
+      ? guestArgv(placedGuest(program, place), node, limits)
       : programArgv(program, layout, limits).map((word) =>
           word === NODE_INSIDE ? node : place(word),
         );

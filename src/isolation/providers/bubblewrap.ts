@@ -23,7 +23,7 @@ import {
 import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits, limitedArgv } from "../limits.ts";
 import { probeBy } from "../probing.ts";
-import { programArgv } from "../program.ts";
+import { guestFiles, programArgv } from "../program.ts";
 import type {
   IsolationProvider,
   Probe,
@@ -109,7 +109,7 @@ async function planOf(
   const lease = currentUser().uid === 0 ? await leaseUser() : null;
   try {
     const user = lease === null ? undefined : { uid: lease.uid, gid: lease.uid };
-    const files = program.kind === "rtfs" ? [...spec.files, program.guest] : spec.files;
+    const files = [...spec.files, ...guestFiles(program)];
     const layout = await layWall({ ...spec, files }, nodePath, user);
     const command = [
       ...limitedArgv({ prlimit: tools.prlimit, limits: spec.limits, ownProcesses: OWN_PROCESSES }),

@@ -20,7 +20,7 @@ import {
 } from "../../host/index.ts";
 import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits, limitedArgv } from "../limits.ts";
-import { guestArgv } from "../program.ts";
+import { guestArgv, guestFiles, placedGuest } from "../program.ts";
 import type {
   IsolationProvider,
   Probe,
@@ -107,12 +107,13 @@ async function planOf(
   { nodePath, user }: Ground,
 ): Promise<LaunchPlan> {
   const owner = user === null ? undefined : { uid: user.uid, gid: user.uid };
-  const layout = await layWall({ ...spec, files: [program.guest] }, nodePath, owner);
+  const files = guestFiles(program);
+  const layout = await layWall({ ...spec, files }, nodePath, owner);
   const node = layout.shown.find((each) => each.target === NODE_INSIDE)?.source ?? nodePath;
-  const path = program.guest.path.replace(/^\/+/, "");
-  const directory = await privateDirectory([{ ...program.guest, path }], [], user?.uid);
-  const guest = { ...program.guest, path: `${directory.path}/${path}` };
-  const [file = node, ...rest] = guestArgv({ ...program, guest }, node, spec.limits);
+  const relative = files.map((each) => ({ ...each, path: each.path.replace(/^\/+/, "") }));
+  const directory = await privateDirectory(relative, [], user?.uid);
+  const placed = placedGuest(program, (path) => `${directory.path}${path}`);
+  const [file = node, ...rest] = guestArgv(placed, node, spec.limits);
   return {
     argv: [...limiter(spec.limits, user !== null), file, ...rest],
     env: {},

@@ -22,7 +22,7 @@ import {
 import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits, kernelLimits } from "../limits.ts";
 import { probeBy } from "../probing.ts";
-import { programArgv } from "../program.ts";
+import { guestFiles, programArgv } from "../program.ts";
 import type {
   IsolationProvider,
   Probe,
@@ -90,7 +90,7 @@ async function planOf(
   const lease = currentUser().uid === 0 ? await leaseUser() : null;
   try {
     const user = lease === null ? undefined : { uid: lease.uid, gid: lease.uid };
-    const files = program.kind === "rtfs" ? [...spec.files, program.guest] : spec.files;
+    const files = [...spec.files, ...guestFiles(program)];
     const layout = await layWall({ ...spec, files }, nodePath, user);
     const command = programArgv(program, layout, spec.limits);
     const channel = program.kind === "rtfs" || program.channel;
