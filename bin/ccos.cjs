@@ -20,4 +20,4 @@ if (!(major >= needed)) {
 require("node:module").enableCompileCache(
   require("node:path").join(__dirname, "..", "dist", ".cache"),
 );
-require("../dist/cli.cjs");
+void require("../dist/start.cjs").start();

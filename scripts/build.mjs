@@ -1,118 +1,109 @@
 /**
- * Bundles the executables to one file each: the CLI (dist/cli.cjs), what runs inside the walls
- * (dist/guest/*.cjs), the language server (dist/lsp.cjs), and the supervisor that a measurement kills (dist/measure-supervisor.cjs).
+ * Bundles the executables: the CLI (dist/start.cjs and what it loads), what runs inside the walls (dist/guest/*.cjs),
+ * the language server (dist/lsp.cjs), and the supervisor that a measurement kills (dist/measure-supervisor.cjs).
  *
- * One file starts in half the time of many and is one file to mount. In the CLI, modules that most commands
- * never touch (network, TLS, compression, the public suffix list) are loaded at their first use.
+ * One file starts in half the time of many and is one file to mount. The CLI alone is split, where it imports
+ * dynamically: first what raises a wall, then a run, then the other commands. What most commands never touch
+ * (network, TLS, compression, the public suffix list) is loaded at its first use.
  */
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
-import { build, transform } from "esbuild";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { rolldown } from "rolldown";
 import { EVALUATOR_STACK_KIB, guestV8Flags } from "../src/isolation/program.ts";
 
-const LAZY_BUILTINS =
-  /^node:(http|https|net|tls|zlib|dgram|dns\/promises|child_process|timers\/promises|url|readline|crypto|buffer)$/;
-/** The public suffix list is a quarter of the code and only wildcards in a config need it: a file of its own. */
-const SUFFIX_LIST = { package: "tldts-icann", file: "public-suffix.cjs" };
-const LAZY_MODULES = new Set([`./${SUFFIX_LIST.file}`]);
-/** The language server is an editor's alone: `ccos rtfs lsp` imports it, no other command. */
-const LANGUAGE_SERVER = { entry: "src/lsp/index.ts", file: "lsp.cjs" };
-const LAZY_PACKAGES = /^require_ipaddr$/;
+const LATE =
+  /^(node:(http|https|net|tls|zlib|dgram|dns\/promises|fs\/promises|child_process|timers\/promises|url|readline|crypto|buffer|os|util|stream)|\.\/public-suffix\.cjs)$/;
+
+/** `require` at the top becomes `require` at the first property that is read. */
+function loadLate(code) {
+  const text = code.replaceAll(
+    /^(?:let|var) (\w+) = (?:require\("([^"]+)"\)|\/\* @__PURE__ \*\/ __toESM\((require_ipaddr)\(\), 1\));$/gm,
+    (line, name, path, wrapped) => {
+      if (wrapped !== undefined) return `var ${name} = __late(() => __toESM(${wrapped}(), 1));`;
+      return LATE.test(path)
+        ? `var ${name} = __late(() => require(${JSON.stringify(path)}));`
+        : line;
+    },
+  );
+  if (text === code) return null;
+  const late =
+    "var __late = (load) => { let it; return new Proxy({}, { get: (_, key) => { " +
+    "it ??= load(); return key === 'default' && !('default' in it) ? it : it[key]; } }); };\n";
+  return late + text;
+}
+
+/** Node and V8 hold text of one byte a character in half the room. Such characters are in strings and patterns only. */
+function asciiOf(code) {
+  return code.replaceAll(
+    /[^\0-\x7f]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/**
+ * @param inputs - Name of the file in dist, without its ending, to the module it begins with.
+ * @param options - `short`: names are shortened too. `late`: see LATE.
+ */
+async function bundle(inputs, { short = false, late = false } = {}) {
+  let lateCount = 0;
+  const countedLate = (code) => {
+    const text = late ? loadLate(code) : null;
+    if (text !== null) lateCount += text.split("__late(").length - 1;
+    return text;
+  };
+  const bundled = await rolldown({
+    input: inputs,
+    platform: "node",
+    external: late ? [/\/public-suffix\.cjs$/, /\/lsp\.cjs$/] : [],
+    treeshake: { moduleSideEffects: false },
+    transform: {
+      target: "node26",
+      define: { "import.meta.url": "undefined", "import.meta.dirname": "undefined" },
+    },
+    plugins: [
+      {
+        name: "other-files",
+        // The language server is an editor's alone; the suffix list is data that only wildcards in a config need.
+        resolveId: (path) => {
+          if (!late) return null;
+          if (path === "tldts-icann") return { id: "./public-suffix.cjs", external: true };
+          return path.endsWith("/lsp/index.ts") ? { id: "./lsp.cjs", external: true } : null;
+        },
+        renderChunk: countedLate,
+        generateBundle: (_, files) => {
+          for (const file of Object.values(files)) file.code = asciiOf(file.code);
+        },
+      },
+    ],
+    logLevel: "warn",
+  });
+  await bundled.write({
+    dir: "dist",
+    format: "cjs",
+    minify: { compress: true, mangle: short, codegen: true },
+    entryFileNames: "[name].cjs",
+    chunkFileNames: "cli-[name].cjs",
+    comments: false,
+  });
+  if (late && lateCount < 8)
+    throw new Error(
+      `Only ${lateCount} modules are loaded late: the bundler's output has another shape`,
+    );
+}
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist/guest", { recursive: true });
-const common = {
-  bundle: true,
-  platform: "node",
-  target: "node26",
-  format: "cjs",
-  legalComments: "none",
-  logLevel: "warning",
-  define: { "import.meta.url": "undefined", "import.meta.dirname": "undefined" },
-};
-
-/** `require` at the top becomes `require` at the first property that is read. */
-function loadLazily(code) {
-  let count = 0;
-  const text = code.replaceAll(
-    /^var (import_\w+) = (?:__toESM\()?(?:require\("([^"]+)"\)|(require_\w+)\(\))(?:, 1)?\)?;$/gm,
-    (line, name, builtin, wrapped) => {
-      const isLazy =
-        builtin === undefined
-          ? LAZY_PACKAGES.test(wrapped)
-          : LAZY_BUILTINS.test(builtin) || LAZY_MODULES.has(builtin);
-      if (!isLazy) return line;
-      count++;
-      const load = builtin === undefined ? `${wrapped}()` : `require(${JSON.stringify(builtin)})`;
-      return `var ${name} = __lazily(() => ${load});`;
-    },
-  );
-  if (count < 8)
-    throw new Error(`Only ${count} modules are loaded lazily: the bundle's shape has changed`);
-  const helper =
-    "var __lazily = (load) => { let loaded; return new Proxy({}, { get: (_, key) => { " +
-    "loaded ??= load(); return key === 'default' && !('default' in loaded) ? loaded : loaded[key]; } }); };\n";
-  return helper + text;
-}
-
-const languageServerOutside = {
-  name: "language-server-outside",
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /\/lsp\/index\.ts$/ }, () => ({
-      path: `./${LANGUAGE_SERVER.file}`,
-      external: true,
-    })),
-};
-
-async function buildCli() {
-  const bundled = await build({
-    ...common,
-    entryPoints: ["src/cli/main.ts"],
-    write: false,
-    alias: { [SUFFIX_LIST.package]: `./${SUFFIX_LIST.file}` },
-    external: [`./${SUFFIX_LIST.file}`],
-    plugins: [languageServerOutside],
-  });
-  // A function around it all, so that every name in it is local and can be shortened.
-  const lazy = `(() => {\n${loadLazily(bundled.outputFiles[0].text)}\n})();`;
-  const small = await transform(lazy, {
-    minifyWhitespace: true,
-    minifySyntax: true,
-    target: "node26",
-  });
-  writeFileSync("dist/cli.cjs", small.code);
-}
-
+copyFileSync("guest/ccos_client.py", "dist/guest/ccos_client.py");
 const guests = readdirSync("guest").filter(
   (name) => name.endsWith(".ts") && !name.endsWith(".test.ts"),
 );
-copyFileSync("guest/ccos_client.py", "dist/guest/ccos_client.py");
 await Promise.all([
-  buildCli(),
-  build({
-    ...common,
-    minify: true,
-    entryPoints: [SUFFIX_LIST.package],
-    outfile: `dist/${SUFFIX_LIST.file}`,
-  }),
-  build({
-    ...common,
-    minify: true,
-    entryPoints: [LANGUAGE_SERVER.entry],
-    outfile: `dist/${LANGUAGE_SERVER.file}`,
-  }),
-  build({
-    ...common,
-    entryPoints: ["src/isolation/measure-supervisor.ts"],
-    outfile: "dist/measure-supervisor.cjs",
-  }),
+  bundle({ start: "src/cli/start.ts" }, { late: true }),
+  bundle({ "measure-supervisor": "src/isolation/measure-supervisor.ts" }),
+  bundle({ lsp: "src/lsp/index.ts" }, { short: true }),
+  bundle({ "public-suffix": "tldts-icann" }, { short: true }),
   ...guests.map((name) =>
-    build({
-      ...common,
-      minify: true,
-      entryPoints: [`guest/${name}`],
-      outfile: `dist/guest/${name.replace(/\.ts$/, ".cjs")}`,
-    }),
+    bundle({ [`guest/${name.replace(/\.ts$/, "")}`]: `guest/${name}` }, { short: true }),
   ),
 ]);
 

@@ -7,7 +7,7 @@
  */
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { CcosError } from "../foundation/errors.ts";
-import type { World } from "../runtime/index.ts";
+import type { EarlyLaunch, World } from "../runtime/index.ts";
 
 export interface Io {
   readonly json: boolean;
@@ -15,6 +15,8 @@ export interface Io {
   readonly terminal: boolean;
   readonly cwd: string;
   readonly world: World;
+  /** A guest that waits already, for `run`; see runtime/early-launch.ts. */
+  readonly early: EarlyLaunch | null;
   readonly signal: AbortSignal;
   /** The installed package's root: examples live below it. */
   readonly packageDir: string;

@@ -7,38 +7,60 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
 import { ensureParents } from "../host/index.ts";
-import type { World } from "../runtime/index.ts";
-import type { Command, Io } from "./command.ts";
-import { COMMANDS } from "./commands/index.ts";
+import type { EarlyLaunch, World } from "../runtime/index.ts";
+import type { Io } from "./command.ts";
+import { allCommands, commandNamed } from "./commands/index.ts";
 import { renderError } from "./render.ts";
 import { VERSION } from "./version.ts";
+import { distDir } from "./world.ts";
 
 let finished = false;
 
-/** Where the bundle lies, with the guests below it; examples and this package's files are one above. */
-const distDir =
-  typeof __dirname === "string" ? __dirname : join(import.meta.dirname, "..", "..", "dist");
+/** Run the command that `argv` names, and end the process with its exit code. */
+export async function main(
+  argv: readonly string[],
+  world: World,
+  early: EarlyLaunch | null,
+): Promise<void> {
+  guardEnd();
+  try {
+    finish(await obey(argv, world, early));
+  } catch (cause) {
+    const error = cause instanceof CcosError ? cause : internalError(cause);
+    if (ownWords(argv).includes("--json"))
+      process.stdout.write(`${JSON.stringify({ ok: false, error: error.toJson() })}\n`);
+    process.stderr.write(`${renderError(error)}\n`);
+    finish(error.exitCode);
+  }
+}
 
-async function main(argv: readonly string[]): Promise<number> {
+async function obey(
+  argv: readonly string[],
+  world: World,
+  early: EarlyLaunch | null,
+): Promise<number> {
   const own = ownWords(argv);
   const json = own.includes("--json");
-  const io = createIo(json, own.includes("--no-color"));
+  const io: Io = { ...createIo(json, own.includes("--no-color")), world, early };
   if (own.includes("--version")) {
     io.out(json ? JSON.stringify({ version: VERSION, node: process.versions.node }) : VERSION);
     return 0;
   }
-  const found = findCommand(own);
-  if (found === null) return help(own, io);
+  const found = await commandNamed(own);
+  if (found === null) return await help(own, io);
   if (own.includes("--help") || own.includes("-h")) {
     io.say(`Usage: ccos ${found.command.usage}\n\n${found.command.summary}`);
     return 0;
   }
-  await ensureParents(io.world.stateDir);
-  return await found.command.run(argv.slice(found.words), io);
+  try {
+    await ensureParents(io.world.stateDir);
+    return await found.command.run(argv.slice(found.words), io);
+  } finally {
+    await early?.close();
+  }
 }
 
 /** The words before `--`. */
@@ -47,18 +69,10 @@ function ownWords(argv: readonly string[]): readonly string[] {
   return separator < 0 ? argv : argv.slice(0, separator);
 }
 
-function findCommand(own: readonly string[]): { command: Command; words: number } | null {
-  for (const words of [2, 1]) {
-    const name = own.slice(0, words).join(" ");
-    const command = COMMANDS.find((each) => each.name === name);
-    if (command !== undefined) return { command, words };
-  }
-  return null;
-}
-
-function help(own: readonly string[], io: Io): number {
-  const width = Math.max(...COMMANDS.map((command) => command.name.length));
-  const lines = COMMANDS.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
+async function help(own: readonly string[], io: Io): Promise<number> {
+  const commands = await allCommands();
+  const width = Math.max(...commands.map((command) => command.name.length));
+  const lines = commands.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
   const text = `ccos ${VERSION}: run agents you do not trust, and prove what they did\n\n${lines.join("\n")}\n\nccos COMMAND --help says more; --json works on each but repl and lsp.`;
   const wanted =
     own[0] === undefined || own[0] === "help" || own[0] === "--help" || own[0] === "-h";
@@ -66,7 +80,7 @@ function help(own: readonly string[], io: Io): number {
     io.say(text);
     return own[0] === undefined ? 64 : 0;
   }
-  const near = COMMANDS.find((command) => command.name.startsWith(own[0]!.slice(0, 2)));
+  const near = commands.find((command) => command.name.startsWith(own[0]!.slice(0, 2)));
   throw new CcosError("USAGE", {
     what: `Cannot run \`ccos ${own[0]!.slice(0, 60)}\``,
     why: "there is no such command",
@@ -77,7 +91,7 @@ function help(own: readonly string[], io: Io): number {
   });
 }
 
-function createIo(json: boolean, plain: boolean): Io {
+function createIo(json: boolean, plain: boolean): Omit<Io, "world" | "early"> {
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.once(signal, () => abort.abort(signal));
@@ -86,7 +100,6 @@ function createIo(json: boolean, plain: boolean): Io {
     json,
     terminal,
     cwd: process.cwd(),
-    world: createWorld(),
     signal: abort.signal,
     packageDir: join(distDir, ".."),
     out: (text) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`),
@@ -94,37 +107,17 @@ function createIo(json: boolean, plain: boolean): Io {
   };
 }
 
-function createWorld(): World {
-  const walls = process.env["CCOS_WALLS"];
-  return {
-    stateDir: stateDirectory(),
-    nodePath: process.execPath,
-    guestDir: join(distDir, "guest"),
-    version: VERSION,
-    environment: process.env,
-    nowMs: Date.now,
-    randomBytes: (length) => randomBytes(length),
-    ...(walls === undefined ? {} : { onlyWalls: walls.split(",") }),
-  };
+function guardEnd(): void {
+  // An event loop that runs dry in the middle is a defect: it must not look like success.
+  process.exitCode = 70;
+  process.once("exit", () => {
+    if (process.exitCode === 70 && !finished)
+      process.stderr.write("error INTERNAL\n  what  CCOS ended in the middle of its work\n");
+  });
+  // A reader that went away costs its own output only: the run goes on to its last record.
+  process.stdout.on("error", () => undefined);
+  process.stderr.on("error", () => undefined);
 }
-
-/** `CCOS_HOME`, else the XDG state directory. */
-function stateDirectory(): string {
-  const own = process.env["CCOS_HOME"];
-  if (own !== undefined && own !== "") return own;
-  const xdg = process.env["XDG_STATE_HOME"];
-  return join(
-    xdg !== undefined && xdg.startsWith("/") ? xdg : join(homedir(), ".local", "state"),
-    "ccos",
-  );
-}
-
-/** An event loop that runs dry in the middle is a defect: it must not look like success. */
-process.exitCode = 70;
-process.once("exit", () => {
-  if (process.exitCode === 70 && !finished)
-    process.stderr.write("error INTERNAL\n  what  CCOS ended in the middle of its work\n");
-});
 
 /** Flush what was written before the process ends: pipes are asynchronous. */
 function finish(status: number): void {
@@ -132,17 +125,6 @@ function finish(status: number): void {
   process.exitCode = status;
   process.stdout.write("", () => process.stderr.write("", () => process.exit(status)));
 }
-
-// A reader that went away costs its own output only: the run goes on to its last record.
-process.stdout.on("error", () => undefined);
-process.stderr.on("error", () => undefined);
-main(process.argv.slice(2)).then(finish, (cause: unknown) => {
-  const error = cause instanceof CcosError ? cause : internalError(cause);
-  if (ownWords(process.argv.slice(2)).includes("--json"))
-    process.stdout.write(`${JSON.stringify({ ok: false, error: error.toJson() })}\n`);
-  process.stderr.write(`${renderError(error)}\n`);
-  finish(error.exitCode);
-});
 
 /** A defect: the message stays general, the trace is shown only when asked for. */
 function internalError(cause: unknown): CcosError {

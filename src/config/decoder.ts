@@ -36,7 +36,7 @@ const PLACEHOLDERS: ReadonlySet<string> = new Set([
   "changeme",
   "example-token",
 ]);
-const CUT_DIGEST = /^sha\d{1,4}[:/].*(?:\.\.\.|…)$/su;
+const CUT_DIGEST = /^sha\d{1,4}[:/].*(?:\.\.\.|\u2026)$/su;
 
 type Read<T> = (node: ConfigNode, path: string, reading: Reading) => T | undefined;
 

@@ -7,7 +7,6 @@
  *
  * @module
  */
-import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { CcosError } from "../foundation/errors.ts";
@@ -28,7 +27,9 @@ let reserved: readonly (readonly [first: number, last: number])[] | null = null;
 export async function leaseUser(): Promise<UserLease> {
   reserved ??= reservedUsers();
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const uid = randomInt(LEASED_UID_MIN, LEASED_UID_MAX + 1);
+    // Where the search begins is no secret: a user that somebody has is refused by the kernel.
+    const offset = Math.floor(Math.random() * (LEASED_UID_MAX + 1 - LEASED_UID_MIN));
+    const uid = LEASED_UID_MIN + offset;
     if (reserved.some(([first, last]) => uid >= first && uid <= last)) continue;
     const server = await claim(uid);
     if (server !== null) return { uid, release: () => server.close() };

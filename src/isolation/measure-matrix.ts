@@ -11,7 +11,6 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
 import { ensurePrivateDir, readOwned, writeAtomic } from "../host/index.ts";
-import { measureFully } from "./measure.ts";
 import { GUARANTEES, type IsolationProvider, type Measurement } from "./provider.ts";
 
 export interface MeasuredProvider {
@@ -82,6 +81,7 @@ async function rowOf(
     if (measurements !== null) return { name, version, measurements };
   }
   options.onMeasure?.(name);
+  const { measureFully } = await import("./measure.ts");
   const { measurements, complete } = await measureFully(provider, options);
   if (options.signal.aborted) {
     throw new CcosError("CANCELLED", {

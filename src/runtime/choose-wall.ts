@@ -23,7 +23,8 @@ import {
   rememberProbe,
   selectProvider,
 } from "../isolation/index.ts";
-import { loadGuest, type World } from "./world.ts";
+import { loadGuest } from "./guest-launch.ts";
+import type { World } from "./world.ts";
 
 export interface ChosenWall {
   readonly provider: IsolationProvider;
@@ -99,7 +100,7 @@ export async function matrixOf(
   return await measuredMatrix(providers, {
     stateDir: world.stateDir,
     bootId: await bootId(),
-    codeVersion: `${world.version} ${(await loadGuest(world)).guestDigest} groups=${controlGroupsWork()}`,
+    codeVersion: `${world.version} ${(await loadGuest(world)).digest()} groups=${controlGroupsWork()}`,
     nodePath: world.nodePath,
     fresh: wish.fresh ?? false,
     onMeasure: (name) => wish.waiting(`measuring what ${name} holds on this host (once per boot)`),

@@ -14,9 +14,10 @@ import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { unreachable } from "../foundation/result.ts";
-import type { Ending, Execution, Session } from "../isolation/index.ts";
+import type { Ending, Execution } from "../isolation/index.ts";
 import { balanceBooks, type Books, booksData } from "./books.ts";
 import { createGate, type Gate, type GateEvent, type GateRoom } from "./gate.ts";
+import type { Launched } from "./guest-launch.ts";
 import { type Conversation, converse } from "./guest-link.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { type StepTracker, trackSteps } from "./step-tracker.ts";
@@ -58,12 +59,6 @@ export interface PlanProgram {
   readonly launched: () => Promise<Launched>;
   readonly observe: (event: GateEvent | StepEvent) => void;
   readonly signal: AbortSignal;
-}
-
-/** A wall that stands, and the guest that waits in it. */
-export interface Launched {
-  readonly session: Session;
-  readonly execution: Execution;
 }
 
 export interface StepEvent {
@@ -119,12 +114,6 @@ export async function conductPlan(
   const conducted = await closeBooks(stage, gate, counter.declared, outcome);
   await closing;
   return conducted;
-}
-
-/** However a launch ended, nothing of it is left. */
-export async function closeLaunched(launching: Promise<Launched>): Promise<void> {
-  const launched = await launching.catch(() => null);
-  await launched?.session.close();
 }
 
 /** Cut what is under way and wait for its record, so that nothing follows the books. */

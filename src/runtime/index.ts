@@ -13,6 +13,7 @@ export {
 } from "./prepare.ts";
 export { decideQuestion } from "./question.ts";
 export { type Replay, replayRun } from "./replay.ts";
+export { type EarlyLaunch, launchEarly } from "./early-launch.ts";
 export { runAgent, type RunEvent, type RunReport } from "./run.ts";
 export { findRun, listRuns } from "./run-directory.ts";
 export { repairRun, verifyRun } from "./verify-run.ts";

@@ -18,13 +18,14 @@ import {
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { SecretFinding } from "../policy/index.ts";
-import { closeLaunched, conductPlan, type Stage } from "./conduct.ts";
+import { conductPlan, type Stage } from "./conduct.ts";
 import type { AdmittedCall, Executed } from "./gate.ts";
 import { type PreparedRun, prepareRun } from "./prepare.ts";
 import { type RunDirectory, readRunInputs } from "./run-directory.ts";
 import { placeholdersOf } from "./secrets.ts";
 import { chooseWall } from "./choose-wall.ts";
-import { loadGuest, launchPlan, type World } from "./world.ts";
+import { closeLaunched, launchPlan, loadGuest } from "./guest-launch.ts";
+import { sandboxLimits, type World } from "./world.ts";
 
 export type Replay =
   | {
@@ -106,10 +107,10 @@ async function conductAgain(
   const wish = { config: prepared.config, kind: "rtfs", waiting, signal } as const;
   const { provider } = await chooseWall(world, wish);
   const guest = await loadGuest(world);
-  const launching = launchPlan(prepared, provider, guest, signal);
+  const launching = launchPlan(sandboxLimits(prepared.config), provider, guest, signal);
   try {
     await conductPlan(prepared, stage, {
-      guestDigest: guest.guestDigest,
+      guestDigest: guest.digest(),
       launched: () => launching,
       observe: () => undefined,
       signal,

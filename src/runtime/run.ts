@@ -13,14 +13,7 @@ import type { JsonObject } from "../foundation/json.ts";
 import { errnoOf } from "../host/index.ts";
 import type { IsolationProvider } from "../isolation/index.ts";
 import type { Books } from "./books.ts";
-import {
-  closeLaunched,
-  type Conducted,
-  conductPlan,
-  type Launched,
-  type ProgramOutcome,
-  type StepEvent,
-} from "./conduct.ts";
+import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
 import { conductCommand, type StagedContent, type Terminal } from "./external.ts";
 import type { GateEvent } from "./gate.ts";
 import { type LiveStage, openLiveStage } from "./live.ts";
@@ -28,7 +21,9 @@ import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } fro
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { loadSecrets } from "./secrets.ts";
 import { chooseWall } from "./choose-wall.ts";
-import { loadGuest, launchPlan, type World } from "./world.ts";
+import { type EarlyLaunch, rememberLaunch } from "./early-launch.ts";
+import { closeLaunched, type Launched, launchPlan, loadGuest } from "./guest-launch.ts";
+import { sandboxLimits, type World } from "./world.ts";
 
 export type RunEvent =
   | GateEvent
@@ -52,6 +47,8 @@ export interface RunOptions {
   readonly terminal: Terminal;
   readonly observe: (event: RunEvent) => void;
   readonly signal: AbortSignal;
+  /** A guest that waits already; absent: it starts when it is known what it needs. */
+  readonly early?: EarlyLaunch | null;
 }
 
 export interface RunReport {
@@ -88,8 +85,7 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
   });
 
   const id = newRunId(world.nowMs(), world.randomBytes(16));
-  const launching =
-    kind === "rtfs" ? await beginLaunch(world, prepared, wall, options.signal) : null;
+  const launching = kind === "rtfs" ? await beginLaunch(world, prepared, wall, options) : null;
   try {
     const room = { prepared, options, wall, facts };
     const opened = await orUnwritable(id, () => openRun(world, id, room));
@@ -102,7 +98,10 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
     });
     return { ...report, durationMs: performance.now() - startedMs };
   } finally {
-    if (launching !== null) await closeLaunched(launching.launched);
+    if (launching !== null) {
+      await closeLaunched(launching.launched);
+      await launching.remembered;
+    }
   }
 }
 
@@ -111,18 +110,26 @@ async function beginLaunch(
   world: World,
   prepared: PreparedRun,
   wall: IsolationProvider,
-  signal: AbortSignal,
+  { early, signal }: Pick<RunOptions, "early" | "signal">,
 ): Promise<Launching | null> {
   if (prepared.admission?.admitted !== true) return null;
   const guest = await loadGuest(world);
-  const launched = launchPlan(prepared, wall, guest, signal);
+  const limits = sandboxLimits(prepared.config);
+  const waiting = (await early?.take(wall.name, limits, signal)) ?? null;
+  const launched =
+    waiting === null ? launchPlan(limits, wall, guest, signal) : Promise.resolve(waiting);
   launched.catch(() => undefined);
-  return { launched, guestDigest: guest.guestDigest };
+  return {
+    launched,
+    guestDigest: guest.digest(),
+    remembered: rememberLaunch(world, wall.name, limits),
+  };
 }
 
 interface Launching {
   readonly launched: Promise<Launched>;
   readonly guestDigest: string;
+  readonly remembered: Promise<void>;
 }
 
 async function conductAndSeal(
@@ -218,7 +225,7 @@ async function conduct(world: World, prepared: PreparedRun, room: Conduct): Prom
       signal,
     });
   }
-  const guestDigest = room.launching?.guestDigest ?? (await loadGuest(world)).guestDigest;
+  const guestDigest = room.launching?.guestDigest ?? (await loadGuest(world)).digest();
   const launched =
     room.launching?.launched ?? Promise.reject(new TypeError("A refused plan has no guest"));
   launched.catch(() => undefined);

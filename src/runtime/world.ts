@@ -4,20 +4,11 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { AgentConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
-import {
-  EVALUATOR_STACK_KIB,
-  type IsolationProvider,
-  type SandboxFile,
-  type SandboxLimits,
-  type SandboxProgram,
-} from "../isolation/index.ts";
-import type { Launched } from "./conduct.ts";
-import type { PreparedRun } from "./prepare.ts";
+import type { SandboxLimits } from "../isolation/index.ts";
 
 export interface World {
   /** `CCOS_HOME`: all state lives below it. */
@@ -37,46 +28,6 @@ export interface World {
 
 /** Largest bundled guest, bytes. */
 const GUEST_BYTES_MAX = 4 * 1024 * 1024;
-
-export interface LoadedGuest {
-  readonly program: Extract<SandboxProgram, { kind: "rtfs" }>;
-  /** `sha256:` over start.cjs and then rtfs-guest.cjs: what runs. Not over V8's cache, which differs from build to build. */
-  readonly guestDigest: string;
-}
-
-const loaded = new WeakMap<World, Promise<LoadedGuest>>();
-
-/** The bundled evaluator; read once for each world. */
-export function loadGuest(world: World): Promise<LoadedGuest> {
-  const known = loaded.get(world);
-  if (known !== undefined) return known;
-  const loading = readGuest(world);
-  loaded.set(world, loading);
-  return loading;
-}
-
-async function readGuest(world: World): Promise<LoadedGuest> {
-  const file = async (name: string): Promise<SandboxFile> => ({
-    path: `/ccos/${name}`,
-    content: await guestFile(world, name),
-    executable: false,
-  });
-  const [start, evaluator, cache] = await Promise.all([
-    file("start.cjs"),
-    file("rtfs-guest.cjs"),
-    file("rtfs-guest.cache"),
-  ]);
-  const hash = createHash("sha256").update(start.content).update(evaluator.content);
-  return {
-    program: {
-      kind: "rtfs",
-      guest: start,
-      beside: [evaluator, cache],
-      stackKiB: EVALUATOR_STACK_KIB,
-    },
-    guestDigest: `sha256:${hash.digest("hex")}`,
-  };
-}
 
 export async function guestFile(world: World, name: string): Promise<Uint8Array> {
   const content = await readBounded(join(world.guestDir, name), GUEST_BYTES_MAX);
@@ -98,27 +49,4 @@ export function sandboxLimits(config: AgentConfig): SandboxLimits {
     outputBytes,
     diskBytes: diskMb * 1024 * 1024,
   };
-}
-
-/** The wall for a plan, with the guest waiting in it: no files, binds or sockets, an empty environment. */
-export async function launchPlan(
-  prepared: PreparedRun,
-  wall: IsolationProvider,
-  guest: LoadedGuest,
-  signal: AbortSignal,
-): Promise<Launched> {
-  const limits = sandboxLimits(prepared.config);
-  const session = await wall.open({
-    limits,
-    files: [],
-    binds: [],
-    environment: {},
-    sockets: false,
-  });
-  try {
-    return { session, execution: await session.execute(guest.program, signal) };
-  } catch (cause) {
-    await session.close();
-    throw cause;
-  }
 }

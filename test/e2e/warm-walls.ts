@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, "..", "..");
 export function setup(): () => void {
   const dir = mkdtempSync(join(tmpdir(), "ccos-warm-"));
   const cli = join(ROOT, "bin", "ccos.cjs");
-  if (!existsSync(join(ROOT, "dist", "cli.cjs")))
+  if (!existsSync(join(ROOT, "dist", "start.cjs")))
     throw new Error("dist/ is missing: run `npm run build`");
   writeFileSync(join(dir, "plan.rtfs"), "1");
   writeFileSync(join(dir, "agent.rtfs"), '(agent.config :agent-id "agent.warm" :plan "plan.rtfs")');

@@ -69,12 +69,15 @@ export async function runAndReport(
     inputs,
     staged,
     terminal: {
-      stdin: process.stdin,
+      get stdin() {
+        return process.stdin;
+      },
       out: (chunk) => void (io.json ? output.push(chunk) : process.stdout.write(chunk)),
       error: (chunk) => void process.stderr.write(chunk),
     },
     observe: (event) => screen.show(event),
     signal: io.signal,
+    early: io.early,
   });
   const status = exitCodeOf(report.outcome);
   if (io.json)

@@ -97,7 +97,7 @@ function annotatedName(
 function functionParameters(value: Form): Form | null {
   if (value.kind !== "list") return null;
   const [head, ...rest] = value.items;
-  if (head?.kind !== "symbol" || !/^(?:fn|lambda|λ)$/.test(head.name)) return null;
+  if (head?.kind !== "symbol" || !/^(?:fn|lambda|\u03bb)$/.test(head.name)) return null;
   return rest.find((each) => each.kind === "vector") ?? null;
 }
 

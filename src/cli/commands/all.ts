@@ -1,0 +1,37 @@
+import type { Command } from "../command.ts";
+import { chainList, chainShow, chainVerify } from "./chain.ts";
+import { check } from "./check.ts";
+import { demo } from "./demo.ts";
+import { doctor } from "./doctor.ts";
+import { plan } from "./plan.ts";
+import { rtfsCheck } from "./rtfs/check.ts";
+import { rtfsEval } from "./rtfs/eval.ts";
+import { rtfsExpand } from "./rtfs/expand.ts";
+import { rtfsFmt } from "./rtfs/fmt.ts";
+import { rtfsLsp } from "./rtfs/lsp.ts";
+import { rtfsRepl } from "./rtfs/repl.ts";
+import { rtfsTest } from "./rtfs/test.ts";
+import { rtfsEffects } from "./rtfs/effects.ts";
+import { run } from "./run.ts";
+import { why } from "./why.ts";
+
+/** Every command, in the order `ccos help` lists them. */
+export const ALL_COMMANDS: readonly Command[] = [
+  demo,
+  check,
+  plan,
+  run,
+  why,
+  chainVerify,
+  chainShow,
+  chainList,
+  doctor,
+  rtfsEval,
+  rtfsCheck,
+  rtfsFmt,
+  rtfsTest,
+  rtfsExpand,
+  rtfsEffects,
+  rtfsRepl,
+  rtfsLsp,
+];

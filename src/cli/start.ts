@@ -1,0 +1,23 @@
+/**
+ * The first code of the command line. The guest of a run takes longest to start, so its process is begun before the
+ * rest of this program is loaded; main.ts does everything else.
+ *
+ * @module
+ */
+import { launchEarly } from "../runtime/index.ts";
+import { createWorld } from "./world.ts";
+
+export async function start(): Promise<void> {
+  const argv = process.argv.slice(2);
+  const world = createWorld();
+  const early = isPlanRun(argv) ? await launchEarly(world) : null;
+  await early?.started;
+  const { main } = await import("./main.ts");
+  await main(argv, world, early);
+}
+
+/** `run FILE`, and nothing that ends before a guest is needed. */
+function isPlanRun(argv: readonly string[]): boolean {
+  const ends = ["--", "--help", "-h", "--version"];
+  return argv[0] === "run" && argv.length > 1 && !argv.some((word) => ends.includes(word));
+}
