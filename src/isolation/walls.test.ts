@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   createProviders,
   type Ending,
@@ -352,8 +352,8 @@ for (const name of ["process/bubblewrap", "process/unshare"]) {
           sh(`setsid sleep ${marker} & sleep ${marker}`),
           new AbortController().signal,
         );
-        await pause(100);
-        expect(processesWith(marker).length).toBeGreaterThan(0);
+        const shown = { timeout: 10_000, interval: 20 };
+        await vi.waitFor(() => expect(processesWith(marker).length).toBeGreaterThan(0), shown);
         for (const pid of processesWith(marker)) expect(userOf(pid)).not.toBe(0);
         await open.close();
         await open.close();
