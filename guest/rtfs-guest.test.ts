@@ -26,7 +26,8 @@ interface Ended {
 type Answer = (message: GuestMessage, send: (frame: object | Uint8Array) => void) => void;
 
 function execute(source: string, fuel = 1_000_000): HostMessage {
-  return { type: "execute", id: 1, source, file: "plan.rtfs", args: [], fuel, depthMax: 5000 };
+  const program = { source, file: "plan.rtfs", modules: [], args: [] };
+  return { type: "execute", id: 1, ...program, fuel, depthMax: 5000 };
 }
 
 /** Start a guest, send `first`, answer what it says. */

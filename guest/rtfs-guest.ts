@@ -26,6 +26,7 @@ import {
   fromWire,
   type Host,
   keyword,
+  type ModuleResolver,
   readForms,
   RtfsError,
   runProgram,
@@ -188,10 +189,12 @@ function argumentsOf(args: readonly JsonValue[]): readonly Value[] {
 }
 
 function execute(message: Extract<HostMessage, { type: "execute" }>, host: Host): Ending {
-  const { source, file, fuel, depthMax } = message;
+  const { source, file, modules, fuel, depthMax } = message;
   const forms = readForms(source, { file });
   if (!forms.ok) return diagnosticEnding(forms.error);
-  const program = compileProgram(forms.value);
+  const texts = new Map(modules.map((each) => [each.name, each]));
+  const resolver: ModuleResolver = (name) => texts.get(name) ?? null;
+  const program = compileProgram(forms.value, { resolver });
   if (!program.ok) return diagnosticEnding(program.error);
   const args = argumentsOf(message.args);
   const outcome = runProgram(program.value, { engine: compiledEngine, host, fuel, depthMax, args });

@@ -8,7 +8,8 @@ import { digestOf } from "../chain/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
 import { decodeSource } from "../rtfs/index.ts";
-import { planNamedBy, type RunInputs } from "../runtime/index.ts";
+import { findModules, planNamedBy, type RunInputs } from "../runtime/index.ts";
+import { readModuleText } from "./module-text.ts";
 
 const SOURCE_BYTES_MAX = 1024 * 1024;
 
@@ -51,7 +52,15 @@ export async function planInputs(
   const plan = planNamedBy({ configFile, configSource, production });
   const planFile = plan === null ? null : join(dirname(configFile), plan);
   const planSource = planFile === null ? null : await readSource(cwd, planFile);
-  return { configFile, configSource, planFile, planSource, command: null, staged: [], production };
+  const modules =
+    planFile === null || planSource === null ? [] : modulesOf(cwd, planFile, planSource);
+  const program = { planFile, planSource, modules, command: null, staged: [] };
+  return { configFile, configSource, ...program, production };
+}
+
+/** The modules that a plan imports, from its own directory. */
+function modulesOf(cwd: string, file: string, source: string): RunInputs["modules"] {
+  return findModules({ file, source }, (name) => readModuleText(cwd, dirname(file), name));
 }
 
 export interface StagedFile {

@@ -23,6 +23,13 @@ export interface WireError {
   readonly retryable: boolean;
 }
 
+/** The text of a module that the plan imports. */
+export interface WireModule {
+  readonly name: string;
+  readonly file: string;
+  readonly source: string;
+}
+
 /** Host to guest. `session` is 64 hex digits, fresh for each session; `image` the guest's digest. */
 export type HostMessage =
   | {
@@ -36,6 +43,8 @@ export type HostMessage =
       readonly id: number;
       readonly source: string;
       readonly file: string;
+      /** All that the plan imports; each name once. */
+      readonly modules: readonly WireModule[];
       readonly args: readonly JsonValue[];
       readonly fuel: number;
       readonly depthMax: number;
@@ -86,6 +95,18 @@ const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(
 const isId: Check = (value) =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 const isArray: Check = (value) => Array.isArray(value);
+/** Most modules of one plan. */
+export const WIRE_MODULES_MAX = 256;
+const MODULE_FIELDS = ["name", "file", "source"];
+const isModules: Check = (value) =>
+  Array.isArray(value) &&
+  value.length <= WIRE_MODULES_MAX &&
+  value.every((each) => isJsonObject(each) && isModule(each)) &&
+  new Set((value as unknown as readonly WireModule[]).map(({ name }) => name)).size ===
+    value.length;
+const isModule = (value: JsonObject): boolean =>
+  Object.keys(value).length === MODULE_FIELDS.length &&
+  MODULE_FIELDS.every((key) => Object.hasOwn(value, key) && isString(value[key]));
 const isAny: Check = (value) => value !== undefined;
 const isObject: Check = (value) => isJsonObject(value);
 const oneOf =
@@ -118,6 +139,7 @@ const HOST_SHAPES: Readonly<Record<string, Shape>> = {
     id: isId,
     source: isString,
     file: isString,
+    modules: isModules,
     args: isArray,
     fuel: isNumber,
     depthMax: isNumber,

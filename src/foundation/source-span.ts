@@ -10,6 +10,11 @@ export interface SourceSpan {
   readonly column: number;
 }
 
+/** `line 3`, and the file's name where it is not the one that is spoken of. */
+export function lineText({ file, line }: SourceSpan, known: string | null): string {
+  return file === known ? `line ${line}` : `${file} line ${line}`;
+}
+
 /** `file:line:column`, the form editors make clickable. */
 export function formatSpan(span: SourceSpan): string {
   return `${span.file}:${span.line}:${span.column}`;

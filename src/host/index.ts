@@ -24,6 +24,7 @@ export {
   syncDirectory,
   writeAtomic,
 } from "./files.ts";
+export { type ContainedRefusal, readContained } from "./contained-reading.ts";
 export { hasWriter } from "./writers.ts";
 export { type ControlGroup, controlGroupsWork, createControlGroup } from "./control-group.ts";
 export {

@@ -77,6 +77,7 @@ export {
   compileProgram,
   expandFormOnce,
   expandForms,
+  type LinkedOutline,
   type Outcome,
   outlinePlan,
   type Program,

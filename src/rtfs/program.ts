@@ -135,6 +135,12 @@ const macroEvaluator: MacroEvaluator = (forms, globals) => {
 const MACRO_DEPTH_MAX = 512;
 const SPECIALS: ReadonlySet<string> = new Set([...SPECIAL_FORMS.keys(), ...MODULE_FORMS]);
 
+/** The outline of a plan with all it imports. */
+export interface LinkedOutline extends PlanOutline {
+  /** The texts that were judged with it, in the order they were needed. */
+  readonly modules: readonly LinkedModule[];
+}
+
 /**
  * What a plan can ask of the host, judged without running it. Refused like `compileProgram`, and
  * when the plan is too large to be judged.
@@ -142,14 +148,13 @@ const SPECIALS: ReadonlySet<string> = new Set([...SPECIAL_FORMS.keys(), ...MODUL
 export function outlinePlan(
   forms: readonly Form[],
   options: CompileOptions = {},
-): Result<PlanOutline, readonly Diagnostic[]> {
+): Result<LinkedOutline, readonly Diagnostic[]> {
   const program = analyseProgram(forms, options);
   if (!program.ok) return program;
+  const { analysed, modules } = program.value;
   try {
-    return outlineProgram(program.value.analysed, {
-      calls: CALLED_ARGUMENTS,
-      plain: PLAIN_BUILTINS,
-    });
+    const outline = outlineProgram(analysed, { calls: CALLED_ARGUMENTS, plain: PLAIN_BUILTINS });
+    return outline.ok ? ok({ ...outline.value, modules }) : outline;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return err([diagnostic(forms[0]!.span, "The plan nests too deep to be judged")]);

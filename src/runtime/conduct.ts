@@ -14,11 +14,13 @@ import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { unreachable } from "../foundation/result.ts";
+import { lineText } from "../foundation/source-span.ts";
 import type { Ending, Execution } from "../isolation/index.ts";
 import { balanceBooks, type Books, booksData } from "./books.ts";
 import { createGate, type Gate, type GateEvent, type GateRoom } from "./gate.ts";
 import type { Launched } from "./guest-launch.ts";
 import { type Conversation, converse } from "./guest-link.ts";
+import { moduleDigests } from "./plan-modules.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { type StepTracker, trackSteps } from "./step-tracker.ts";
 
@@ -129,6 +131,7 @@ function startData(prepared: PreparedRun, guestDigest: string): JsonObject {
     program: inputs.command === null ? "rtfs-source" : "external",
     config: digests.config,
     plan: digests.plan,
+    ...(inputs.modules.length === 0 ? {} : { modules: moduleDigests(inputs.modules) }),
     policy: digests.policy,
     guest: guestDigest,
     isolation: config.orchestrator.isolation.mode,
@@ -140,27 +143,27 @@ function startData(prepared: PreparedRun, guestDigest: string): JsonObject {
 export { startData };
 
 function refusePlan(prepared: PreparedRun, chain: ChainWriter): ProgramOutcome {
-  const refusals = (prepared.admission?.sites ?? []).flatMap(
-    ({ step, capability, verdict, span }) =>
-      verdict.kind === "allow"
-        ? []
-        : [
-            {
-              step,
-              capability,
-              rule: verdict.rule,
-              code: verdict.kind === "deny" ? verdict.code : "UNENFORCEABLE",
-              line: span.line,
-            },
-          ],
+  const { planFile } = prepared.inputs;
+  const refused = (prepared.admission?.sites ?? []).filter(
+    ({ verdict }) => verdict.kind !== "allow",
   );
+  const refusals = refused.map(({ step, capability, verdict, span }) => ({
+    step,
+    capability,
+    rule: verdict.rule,
+    code: verdict.kind === "deny" ? verdict.code : "UNENFORCEABLE",
+    line: span.line,
+    // Of a module; the plan's own file is the run's.
+    ...(span.file === planFile ? {} : { file: span.file }),
+  }));
   chain.append({ type: "PlanRefused", data: { refusals } });
-  const first = refusals[0];
+  const first = refused[0];
   const where = first?.step === null ? "outside any step" : `in step "${first?.step}"`;
+  const line = first === undefined ? "" : lineText(first.span, planFile);
   return {
     kind: "refused",
     code: "ADMISSION_REFUSED",
-    message: `${refusals.length} call${refusals.length === 1 ? "" : "s"} of the plan not granted, the first: ${first?.capability ?? "a computed id"} ${where}, line ${first?.line}`,
+    message: `${refused.length} call${refused.length === 1 ? "" : "s"} of the plan not granted, the first: ${first?.capability ?? "a computed id"} ${where}, ${line}`,
   };
 }
 
@@ -184,6 +187,7 @@ function talk(
     id: 1,
     source: prepared.inputs.planSource ?? "",
     file: prepared.inputs.planFile ?? "",
+    modules: prepared.inputs.modules,
     args: [],
     fuel: limits.fuel,
     depthMax: limits.depth,

@@ -8,6 +8,7 @@ import type { Result } from "../foundation/result.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { ok } from "../foundation/result.ts";
 import {
+  type CompileOptions,
   type Diagnostic,
   type EffectRefusal,
   inferEffects,
@@ -18,14 +19,15 @@ import {
 } from "../rtfs/index.ts";
 import { contractsOf, POLICY_MATCHERS } from "./effect-contracts.ts";
 
-/** Infer the effects of a source text against the built-in capabilities. */
+/** Infer the effects of a source text, with what it imports, against the built-in capabilities. */
 export function effectsOfSource(
   source: string,
   file: string,
+  options: Pick<CompileOptions, "resolver"> = {},
 ): Result<PlanEffects, readonly Diagnostic[]> {
   const forms = readForms(source, { file });
   if (!forms.ok) return forms;
-  const outline = outlinePlan(forms.value);
+  const outline = outlinePlan(forms.value, options);
   if (!outline.ok) return outline;
   const contracts = contractsOf(createRegistry(builtinProviders()));
   return ok(inferEffects(outline.value, contracts, POLICY_MATCHERS));

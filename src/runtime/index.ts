@@ -4,6 +4,7 @@ export { type Books, booksText } from "./books.ts";
 export type { ProgramOutcome } from "./conduct.ts";
 export { effectsJson, effectsOfSource } from "./effects-report.ts";
 export { examineHost, type HostReport } from "./examine-host.ts";
+export { findModules } from "./plan-modules.ts";
 export {
   planNamedBy,
   type PreparedRun,

@@ -17,8 +17,15 @@ import {
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { Policy } from "../policy/index.ts";
-import { type Diagnostic, outlinePlan, readForms } from "../rtfs/index.ts";
+import {
+  type Diagnostic,
+  type LinkedModule,
+  type LinkedOutline,
+  outlinePlan,
+  readForms,
+} from "../rtfs/index.ts";
 import { type Admission, admitPlan } from "./admission.ts";
+import { resolverOf } from "./plan-modules.ts";
 
 /** The texts a run is made of; kept under `inputs/` so that a replay starts from the same bytes. */
 export interface RunInputs {
@@ -27,6 +34,8 @@ export interface RunInputs {
   /** Null for an external program. */
   readonly planFile: string | null;
   readonly planSource: string | null;
+  /** What the plan imports, by the names it imports; see plan-modules.ts. */
+  readonly modules: readonly LinkedModule[];
   /** An external program: argv, and the digests of the files staged for it. */
   readonly command: readonly string[] | null;
   readonly staged: readonly { readonly path: string; readonly digest: string }[];
@@ -34,6 +43,7 @@ export interface RunInputs {
 }
 
 export interface PreparedRun {
+  /** Its modules are those that were judged with the plan: recorded, shipped and kept are no others. */
   readonly inputs: RunInputs;
   readonly config: AgentConfig;
   readonly warnings: readonly Finding[];
@@ -51,17 +61,14 @@ export function prepareRun(inputs: RunInputs): PreparedRun {
   const config = validConfig(inputs);
   const policy = compilePolicy(config.config);
   const registry = createRegistry(builtinProviders());
-  const admission =
-    inputs.planSource === null || inputs.planFile === null
-      ? null
-      : admitPlan(outlineOf(inputs.planSource, inputs.planFile), policy, registry);
+  const outline = outlineOf(inputs);
   return {
-    inputs,
+    inputs: { ...inputs, modules: outline?.modules ?? [] },
     config: config.config,
     warnings: config.warnings,
     policy,
     registry,
-    admission,
+    admission: outline === null ? null : admitPlan(outline, policy, registry),
     digests: {
       config: digestOf(inputs.configSource),
       plan: digestOf(
@@ -124,10 +131,12 @@ function validConfig(inputs: RunInputs): { config: AgentConfig; warnings: readon
   });
 }
 
-function outlineOf(source: string, file: string): Parameters<typeof admitPlan>[0] {
-  const forms = readForms(source, { file });
+/** Null for an external program. */
+function outlineOf({ planSource, planFile: file, modules }: RunInputs): LinkedOutline | null {
+  if (planSource === null || file === null) return null;
+  const forms = readForms(planSource, { file });
   if (!forms.ok) throw planError(file, forms.error);
-  const outline = outlinePlan(forms.value);
+  const outline = outlinePlan(forms.value, { resolver: resolverOf(modules) });
   if (!outline.ok) throw planError(file, outline.error);
   return outline.value;
 }

@@ -20,6 +20,7 @@ import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { SecretFinding } from "../policy/index.ts";
 import { conductPlan, type Stage } from "./conduct.ts";
 import type { AdmittedCall, Executed } from "./gate.ts";
+import { changedModules } from "./plan-modules.ts";
 import { type PreparedRun, prepareRun } from "./prepare.ts";
 import { type RunDirectory, readRunInputs } from "./run-directory.ts";
 import { placeholdersOf } from "./secrets.ts";
@@ -80,6 +81,12 @@ async function replayRecords(
   if (inputs.command !== null) {
     const why = "an external program's inside cannot be replayed; its effects are in the chain";
     throw unavailable(run, why);
+  }
+  const changed = changedModules(recorded[0]?.body.data["modules"], inputs.modules);
+  if (changed !== null) {
+    const gist = (modules: JsonObject[]): RecordGist => ({ type: "RunStarted", data: { modules } });
+    const { recorded: before, kept } = changed;
+    return { kind: "diverged", seq: 0, recorded: gist(before), replayed: gist(kept) };
   }
   const prepared = prepareRun(inputs);
   const payloads = await openPayloads(run.payloads, run.payloadKey);

@@ -9,11 +9,12 @@
 import { join } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
 import { isRunId } from "../foundation/ids.ts";
-import { isJsonObject } from "../foundation/json.ts";
+import { isJsonObject, type JsonValue } from "../foundation/json.ts";
 import { ensurePrivateDir, listDirectory, readBounded, writeAtomic } from "../host/index.ts";
 import type { RunInputs } from "./prepare.ts";
 
-const INPUT_BYTES_MAX = 4 * 1024 * 1024;
+/** Config, plan and modules, 1 MiB each, in which JSON escapes each character. */
+const INPUT_BYTES_MAX = 24 * 1024 * 1024;
 
 export interface RunDirectory {
   readonly id: string;
@@ -74,16 +75,24 @@ function parseInputs(text: string): RunInputs | null {
     const value: unknown = JSON.parse(text);
     if (!isJsonObject(value)) return null;
     const { configFile, configSource, planFile, planSource, command, staged, production } = value;
+    // Runs of versions whose plans had no modules.
+    const { modules = [] } = value;
     const program = command === null ? [planFile, planSource] : command;
     const sound =
       isTexts([configFile, configSource]) &&
       isTexts(program) &&
       Array.isArray(staged) &&
+      Array.isArray(modules) &&
+      modules.every(isModule) &&
       typeof production === "boolean";
-    return sound ? (value as unknown as RunInputs) : null;
+    return sound ? ({ ...value, modules } as unknown as RunInputs) : null;
   } catch {
     return null;
   }
+}
+
+function isModule(value: JsonValue): boolean {
+  return isJsonObject(value) && isTexts([value["name"], value["file"], value["source"]]);
 }
 
 function isTexts(value: unknown): boolean {

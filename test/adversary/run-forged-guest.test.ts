@@ -43,6 +43,7 @@ async function attack({ bytes, limits = "", value, then }: Attack): Promise<Atta
     configSource: `(agent.config :version "0.1" :agent-id "agent.test" :plan "plan.rtfs" ${limits})`,
     planFile: "plan.rtfs",
     planSource: PLAN,
+    modules: [],
     command: null,
     staged: [],
     production: false,

@@ -28,6 +28,7 @@ async function attack(claims: readonly object[]): Promise<Attacked> {
     configSource: CONFIG,
     planFile: "plan.rtfs",
     planSource: PLAN,
+    modules: [],
     command: null,
     staged: [],
     production: false,

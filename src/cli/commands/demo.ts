@@ -66,6 +66,7 @@ async function attackAndProve(
     configSource,
     planFile: "examples/incident/plan.rtfs",
     planSource,
+    modules: [],
     command: null,
     staged: [],
     production: false,

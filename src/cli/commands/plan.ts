@@ -10,6 +10,7 @@ import {
   type SiteJudgement,
   chooseWall,
 } from "../../runtime/index.ts";
+import { lineText } from "../../foundation/source-span.ts";
 import { rowToJson } from "../../rtfs/index.ts";
 import { type Command, parseCommand, usageError } from "../command.ts";
 import { planInputs } from "../inputs.ts";
@@ -66,7 +67,7 @@ export const plan: Command = {
       const sites = admission.sites.filter((site) => site.step === step);
       if (sites.length === 0) continue;
       io.say(`step   ${step === null ? "(outside any step)" : printable(step)}`);
-      for (const site of sites) io.say(siteLine(site, marks));
+      for (const site of sites) io.say(siteLine(site, marks, prepared.inputs.planFile));
       const row = admission.effects.find((each) => each.step === step)?.row;
       if (row !== undefined) io.say(marks.dim(`  effects ${printable(rowText(row))}`));
     }
@@ -77,7 +78,7 @@ export const plan: Command = {
   },
 };
 
-function siteLine(site: SiteJudgement, marks: Marks): string {
+function siteLine(site: SiteJudgement, marks: Marks, planFile: string | null): string {
   const what = printable(
     `${site.capability ?? "(computed id)"}  ${site.target ?? (site.effects.length === 0 ? "" : "target known at run time")}`,
   );
@@ -87,7 +88,8 @@ function siteLine(site: SiteJudgement, marks: Marks): string {
   const code = verdict.kind === "deny" ? verdict.code : "ASK";
   const reason = verdict.kind === "deny" ? verdict.reason : verdict.question;
   const fix = verdict.kind === "deny" ? `\n       fix  ${verdict.fix}` : "";
-  return `  ${marks.denied} ${what}  ${marks.red(`DENIED  ${code}`)}  ${printable(reason)}  line ${site.span.line}${fix}`;
+  const line = printable(lineText(site.span, planFile));
+  return `  ${marks.denied} ${what}  ${marks.red(`DENIED  ${code}`)}  ${printable(reason)}  ${line}${fix}`;
 }
 
 function reachText(policy: ReturnType<typeof prepareRun>["policy"]): string {

@@ -49,6 +49,7 @@ export const run: Command = {
       configSource: await readSource(io.cwd, policy),
       planFile: null,
       planSource: null,
+      modules: [],
       command,
       staged: staged.map(({ path, digest }) => ({ path, digest })),
       production,

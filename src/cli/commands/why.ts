@@ -27,6 +27,7 @@ export const why: Command = {
       configSource,
       planFile: null,
       planSource: null,
+      modules: [],
       command: [],
       staged: [],
       production: parsed.flag("production"),

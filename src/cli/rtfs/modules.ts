@@ -6,13 +6,12 @@
  *
  * @module
  */
-import { dirname, resolve } from "node:path";
-import { CcosError } from "../../foundation/errors.ts";
+import { dirname } from "node:path";
 import type { JsonObject } from "../../foundation/json.ts";
 import { ok, type Result } from "../../foundation/result.ts";
-import { isModuleName, modulePath, type TrialError } from "../../rtfs/index.ts";
+import { isModuleName, type TrialError } from "../../rtfs/index.ts";
 import type { Io, Parsed } from "../command.ts";
-import { readSource } from "../inputs.ts";
+import { type ModuleText, readModuleText } from "../module-text.ts";
 import { askFor, type Evaluator } from "./evaluator.ts";
 
 /** How often a request is asked again for modules; each time brings at least one. */
@@ -22,11 +21,6 @@ const ROUNDS_MAX = 1_000;
 export const MODULE_OPTIONS = { "module-path": { type: "string" } } as const;
 
 export const MODULE_USAGE = "[--module-path DIRECTORY:…]";
-
-interface ModuleText {
-  readonly file: string;
-  readonly source: string;
-}
 
 /** Texts of modules that were found, by name; shared by the requests of one command. */
 export class ModuleFiles {
@@ -47,26 +41,18 @@ export class ModuleFiles {
     return null;
   }
 
-  /** @returns whether a text of that name is there. @throws {CcosError} when it cannot be read. */
-  async load(name: string): Promise<boolean> {
-    if (this.found.has(name) || !isModuleName(name)) return false;
+  /** @returns null when there is no text of that name. @throws {CcosError} when it cannot be read. */
+  load(name: string): ModuleText | null {
+    if (!isModuleName(name)) return null;
+    const known = this.found.get(name);
+    if (known !== undefined) return known;
     for (const path of this.#paths) {
-      const file = path === "." ? modulePath(name) : `${path}/${modulePath(name)}`;
-      const source = await this.#read(file);
-      if (source === null) continue;
-      this.found.set(name, { file, source });
-      return true;
+      const text = readModuleText(this.#cwd, path, name);
+      if (text === null) continue;
+      this.found.set(name, text);
+      return text;
     }
-    return false;
-  }
-
-  async #read(file: string): Promise<string | null> {
-    try {
-      return await readSource(this.#cwd, resolve(this.#cwd, file));
-    } catch (cause) {
-      if (cause instanceof CcosError && cause.code === "INPUT_NOT_FOUND") return null;
-      throw cause;
-    }
+    return null;
   }
 }
 
@@ -82,9 +68,8 @@ export async function askWithModules<T extends object>(
     const reply = await askFor<T & Lacking>(evaluator, asked, signal);
     if (!reply.ok) return reply;
     const { missing = [] } = reply.value;
-    let hasNew = false;
-    for (const name of missing) if (await files.load(name)) hasNew = true;
-    if (!hasNew || round >= ROUNDS_MAX) return ok(reply.value);
+    const loaded = missing.filter((name) => !files.found.has(name) && files.load(name) !== null);
+    if (loaded.length === 0 || round >= ROUNDS_MAX) return ok(reply.value);
   }
 }
 
