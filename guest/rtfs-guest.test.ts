@@ -25,8 +25,10 @@ interface Ended {
 
 type Answer = (message: GuestMessage, send: (frame: object | Uint8Array) => void) => void;
 
-function execute(source: string, fuel = 1_000_000): HostMessage {
-  const program = { source, file: "plan.rtfs", modules: [], args: [] };
+type Modules = Extract<HostMessage, { type: "execute" }>["modules"];
+
+function execute(source: string, fuel = 1_000_000, modules: Modules = []): HostMessage {
+  const program = { source, file: "plan.rtfs", modules, args: [] };
   return { type: "execute", id: 1, ...program, fuel, depthMax: 5000 };
 }
 
@@ -92,6 +94,17 @@ describe("the RTFS guest", () => {
         { type: "result", ok: true, value: 42 },
       ],
     });
+  });
+
+  test("links the modules that came with the program, and knows no others", async () => {
+    const tax = { name: "lib.tax", file: "lib/tax.rtfs", source: "(defn f [x]\n  (/ x 0))" };
+    const program = execute("(import lib.tax :as tax) (tax/f 1)", 1_000, [tax]);
+    const { messages } = await converse([HELLO, program]);
+    expect(messages.at(-1)).toMatchObject({
+      error: { kind: "DivisionByZero", place: "lib/tax.rtfs:2:3" },
+    });
+    const lacking = await converse([HELLO, execute("(import lib.text) 1", 1_000, [tax])]);
+    expect(lacking.messages.at(-1)).toMatchObject({ error: { code: "PARSE_ERROR" } });
   });
 
   test("a host error keeps its kind and code, with the place of the call", async () => {

@@ -85,6 +85,30 @@ describe("parseHostMessage", () => {
     expect(parseHostMessage({ type: "call", id: 1, capability: "a", args: [] }).ok).toBe(false);
   });
 
+  const execute = (modules: JsonValue): JsonValue => {
+    const plan = { source: "1", file: "p.rtfs", modules, args: [], fuel: 1, depthMax: 1 };
+    return { type: "execute", id: 1, ...plan };
+  };
+  const module = (name: string): JsonValue => ({ name, file: "a.rtfs", source: "" });
+
+  test("takes a program with its modules", () => {
+    const message = execute([module("a"), module("__proto__")]);
+    expect(parseHostMessage(message)).toEqual({ ok: true, value: message });
+  });
+
+  test.each<[string, JsonValue]>([
+    ["no list", { a: "" }],
+    ["a text without a name", [{ file: "a", source: "" }]],
+    ["a text that is none", [{ name: "a", file: "a", source: 1 }]],
+    ["a surplus field", [{ name: "a", file: "a", source: "", digest: "" }]],
+    ["a name twice", [module("a"), module("b"), module("a")]],
+    ["too many", Array.from({ length: 257 }, (_, at) => module(`m${at}`))],
+    ["an absent text", [null]],
+  ])("refuses modules with %s", (_name, modules) => {
+    const error = "execute.modules is missing or malformed";
+    expect(parseHostMessage(execute(modules))).toEqual({ ok: false, error });
+  });
+
   test("wants an id on a result", () => {
     expect(parseHostMessage({ type: "result", ok: true, value: 1 })).toEqual({
       ok: false,

@@ -26,6 +26,8 @@ interface Attacked extends Conducted {
   readonly records: readonly { readonly type: string; readonly data: JsonObject }[];
   readonly executed: readonly string[];
   readonly answers: readonly JsonObject[];
+  /** The program as the guest got it. */
+  readonly execute: JsonObject | undefined;
 }
 
 interface Attack {
@@ -35,15 +37,24 @@ interface Attack {
   readonly value?: Executed;
   /** Sent when the first answer arrived. */
   readonly then?: Uint8Array;
+  readonly plan?: string;
+  /** Module texts that lie ready. */
+  readonly modules?: readonly { name: string; file: string; source: string }[];
 }
 
-async function attack({ bytes, limits = "", value, then }: Attack): Promise<Attacked> {
+interface Heard {
+  readonly programs: JsonObject[];
+  readonly answers: JsonObject[];
+}
+
+async function attack(attempt: Attack): Promise<Attacked> {
+  const { bytes, limits = "", value, then, plan = PLAN, modules = [] } = attempt;
   const prepared = prepareRun({
     configFile: "agent.rtfs",
     configSource: `(agent.config :version "0.1" :agent-id "agent.test" :plan "plan.rtfs" ${limits})`,
     planFile: "plan.rtfs",
-    planSource: PLAN,
-    modules: [],
+    planSource: plan,
+    modules,
     command: null,
     staged: [],
     production: false,
@@ -56,7 +67,7 @@ async function attack({ bytes, limits = "", value, then }: Attack): Promise<Atta
     nowMs: () => 0,
   });
   const executed: string[] = [];
-  const answers: JsonObject[] = [];
+  const heard: Heard = { programs: [], answers: [] };
   const conducted = await conductPlan(
     prepared,
     {
@@ -76,18 +87,18 @@ async function attack({ bytes, limits = "", value, then }: Attack): Promise<Atta
     },
     {
       guestDigest: IMAGE,
-      launched: () =>
-        Promise.resolve({ session: SESSION, execution: forger(bytes, then, answers) }),
+      launched: () => Promise.resolve({ session: SESSION, execution: forger(bytes, then, heard) }),
       observe: () => undefined,
       signal: new AbortController().signal,
     },
   );
   const lines = Buffer.from(store.bytes()).toString("utf8").trimEnd().split("\n");
   const records = lines.map((line) => (JSON.parse(line) as { body: Attacked["records"][0] }).body);
-  return { ...conducted, records, executed, answers };
+  const { answers, programs } = heard;
+  return { ...conducted, records, executed, answers, execute: programs[0] };
 }
 
-function forger(bytes: Uint8Array, then: Uint8Array | undefined, answers: JsonObject[]): Execution {
+function forger(bytes: Uint8Array, then: Uint8Array | undefined, heard: Heard): Execution {
   const readable = new PassThrough();
   const writable = new PassThrough();
   const reader = new FrameReader();
@@ -95,8 +106,9 @@ function forger(bytes: Uint8Array, then: Uint8Array | undefined, answers: JsonOb
     const frames = reader.push(new Uint8Array(chunk));
     for (const frame of frames.ok ? frames.value : []) {
       const message = frame as { type: string; session: string };
+      if (message.type === "execute") heard.programs.push(frame as JsonObject);
       if (message.type === "result") {
-        answers.push(frame as JsonObject);
+        heard.answers.push(frame as JsonObject);
         if (then !== undefined) readable.write(then);
       }
       if (message.type !== "hello") continue;
@@ -143,6 +155,18 @@ describe("the conversation's end is the end", () => {
     expect(executed).toEqual([]);
     expect(records.filter(({ type }) => type.startsWith("Call"))).toEqual([]);
     expect(books.balanced).toBe(true);
+  });
+});
+
+describe("the program that is shipped", () => {
+  test("has the modules that were judged with it, each once, and no other text", async () => {
+    const module = (name: string, source: string) => ({ name, file: `${name}.rtfs`, source });
+    const tax = module("tax", "(defn total [x] (call :ccos.math.add x 19))");
+    const evil = module("evil", '(def x (call :ccos.system.get-env "HOME"))');
+    const plan = '(import tax) (step "sum" (tax/total 100))';
+    const { execute, records } = await attack({ bytes: DONE, plan, modules: [evil, tax] });
+    expect(execute?.["modules"]).toEqual([tax]);
+    expect(records[0]?.data["modules"]).toMatchObject([{ name: "tax" }]);
   });
 });
 

@@ -17,6 +17,7 @@ const VALUES: Readonly<Record<string, string>> = {
     '{:places ["Berlin" "Paris, centre" "the \\"north\\""] :least -3.0 :most 7.25 :mean 2.9166666666666665}',
   drift: '{:operations 4 :paths ["/debug" "/env/LOG" "/env/REGION" "/replicas"]}',
   etl: "{:read 5 :countries 3 :cents 24810}",
+  invoice: '{:lines 3 :total "595.60 EUR"}',
   "mail-merge": '{:sent 2 :sample "Dear Ada,\\n\\nyour invoice over 1 EUR is due on today.\\n"}',
   "order-states":
     '[{:order "4711" :state :done} {:order "4712" :state :new :refused :shipped} ' +

@@ -29,6 +29,7 @@ export const plan: Command = {
     if (file === undefined || rest.length > 0) throw usageError(plan, "name one config file");
     const prepared = prepareRun(await planInputs(io.cwd, file, parsed.flag("production")));
     const { admission } = prepared;
+    const { modules } = prepared.inputs;
     if (admission === null) throw usageError(plan, `${file} names no :plan`);
     refuseUnenforceable(prepared.config, file);
     const { provider, facts } = await chooseWall(io.world, {
@@ -45,6 +46,7 @@ export const plan: Command = {
           file,
           agent: prepared.config.agentId,
           admitted,
+          modules: modules.map(({ name, file: from }) => ({ name, file: from })),
           steps,
           sites,
           effects: {
@@ -60,6 +62,8 @@ export const plan: Command = {
       return admitted ? 0 : 77;
     }
     const marks = marksFor(io.terminal);
+    for (const { name, file: from } of modules)
+      io.say(`module ${printable(name)}  ${marks.dim(printable(from))}`);
     io.say(
       `agent  ${prepared.config.agentId}   wall ${wall.name} (minimum asked: ${prepared.config.orchestrator.isolation.mode})`,
     );

@@ -10,10 +10,9 @@ import type { PlanEffects, StepEffects } from "../../../rtfs/index.ts";
 import { effectsJson, effectsOfSource } from "../../../runtime/index.ts";
 import { type Command, parseCommand, usageError } from "../../command.ts";
 import { rowText } from "../../effects-text.ts";
-import { readSource } from "../../inputs.ts";
 import { printable } from "../../render.ts";
 import { MODULE_OPTIONS, MODULE_USAGE, ModuleFiles } from "../../rtfs/modules.ts";
-import { readInput } from "../../rtfs/streams.ts";
+import { readNamed } from "../../rtfs/streams.ts";
 
 export const rtfsEffects: Command = {
   name: "rtfs effects",
@@ -25,8 +24,7 @@ export const rtfsEffects: Command = {
     const [name, ...rest] = parsed.positionals;
     if (name === undefined || rest.length > 0)
       throw usageError(rtfsEffects, "name one file, or `-` for stdin");
-    const file = name === "-" ? "<stdin>" : name;
-    const source = name === "-" ? await readInput(file) : await readSource(io.cwd, file);
+    const { label: file, source } = await readNamed(io.cwd, name);
     const modules = new ModuleFiles(io, parsed, file);
     const inferred = effectsOfSource(source, file, { resolver: (each) => modules.load(each) });
     if (!inferred.ok) {
