@@ -49,6 +49,11 @@ const HOST_CODES = {
     "An annotation says less than the code in it can do",
     "Widen :effects or :capabilities, or narrow the call",
   ),
+  EFFECT_DENIED: entry(
+    77,
+    "A call goes beyond what its admitted plan can ask for",
+    "Run the plan as it was judged: its evaluator sent what it does not say",
+  ),
   CAPABILITY_DENIED: entry(77, "No rule grants this capability", "Grant it in the config"),
   EGRESS_DENIED: entry(77, "No rule grants this network target", "Add an egress rule"),
   FILE_DENIED: entry(77, "No rule grants this path", "Add it to capabilities.fs.paths"),

@@ -116,7 +116,7 @@ describe("admitPlan", () => {
   test("a step may call what it was admitted with, and no more", () => {
     const { callable, admitted } = admit('(step "a" (call :ccos.echo 1)) (step "b" 1)');
     expect(admitted).toBe(true);
-    expect([...callable].map(([step, ids]) => [step, [...ids]])).toEqual([
+    expect([...callable].map(([step, rows]) => [step, [...rows.keys()]])).toEqual([
       [null, []],
       ["a", ["ccos.echo"]],
       ["b", []],

@@ -18,6 +18,7 @@ import {
   inferEffects,
   type InferredCall,
   type PlanOutline,
+  unionRows,
 } from "../rtfs/index.ts";
 import { contractsOf, knownResource, POLICY_MATCHERS } from "./effect-contracts.ts";
 import { describeResource } from "./resource-text.ts";
@@ -34,11 +35,13 @@ export interface SiteJudgement {
   readonly span: SourceSpan;
 }
 
+export type Callable = ReadonlyMap<string | null, ReadonlyMap<string, EffectRow>>;
+
 export interface Admission {
   readonly admitted: boolean;
   readonly sites: readonly SiteJudgement[];
-  /** Canonical ids each step may call; `null` is the code outside any step. */
-  readonly callable: ReadonlyMap<string | null, ReadonlySet<string>>;
+  /** Canonical ids each step may call, and what such calls can do at most; `null` is the code outside any step. */
+  readonly callable: Callable;
   readonly steps: readonly { readonly name: string; readonly parent: string | null }[];
   /** What each step can do, first the code outside any; a step's own calls. */
   readonly effects: readonly { readonly step: string | null; readonly row: EffectRow }[];
@@ -52,14 +55,14 @@ export function admitPlan(
   registry: CapabilityRegistry,
 ): Admission {
   const plan = inferEffects(outline, contractsOf(registry), POLICY_MATCHERS);
-  const callable = new Map<string | null, Set<string>>();
+  const callable = new Map<string | null, ReadonlyMap<string, EffectRow>>();
   const sites: SiteJudgement[] = [];
   const refusals = Map.groupBy(plan.refusals, ({ step }) => step);
   for (const { step, calls } of plan.steps) {
     const judged = calls.map((call) => judge(call, policy, registry));
     const refused = (refusals.get(step) ?? []).map(refusedSite);
     sites.push(...judged, ...refused);
-    callable.set(step, new Set(judged.flatMap(({ capability }) => capability ?? [])));
+    callable.set(step, rowsById(calls, judged));
   }
   return {
     admitted: sites.every((site) => site.verdict.kind === "allow"),
@@ -69,6 +72,21 @@ export function admitPlan(
     effects: plan.steps.map(({ step, effects }) => ({ step, row: effects })),
     planEffects: plan.effects,
   };
+}
+
+/** The union of the calls of each capability; `sites` are the same calls, judged. */
+function rowsById(
+  calls: readonly InferredCall[],
+  sites: readonly SiteJudgement[],
+): ReadonlyMap<string, EffectRow> {
+  const rows = new Map<string, EffectRow[]>();
+  for (const [index, { effects }] of calls.entries()) {
+    const id = sites[index]?.capability ?? "";
+    const known = rows.get(id);
+    if (known === undefined) rows.set(id, [effects]);
+    else known.push(effects);
+  }
+  return new Map([...rows].map(([id, each]) => [id, unionRows(each, POLICY_MATCHERS)]));
 }
 
 function judge(call: InferredCall, policy: Policy, registry: CapabilityRegistry): SiteJudgement {

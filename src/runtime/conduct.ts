@@ -95,6 +95,7 @@ export async function conductPlan(
     policy: prepared.policy,
     registry: prepared.registry,
     callsMax: prepared.config.limits.calls,
+    callable: admission.callable,
     observe: program.observe,
   });
   if (!admission.admitted) return closeBooks(stage, gate, 0, refusePlan(prepared, chain));
@@ -323,6 +324,7 @@ function valueOutcome(value: JsonValue): ProgramOutcome {
 
 const DENIAL_CODES = new Set<string>([
   "CAPABILITY_DENIED",
+  "EFFECT_DENIED",
   "EGRESS_DENIED",
   "FILE_DENIED",
   "ENVIRONMENT_DENIED",

@@ -38,24 +38,27 @@ export const POLICY_MATCHERS: EffectMatchers = {
 
 /** What calls of registered capabilities can do. A kind outside the vocabulary makes one unknown. */
 export function contractsOf(registry: CapabilityRegistry): EffectContracts {
-  const kinds = new Map<string, EffectRow | null>();
-  const rowOf = (id: string, effects: readonly string[]): EffectRow | null => {
-    const known = kinds.get(id);
-    if (known !== undefined) return known;
-    const row = rowOfKinds(effects);
-    kinds.set(id, row);
-    return row;
-  };
   return (written, known) => {
     const id = canonicalCapability(written);
     const capability = id.ok ? registry.find(id.value.id) : undefined;
     if (capability === undefined) return null;
-    const effects = rowOf(capability.manifest.id, capability.manifest.effects);
-    if (effects === null) return null;
-    const resource = knownResource(capability, known);
-    if (resource === null) return { effects };
-    return { effects: meetRows(effects, rowOfResource(resource), POLICY_MATCHERS) };
+    const effects = effectsOn(capability, knownResource(capability, known));
+    return effects === null ? null : { effects };
   };
+}
+
+const kindRows = new WeakMap<Capability, EffectRow | null>();
+
+/** What a call can do, on this resource where it is known. Null: a kind of its contract is not in the vocabulary. */
+export function effectsOn(
+  capability: Capability,
+  resource: ResourceRequest | null,
+): EffectRow | null {
+  const known = kindRows.get(capability);
+  const effects = known === undefined ? rowOfKinds(capability.manifest.effects) : known;
+  kindRows.set(capability, effects);
+  if (effects === null || resource === null) return effects;
+  return meetRows(effects, rowOfResource(resource), POLICY_MATCHERS);
 }
 
 /** The resource that a call is certain to ask for; null when that is not known before the run. */

@@ -30,6 +30,8 @@ import {
   type Verdict,
 } from "../policy/index.ts";
 import { fromWire, toWire, type Value } from "../rtfs/index.ts";
+import type { Callable } from "./admission.ts";
+import { beyondPlan } from "./beyond-plan.ts";
 import { validatorOf, wireError } from "./contracts.ts";
 import { describeResource } from "./resource-text.ts";
 
@@ -99,6 +101,8 @@ export interface GateRoom {
   readonly registry: CapabilityRegistry;
   readonly chain: ChainWriter;
   readonly callsMax: number;
+  /** What the admitted plan can ask for. Absent: an external program, which has none. */
+  readonly callable?: Callable;
   /** Live: the provider under its port. Replay: the recorded answer. Must not throw. */
   readonly execute: (call: AdmittedCall) => Promise<Executed>;
   /** Where values of secrets stand in the parts. Live: compares values. Replay: recorded facts. */
@@ -194,7 +198,7 @@ async function passGate(
     const request: AccessRequest = { capability: capability.manifest.id, resource };
     const place = { call, id: capability.manifest.id, resource };
 
-    const decided = decideCall(room, capability, request, args);
+    const decided = decideCall(room, { step: call.step, capability, request, args });
     if (decided.verdict.kind !== "allow") {
       return refuse(room, counts, { ...place, refusal: denialOf(decided.verdict, decided.facts) });
     }
@@ -272,17 +276,25 @@ function resolve(
   return { capability, args };
 }
 
-/** Capability and resource first, then what would leave with the call. */
+interface Deciding {
+  readonly step: string | null;
+  readonly capability: Capability;
+  readonly request: AccessRequest;
+  readonly args: readonly Value[];
+}
+
+/** Policy first, then the admitted plan, then what would leave with the call. */
 function decideCall(
   room: GateRoom,
-  capability: Capability,
-  request: AccessRequest,
-  args: readonly Value[],
+  { step, capability, request, args }: Deciding,
 ): { verdict: Verdict; facts: JsonObject } {
   const verdict = decide(room.policy, request);
-  if (verdict.kind !== "allow" || capability.outgoing === undefined || request.resource === null) {
-    return { verdict, facts: {} };
-  }
+  const { resource } = request;
+  if (verdict.kind !== "allow" || resource === null) return { verdict, facts: {} };
+  const beyond =
+    room.callable === undefined ? null : beyondPlan(room.callable, step, { capability, resource });
+  if (beyond !== null) return { verdict: beyond, facts: {} };
+  if (capability.outgoing === undefined) return { verdict, facts: {} };
   const parts = capability.outgoing(args);
   const knownSecrets = room.matchSecrets(parts);
   const content = decideContent(room.policy, {

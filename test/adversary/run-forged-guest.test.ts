@@ -33,7 +33,8 @@ interface Attacked extends Conducted {
 interface Attack {
   /** Bytes sent at once after the greeting is answered. */
   readonly bytes: Uint8Array;
-  readonly limits?: string;
+  /** Fields of the config. */
+  readonly config?: string;
   readonly value?: Executed;
   /** Sent when the first answer arrived. */
   readonly then?: Uint8Array;
@@ -48,10 +49,10 @@ interface Heard {
 }
 
 async function attack(attempt: Attack): Promise<Attacked> {
-  const { bytes, limits = "", value, then, plan = PLAN, modules = [] } = attempt;
+  const { bytes, config = "", value, then, plan = PLAN, modules = [] } = attempt;
   const prepared = prepareRun({
     configFile: "agent.rtfs",
-    configSource: `(agent.config :version "0.1" :agent-id "agent.test" :plan "plan.rtfs" ${limits})`,
+    configSource: `(agent.config :version "0.1" :agent-id "agent.test" :plan "plan.rtfs" ${config})`,
     planFile: "plan.rtfs",
     planSource: plan,
     modules,
@@ -170,6 +171,86 @@ describe("the program that is shipped", () => {
   });
 });
 
+describe("a call that the config grants and the plan does not have", () => {
+  const config = `:features [:network :fs]
+    :network {:enabled true :egress {:via :proxy :rules [{:host "*.example.com" :methods [:GET :POST]}]}}
+    :capabilities {:fs {:enabled true :paths [{:path "/workspace" :mode :rw}]}
+                   :http {:enabled true}}`;
+  const plan = `
+    ^{:effects [[:fs {:paths ["/workspace/in"] :modes [:read]}]]}
+    (step "read" (call :ccos.io.read-file "/workspace/in/a"))
+    (step "fetch" (call :ccos.network.http-fetch {:url "https://api.example.com/v1" :method "GET"}))
+    (step "any" (call :ccos.io.write-file (str "/workspace/" (call :ccos.echo "x")) "text"))`;
+  const asks = (step: string, capability: string, args: string): Uint8Array =>
+    Buffer.concat([
+      frame(`{"type":"step","event":"enter","name":"${step}"}`),
+      frame(`{"type":"call","id":1,"capability":"${capability}","args":${args}}`),
+    ]);
+  const fetch = (fields: string): string => `[{"$t":"map","v":[${fields}]}]`;
+  const GET = '[{"$t":"kw","v":"method"},"GET"]';
+  const url = (text: string): string => `[{"$t":"kw","v":"url"},"${text}"]`;
+
+  test.each<[string, string, string, string]>([
+    ["the literal path", "read", "ccos.io.read-file", '["/workspace/in/a"]'],
+    [
+      "the literal host",
+      "fetch",
+      "ccos.network.http-fetch",
+      fetch(`${url("https://api.example.com/v1")},${GET}`),
+    ],
+    ["any granted path, where it is computed", "any", "ccos.io.write-file", '["/workspace/b","x"]'],
+  ])("%s is served", async (_title, step, capability, args) => {
+    const { executed } = await attack({
+      config,
+      plan,
+      bytes: asks(step, capability, args),
+      then: DONE,
+    });
+    expect(executed).toEqual([capability]);
+  });
+
+  test.each<[string, string, string, string]>([
+    ["another path under the annotation", "read", "ccos.io.read-file", '["/workspace/in/b"]'],
+    ["a path beyond the annotation", "read", "ccos.io.read-file", '["/workspace/secret"]'],
+    [
+      "another host",
+      "fetch",
+      "ccos.network.http-fetch",
+      fetch(`${url("https://evil.example.com/v1")},${GET}`),
+    ],
+    [
+      "another method",
+      "fetch",
+      "ccos.network.http-fetch",
+      fetch(`${url("https://api.example.com/v1")},${GET.replace("GET", "POST")}`),
+    ],
+  ])("%s is denied, by the plan, and recorded", async (_title, step, capability, args) => {
+    const { executed, records, answers, books } = await attack({
+      config,
+      plan,
+      bytes: asks(step, capability, args),
+      then: DONE,
+    });
+    expect(executed).toEqual([]);
+    expect(answers).toMatchObject([
+      { ok: false, error: { kind: "SecurityViolation", code: "EFFECT_DENIED" } },
+    ]);
+    expect(records).toContainEqual(
+      expect.objectContaining({
+        type: "CallDenied",
+        data: expect.objectContaining({ code: "EFFECT_DENIED", rule: `plan.steps["${step}"]` }),
+      }),
+    );
+    expect(books.balanced).toBe(true);
+  });
+
+  test("a denial of the policy stays the policy's", async () => {
+    const bytes = asks("read", "ccos.io.read-file", '["/etc/passwd"]');
+    const { answers } = await attack({ config, plan, bytes, then: DONE });
+    expect(answers).toMatchObject([{ error: { code: "FILE_DENIED" } }]);
+  });
+});
+
 describe("a hostile ending is recorded as an ending", () => {
   test.each<[string, Uint8Array]>([
     ["a result with a lone surrogate", result('"\\ud800"')],
@@ -239,7 +320,7 @@ describe("hostile arguments are refused or served, and never end the host", () =
     const { outcome, records, books } = await attack({
       bytes: echo('["a"]'),
       then: echo('["a"]'),
-      limits: ":limits {:calls 5}",
+      config: ":limits {:calls 5}",
     });
     expect(outcome).toMatchObject({ kind: "failed", code: "PROTOCOL_VIOLATION" });
     expect(records.filter(({ type }) => type === "CallCompleted")).toHaveLength(5);

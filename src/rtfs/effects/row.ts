@@ -266,9 +266,14 @@ function kindsOf(row: EffectRow): string {
   return row.size === 0 ? "nothing" : [...row.keys()].join(", ");
 }
 
+/** Items of a set that a sentence shows. */
+const ITEMS_SHOWN_MAX = 8;
+
 function showValue(value: ParameterValue): string {
   if (typeof value !== "object") return String(value);
-  return value.length === 0 ? "nothing" : value.join(", ");
+  if (value.length === 0) return "nothing";
+  const more = value.length > ITEMS_SHOWN_MAX ? `, … (${value.length - ITEMS_SHOWN_MAX} more)` : "";
+  return value.slice(0, ITEMS_SHOWN_MAX).join(", ") + more;
 }
 
 /** One sentence for a gap: kind, parameter, what is wanted, what is allowed. */

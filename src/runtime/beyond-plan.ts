@@ -1,0 +1,37 @@
+/**
+ * Holds each call to what its plan was judged to ask for: the target, not only the capability.
+ *
+ * The evaluator is not believed. A plan that writes one file under `^{:effects …}`, or names it as a literal, was admitted for
+ * that file, and the gate lets no other through, whatever the config grants besides. What a plan computes at run time
+ * is bounded by the policy alone, as it was at admission. Pure.
+ *
+ * @module
+ */
+import type { Capability } from "../capability/index.ts";
+import type { ResourceRequest, Verdict } from "../policy/index.ts";
+import { containsRow, explainGap } from "../rtfs/index.ts";
+import type { Callable } from "./admission.ts";
+import { effectsOn, POLICY_MATCHERS } from "./effect-contracts.ts";
+
+/** A denial when no call of the step, of this capability, can ask for the resource; else null. */
+export function beyondPlan(
+  callable: Callable,
+  step: string | null,
+  { capability, resource }: { readonly capability: Capability; readonly resource: ResourceRequest },
+): Verdict | null {
+  const row = callable.get(step)?.get(capability.manifest.id);
+  const wanted = effectsOn(capability, resource);
+  if (row === undefined || wanted === null) return denial(step, "has no such call");
+  const gap = containsRow(row, wanted, POLICY_MATCHERS);
+  return gap === null ? null : denial(step, `was admitted for less: ${explainGap(gap)}`);
+}
+
+function denial(step: string | null, why: string): Verdict {
+  return {
+    kind: "deny",
+    rule: step === null ? "plan" : `plan.steps[${JSON.stringify(step)}]`,
+    code: "EFFECT_DENIED",
+    reason: `${step === null ? "the plan outside any step" : `step ${JSON.stringify(step)}`} ${why}`,
+    fix: "Write the target in the plan, or compute it there, so that it is judged before the run",
+  };
+}
