@@ -8,7 +8,11 @@
  */
 import {
   type Connection,
+  type DataCallback,
+  type Disposable,
   type InitializeResult,
+  type Message,
+  type RenameParams,
   ResponseError,
   LSPErrorCodes,
   TextDocuments,
@@ -32,6 +36,7 @@ import {
   symbolsOf,
 } from "./answers.ts";
 import { OpenText } from "./document.ts";
+import { checked, documentProblem, placeProblem, renameProblem } from "./params.ts";
 
 /** Between the last key and the diagnostics, milliseconds. */
 const QUIET_MS = 150;
@@ -44,7 +49,7 @@ export interface Streams {
 
 /** Serve one client until it says `exit` or its stream ends. @returns the exit code. */
 export function serveLanguage({ input, output, version }: Streams): Promise<number> {
-  const reader = new StreamMessageReader(input);
+  const reader = new ParamsReader(input);
   const writer = new StreamMessageWriter(output);
   const connection = createConnection(reader, writer);
   return new Promise((resolve) => {
@@ -53,6 +58,20 @@ export function serveLanguage({ input, output, version }: Streams): Promise<numb
     connection.onExit(() => resolve(server.isShutDown ? 0 : 1));
     connection.listen();
   });
+}
+
+/** Parameters of null are none: so they are refused where some are needed, before anything reads them. */
+class ParamsReader extends StreamMessageReader {
+  override listen(callback: DataCallback): Disposable {
+    return super.listen((message) => {
+      const { params, ...rest } = message as Message & { params?: unknown };
+      callback(params === null ? rest : message);
+    });
+  }
+}
+
+interface InDocument {
+  readonly textDocument: { readonly uri: string };
 }
 
 class LanguageServer {
@@ -101,10 +120,18 @@ class LanguageServer {
 
   /** Ask about a place of an open text; null for a text that is not open. */
   #at<T>(ask: (text: OpenText, params: TextDocumentPositionParams) => T | null) {
-    return (params: TextDocumentPositionParams): T | null => {
+    return checked(placeProblem, (params: TextDocumentPositionParams): T | null => {
       const text = this.#texts.get(params.textDocument.uri);
       return text === undefined ? null : ask(text, params);
-    };
+    });
+  }
+
+  /** Ask about an open text as a whole. */
+  #of<T>(ask: (text: OpenText) => T | null) {
+    return checked(documentProblem, ({ textDocument }: InDocument): T | null => {
+      const text = this.#texts.get(textDocument.uri);
+      return text === undefined ? null : ask(text);
+    });
   }
 
   #answer(): void {
@@ -127,20 +154,16 @@ class LanguageServer {
       }),
     );
     connection.onPrepareRename(this.#at((text, { position }) => renameRange(text, position)));
-    connection.onRenameRequest(({ textDocument, position, newName }) => {
-      const text = this.#texts.get(textDocument.uri);
-      const edits = text === undefined ? null : renameEdits(text, position, newName);
-      if (edits !== null) return { changes: { [textDocument.uri]: edits } };
-      return new ResponseError(LSPErrorCodes.RequestFailed, "This cannot be renamed so");
-    });
-    connection.onDocumentFormatting(({ textDocument }) => {
-      const text = this.#texts.get(textDocument.uri);
-      return text === undefined ? null : formatEdits(text);
-    });
-    connection.onDocumentSymbol(({ textDocument }) => {
-      const text = this.#texts.get(textDocument.uri);
-      return text === undefined ? null : symbolsOf(text);
-    });
+    connection.onRenameRequest(
+      checked(renameProblem, ({ textDocument, position, newName }: RenameParams) => {
+        const text = this.#texts.get(textDocument.uri);
+        const edits = text === undefined ? null : renameEdits(text, position, newName);
+        if (edits !== null) return { changes: { [textDocument.uri]: edits } };
+        return new ResponseError(LSPErrorCodes.RequestFailed, "This cannot be renamed so");
+      }),
+    );
+    connection.onDocumentFormatting(this.#of(formatEdits));
+    connection.onDocumentSymbol(this.#of(symbolsOf));
   }
 }
 

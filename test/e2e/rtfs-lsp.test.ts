@@ -311,10 +311,47 @@ describe("ccos rtfs lsp", () => {
     const client = await started();
     expect((await client.open(URI, "(".repeat(100_000))).length).toBeGreaterThan(0);
     expect((await client.ask("textDocument/noSuchThing", {})).error?.code).toBe(-32_601);
-    expect((await client.ask("textDocument/hover", { nonsense: true })).error?.code).toBe(-32_603);
+    expect((await client.ask("textDocument/hover", { nonsense: true })).error?.code).toBe(-32_602);
     expect((await client.ask("textDocument/hover", place(99, 99))).result).toBe(null);
     client.notify("noSuchNotification", { a: 1 });
     expect((await client.ask("shutdown")).result).toBe(null);
+  });
+
+  const document = { textDocument: { uri: URI } };
+  const at = (position: unknown): unknown => ({ ...document, position });
+  test.each<[string, unknown]>([
+    ["textDocument/hover", null],
+    ["initialize", null],
+    ["textDocument/hover", {}],
+    ["textDocument/hover", []],
+    ["textDocument/hover", "text"],
+    ["textDocument/hover", { textDocument: null, position: { line: 0, character: 0 } }],
+    ["textDocument/hover", { textDocument: { uri: 1 }, position: { line: 0, character: 0 } }],
+    ["textDocument/completion", document],
+    ["textDocument/definition", at({ line: 0 })],
+    ["textDocument/references", at({ line: -1, character: 0 })],
+    ["textDocument/signatureHelp", at({ line: 0, character: 0.5 })],
+    ["textDocument/prepareRename", at({ line: "0", character: 0 })],
+    ["textDocument/rename", at({ line: 1, character: 7 })],
+    ["textDocument/rename", { ...document, position: { line: 1, character: 7 }, newName: 1 }],
+    ["textDocument/formatting", { options: {} }],
+    ["textDocument/documentSymbol", { textDocument: [] }],
+  ])("%s with %j is answered with InvalidParams, and the next request as ever", async (...row) => {
+    const client = await started();
+    await client.open(URI, SOURCE);
+    expect((await client.ask(...row)).error).toMatchObject({ code: -32602 });
+    const { result } = await client.ask("textDocument/hover", place(1, 7));
+    expect(result).not.toBe(null);
+  });
+
+  test("a notification without a document does not end it", async () => {
+    const client = await started();
+    for (const method of ["didOpen", "didChange", "didClose"])
+      for (const params of [{}, { textDocument: null }, { textDocument: { uri: 1 } }])
+        client.notify(`textDocument/${method}`, params);
+    await client.open(URI, SOURCE);
+    const { result } = await client.ask("textDocument/hover", place(1, 7));
+    expect(result).not.toBe(null);
   });
 
   test("a body that is no JSON does not end it", async () => {
