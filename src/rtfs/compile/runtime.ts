@@ -13,7 +13,16 @@ import { compareOrdered, equalValues } from "../values/equality.ts";
 import type { Builtin } from "../stdlib/builtin.ts";
 import { catchTest } from "../values/catching.ts";
 import { kindOf } from "../values/kind-of.ts";
-import { add, divide, isInt, modulo, multiply, subtract } from "../values/numbers.ts";
+import {
+  add,
+  decrement,
+  divide,
+  increment,
+  isInt,
+  modulo,
+  multiply,
+  subtract,
+} from "../values/numbers.ts";
 import { displayMetered } from "../values/print.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
 import { Keyword, List, type MapKey, MapValue, type Value, Vector } from "../values/value.ts";
@@ -92,6 +101,14 @@ function arithmetic(machine: CompiledMachine) {
       return slowDivide(a, b, site);
     },
     mod: placed(modulo),
+    inc: (a: Value, site: number): Value => {
+      machine.site = site;
+      return increment(a);
+    },
+    dec: (a: Value, site: number): Value => {
+      machine.site = site;
+      return decrement(a);
+    },
     lt: ordered("<", (order) => order < 0),
     gt: ordered(">", (order) => order > 0),
     le: ordered("<=", (order) => order <= 0),

@@ -66,7 +66,7 @@ export function operatorOf({ callee, args }: IrCall): string | null {
 export function writeOperator(writer: Writing, name: string, node: IrCall): string {
   if (name === "inc" || name === "dec") {
     const [a] = writer.values(node.args) as [string];
-    return arithmetic(writer, { name: name === "inc" ? "+" : "-", a, b: "1", node });
+    return arithmetic(writer, { name: name === "inc" ? "+" : "-", a, b: "1", node, step: name });
   }
   if (!ARITHMETIC.has(name)) return conditionOf(writer, node);
   const [a, b] = writer.values(node.args) as [string, string];
@@ -78,9 +78,11 @@ interface Operation {
   readonly a: string;
   readonly b: string;
   readonly node: IrCall;
+  /** Of one operand: the function of the runtime for everything but the short way. */
+  readonly step?: "inc" | "dec";
 }
 
-function arithmetic(writer: Writing, { name, a, b, node }: Operation): string {
+function arithmetic(writer: Writing, { name, a, b, node, step }: Operation): string {
   const { slow, write } = ARITHMETIC.get(name)!;
   const site = writer.unit.site(node.span);
   const left = operand(writer, a);
@@ -88,7 +90,10 @@ function arithmetic(writer: Writing, { name, a, b, node }: Operation): string {
   const needsResult = name === "*" || name === "/";
   const { test, value } = write(left.name, right.name, needsResult ? writer.temporary() : "");
   const tests = [isSmall(left.name), isSmall(right.name), test].filter((each) => each !== "");
-  const otherwise = `${slow}(${left.name},${right.name},${site})`;
+  const otherwise =
+    step === undefined
+      ? `${slow}(${left.name},${right.name},${site})`
+      : `${step}(${left.name},${site})`;
   if (tests.length === 0) return `(${value})`;
   return `(${left.before}${right.before}${tests.join("&&")}?${value}:${otherwise})`;
 }

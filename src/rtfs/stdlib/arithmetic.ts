@@ -7,8 +7,10 @@ import { kindOf } from "../values/kind-of.ts";
 import {
   add,
   compareNumbers,
+  decrement,
   divide,
   fit,
+  increment,
   INT_MIN,
   isFloat,
   isInt,
@@ -222,13 +224,13 @@ const OPERATORS: readonly Entry[] = [
     "inc",
     1,
     { type: "num → num", doc: "One more", example: "(inc 1.5) ;; => 2.5", errors: EXACT },
-    ([x]) => add(x!, 1),
+    ([x]) => increment(x!),
   ),
   entry(
     "dec",
     1,
     { type: "num → num", doc: "One less", example: "(dec 1) ;; => 0", errors: EXACT },
-    ([x]) => subtract(x!, 1),
+    ([x]) => decrement(x!),
   ),
 ];
 

@@ -9,7 +9,15 @@
 import { kindOf } from "../values/kind-of.ts";
 import { isInt } from "../values/numbers.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
-import { FunctionValue, Keyword, List, type MapKey, MapValue } from "../values/value.ts";
+import {
+  ErrorValue,
+  FunctionValue,
+  Keyword,
+  keyword,
+  List,
+  type MapKey,
+  MapValue,
+} from "../values/value.ts";
 import { type Value, Vector } from "../values/value.ts";
 import type { BuiltinMachine, BuiltinRun } from "./builtin.ts";
 import { charactersOf } from "./text.ts";
@@ -60,7 +68,27 @@ export function callingEntry(calls: readonly number[], plain: Entry): Entry {
 
 /** The same work under another name. */
 export function alias(name: string, of: Entry, example: string): Entry {
-  return { ...of, name, doc: `Another name of \`${of.name}\``, example };
+  const run = underName(name, of.name, of.run);
+  return { ...of, name, doc: `Another name of \`${of.name}\``, example, run };
+}
+
+/** Work that calls itself `other`: its errors tell the name it is called by. */
+export function underName(name: string, other: string, run: BuiltinRun): BuiltinRun {
+  return (args, machine) => {
+    try {
+      return run(args, machine);
+    } catch (error) {
+      throw error instanceof RtfsError ? retold(error, name, other) : error;
+    }
+  };
+}
+
+function retold(error: RtfsError, name: string, other: string): RtfsError {
+  const { kind, message, payload } = error;
+  if (!message.startsWith(`${other}: `)) return error;
+  const operation = keyword("operation");
+  const told = payload.has(operation) ? payload.assoc(operation, name) : payload;
+  return RtfsError.from(new ErrorValue(kind, name + message.slice(other.length), told));
 }
 
 export function stringArgument(value: Value | undefined, operation: string): string {

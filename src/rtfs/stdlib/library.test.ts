@@ -68,6 +68,27 @@ describe("with any argument, only the kinds it names come out of", () => {
   });
 });
 
+/** The function whose name an error's message begins with. */
+function namedBy(message: string): string | undefined {
+  return LIBRARY.find(({ name }) => message.startsWith(`${name}: `))?.name;
+}
+
+describe("an error tells the name it was called by", () => {
+  test.each(LIBRARY)("$name", ({ name, arity: [least, most] }) => {
+    for (let count = least; count <= Math.min(most, 2); count++) {
+      for (const first of ODD) {
+        for (const second of count < 2 ? [""] : ODD) {
+          const source = `(${name} ${count > 0 ? first : ""} ${second})`;
+          const outcome = run(source);
+          const told = outcome.ok ? undefined : namedBy(outcome.error.message);
+          // A callback tells its own.
+          if (told !== "inc") expect([source, told ?? name]).toEqual([source, name]);
+        }
+      }
+    }
+  });
+});
+
 describe("arity", () => {
   test.each(LIBRARY)("of $name", ({ name, arity }) => {
     const [least, most] = arity;

@@ -13,6 +13,7 @@ import { List, MapValue, type Value, Vector } from "../values/value.ts";
 import type { BuiltinMachine } from "./builtin.ts";
 import {
   alias,
+  underName,
   type Entry,
   entry,
   indexArgument,
@@ -421,7 +422,7 @@ const GROWING: readonly Entry[] = [
         "[(into [1] '(2)) (into {} [[:a 1]]) (into [] {:a 1})] ;; => [[1 2] {:a 1} [[:a 1]]]",
       errors: "TypeError",
     },
-    into,
+    underName("into", "conj", into),
   ),
 ];
 

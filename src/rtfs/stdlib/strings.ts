@@ -26,14 +26,23 @@ function pay(machine: BuiltinMachine, characters: number): void {
   machine.spend(characters >>> CHARACTERS_PER_UNIT_LOG2);
 }
 
+interface Joining {
+  readonly separator: string;
+  readonly operation: string;
+}
+
 /** `str`, and the elements of `join`. Refuses before it builds. */
-function concatenate(values: readonly Value[], separator: string, machine: BuiltinMachine): string {
+function concatenate(
+  values: readonly Value[],
+  { separator, operation }: Joining,
+  machine: BuiltinMachine,
+): string {
   const parts: string[] = [];
   let length = 0;
   for (const value of values) {
     const part = displayMetered(value, machine.meter);
     length += part.length + separator.length;
-    checkSize(length, "str");
+    checkSize(length, operation);
     parts.push(part);
   }
   pay(machine, length);
@@ -142,7 +151,8 @@ const joining = entry(
   },
   (args, machine) => {
     const separator = stringArgument(args[0], "join");
-    return concatenate(itemsArgument(args[1], "join", machine), separator, machine);
+    const items = itemsArgument(args[1], "join", machine);
+    return concatenate(items, { separator, operation: "join" }, machine);
   },
 );
 
@@ -201,7 +211,7 @@ export const STRINGS: readonly Entry[] = [
       doc: "All arguments as one text: strings bare, whole floats without `.0`, nested strings quoted",
       example: '[(str) (str "a" 1 1.0 :k nil ["b"])] ;; => ["" "a11:knil[\\"b\\"]"]',
     },
-    (args, machine) => concatenate(args, "", machine),
+    (args, machine) => concatenate(args, { separator: "", operation: "str" }, machine),
   ),
   length,
   entry(

@@ -74,10 +74,20 @@ export function multiply(a: Value, b: Value): Value {
   return slowArithmetic("*", a, b);
 }
 
-function slowArithmetic(operator: Operator, a: Value, b: Value): Value {
-  const left = numberOperand(a, operator);
-  const right = numberOperand(b, operator);
-  if (isInt(left) && isInt(right)) return fit(bigArithmetic(operator, left, right), operator);
+/** `a + 1`, as `inc` tells its errors. */
+export function increment(a: Value): Value {
+  return typeof a === "number" ? add(a, 1) : slowArithmetic("+", a, 1, "inc");
+}
+
+export function decrement(a: Value): Value {
+  return typeof a === "number" ? subtract(a, 1) : slowArithmetic("-", a, 1, "dec");
+}
+
+/** @param name - What errors call it. */
+function slowArithmetic(operator: Operator, a: Value, b: Value, name: string = operator): Value {
+  const left = numberOperand(a, name);
+  const right = numberOperand(b, name);
+  if (isInt(left) && isInt(right)) return fit(bigArithmetic(operator, left, right), name);
   const x = toDouble(left);
   const y = toDouble(right);
   if (operator === "+") return makeFloat(x + y);
