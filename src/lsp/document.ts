@@ -77,6 +77,7 @@ export class OpenText {
       texts: [{ file: this.document.uri, source: this.document.getText() }],
       rights: { level: "pure", allow: new Set(), stubs: new Map() },
       compat: null,
+      strict: false,
       modules: new ModuleShelf(new Map(), (name) => this.#module(name)),
     });
   }

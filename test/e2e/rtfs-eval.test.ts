@@ -79,6 +79,17 @@ describe("ccos rtfs eval FILE", () => {
     );
   });
 
+  test("--strict asks for the strict reading, also in a batch", async () => {
+    const source = "(let [[a b] [1]] [a b])";
+    expect((await box.run(["rtfs", "eval", "-e", source])).stdout).toBe("[1 nil]\n");
+    const { stderr, status } = await box.run(["rtfs", "eval", "--strict", "-e", source]);
+    expect(status).toBe(1);
+    expect(stderr).toContain("TypeValidationError");
+    const { answers } = await batch([JSON.stringify({ id: 1, source, strict: true })]);
+    expect(answers).toMatchObject([{ ok: false, error: { code: "TypeValidationError" } }]);
+    expect((await box.run(["rtfs", "eval", "--batch", "--strict"])).status).toBe(64);
+  });
+
   test("a missing file and a wrong flag keep the exit codes of the command line", async () => {
     expect((await box.run(["rtfs", "eval", "absent.rtfs"])).status).toBe(65);
     expect((await box.run(["rtfs", "eval", "--fuel", "-1", "-e", "1"])).status).toBe(64);

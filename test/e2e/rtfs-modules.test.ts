@@ -1,4 +1,6 @@
 /** Macros and modules through the tools: expanding, evaluating, checking and testing over several files. */
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { sandbox } from "./ccos.ts";
 
@@ -72,6 +74,33 @@ describe("modules from files", () => {
     const input = "(import math.base)\n(math.base/times 3 4)\n";
     const { stdout } = await box.run(["rtfs", "repl", "--module-path", "lib"], { input });
     expect(stdout).toContain("12\n");
+  });
+});
+
+describe("ccos rtfs effects", () => {
+  test("follows modules beside the file and on the module path, and takes stdin", async () => {
+    box.write("lib/net.rtfs", '(defn get-it [] (call :ccos.io.read-file "/a/b"))\n');
+    box.write("lib/plan.rtfs", '(import net)\n(step "s" (net/get-it))\n');
+    const beside = await box.run(["rtfs", "effects", "lib/plan.rtfs"]);
+    expect(beside).toMatchObject({ status: 0 });
+    expect(beside.stdout).toContain("lib/net.rtfs line 1  ccos.io.read-file  fs paths /a/b");
+    const input = '(import net) (step "s" (net/get-it))';
+    const args = ["rtfs", "effects", "-", "--module-path", "lib"];
+    expect((await box.run(args, { input })).stdout).toContain("lib/net.rtfs line 1");
+    const lacking = await box.run(["rtfs", "effects", "-"], { input });
+    expect(lacking.status).toBe(65);
+    expect(lacking.stderr).toContain("There is no module `net`");
+  });
+
+  test("a module behind a symbolic link is refused, by every tool", async () => {
+    symlinkSync("../secret.rtfs", join(box.dir, "lib/linked.rtfs"));
+    box.write("secret.rtfs", "(module linked (def x 1))");
+    box.write("lib/links.rtfs", "(import linked) linked/x\n");
+    for (const verb of ["eval", "check", "expand", "effects"]) {
+      const { status, stderr } = await box.run(["rtfs", verb, "lib/links.rtfs"]);
+      expect([verb, status]).toEqual([verb, 65]);
+      expect(stderr).toContain("symbolic link");
+    }
   });
 });
 

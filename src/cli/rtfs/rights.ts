@@ -3,16 +3,17 @@ import type { JsonObject } from "../../foundation/json.ts";
 import type { Io, Parsed } from "../command.ts";
 import { readSource } from "../inputs.ts";
 
-/** The flags that say what a program may call, and what answers. */
+/** The flags that say what a program may call, what answers, and how it is read. */
 export const RIGHTS_OPTIONS = {
   level: { type: "string" },
   allow: { type: "string" },
   compat: { type: "string" },
+  strict: { type: "boolean" },
   stubs: { type: "string" },
 } as const;
 
 export const RIGHTS_USAGE =
-  "[--level pure|controlled|full] [--allow ID,…] [--compat seed] [--stubs FILE]";
+  "[--level pure|controlled|full] [--allow ID,…] [--compat seed] [--strict] [--stubs FILE]";
 
 /** The fields of a request that those flags make. @throws {CcosError} for the stubs' file. */
 export async function rightsOf(parsed: Parsed, io: Io): Promise<JsonObject> {
@@ -22,6 +23,7 @@ export async function rightsOf(parsed: Parsed, io: Io): Promise<JsonObject> {
     level: parsed.text("level") ?? null,
     allow: allow === undefined ? null : allow.split(",").filter((id) => id !== ""),
     compat: parsed.text("compat") ?? null,
+    strict: parsed.flag("strict"),
     stubs: stubs === undefined ? null : parseStubs(stubs, await readSource(io.cwd, stubs)),
   };
 }

@@ -42,6 +42,7 @@ function requestOf(source: string): TrialRequest {
     texts: [{ file: "t", source }],
     rights: { level: "full", allow: new Set(), stubs: new Map() },
     compat: null,
+    strict: false,
     modules: new ModuleShelf(new Map()),
   };
 }

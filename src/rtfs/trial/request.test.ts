@@ -4,7 +4,16 @@ import { parseTrial, trialId } from "./request.ts";
 
 describe("parseTrial", () => {
   test("never throws, whatever the JSON is", () => {
-    const keys = fc.constantFrom("id", "source", "level", "allow", "compat", "stubs", "before");
+    const keys = fc.constantFrom(
+      "id",
+      "source",
+      "level",
+      "allow",
+      "compat",
+      "strict",
+      "stubs",
+      "before",
+    );
     fc.assert(
       fc.property(fc.oneof(fc.jsonValue(), fc.dictionary(keys, fc.jsonValue())), (json) => {
         const parsed = parseTrial(json);
@@ -20,6 +29,7 @@ describe("parseTrial", () => {
     [{ source: "1", allow: "x" }, '"allow"'],
     [{ source: "1", allow: [""] }, '"allow"'],
     [{ source: "1", compat: true }, '"compat"'],
+    [{ source: "1", strict: "yes" }, '"strict"'],
     [{ source: "1", stubs: [] }, '"stubs"'],
     [{ source: "1", stubs: { a: { returns: 1 } } }, 'stub of "a"'],
     [{ source: "1", stubs: { a: { returns: "1", echo: "all" } } }, 'stub of "a"'],

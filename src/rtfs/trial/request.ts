@@ -45,6 +45,8 @@ export interface TrialRequest {
   readonly texts: readonly TrialText[];
   readonly rights: Rights;
   readonly compat: "seed" | null;
+  /** As `CompileOptions.strict`. */
+  readonly strict: boolean;
   readonly modules: ModuleShelf;
 }
 
@@ -63,6 +65,7 @@ const KEYS = new Set([
   "level",
   "allow",
   "compat",
+  "strict",
   "stubs",
 ]);
 const UNKNOWN_MAX = 20;
@@ -105,6 +108,7 @@ function parsed(json: unknown): ParsedTrial {
       texts: [...textsBefore(json["before"]), { file, source }],
       rights: parseRights(json),
       compat: parseCompat(json["compat"]),
+      strict: parseStrict(json["strict"]),
       modules: new ModuleShelf(parseModules(json["modules"])),
     },
     unknown: Object.keys(json)
@@ -149,6 +153,12 @@ function parseCompat(json: JsonValue | undefined): "seed" | null {
   if (json === undefined || json === null || json === false) return null;
   if (json === "seed") return "seed";
   throw new BadRequest('"compat" is "seed", false or absent');
+}
+
+function parseStrict(json: JsonValue | undefined): boolean {
+  if (json === undefined || json === null) return false;
+  if (typeof json === "boolean") return json;
+  throw new BadRequest('"strict" is true, false or absent');
 }
 
 /**

@@ -123,8 +123,8 @@ export function compileTrial(
 }
 
 /** How a trial's forms are compiled. */
-export function compileOptions({ compat, modules }: TrialRequest): CompileOptions {
-  return { resolver: modules.resolver, ...(compat === null ? {} : { compat }) };
+export function compileOptions({ compat, strict, modules }: TrialRequest): CompileOptions {
+  return { resolver: modules.resolver, strict, ...(compat === null ? {} : { compat }) };
 }
 
 export function fromDiagnostic(found: Diagnostic): TrialError {

@@ -89,7 +89,7 @@ async function evalBatch(evaluator: Evaluator, parsed: Parsed, io: Io): Promise<
   if (rest.length > 0 || parsed.text("expr") !== undefined)
     throw usageError(rtfsEval, "--batch reads one file or stdin");
   for (const name of Object.keys(RIGHTS_OPTIONS)) {
-    if (parsed.text(name) !== undefined)
+    if (parsed.text(name) !== undefined || parsed.flag(name))
       throw usageError(rtfsEval, `in a batch each line has its own "${name}"`);
   }
   const chunks: AsyncIterable<Uint8Array> =
