@@ -1,6 +1,8 @@
 /**
  * `(agent.config k v …)` as the map it stands for, wherever it is written.
  *
+ * Quoted, or in a template, it is data: what a macro makes of it is rewritten when it is expanded.
+ *
  * @module
  */
 import type { SourceSpan } from "../foundation/source-span.ts";
@@ -9,6 +11,7 @@ import { segmentOf, shown } from "./display.ts";
 
 /** The form's head symbol. */
 const HEAD = "agent.config";
+const UNQUOTES: ReadonlySet<string> = new Set(["unquote", "unquote-splicing"]);
 /** A config of a thousand lines has some ten thousand forms. */
 const FORMS_MAX = 100_000;
 
@@ -30,7 +33,16 @@ export interface Rewritten {
 export function rewriteConfigForms(forms: readonly Form[]): Rewritten {
   const problems: ConfigProblem[] = [];
   let count = 0;
+  /** Templates and quotes around the form that is looked at, less the unquotes. */
+  let quotes = 0;
   const rewrite = (form: Form): Form => {
+    const level = quoteLevel(headName(form), quotes);
+    quotes += level;
+    const rewritten = rewriteInside(form);
+    quotes -= level;
+    return rewritten;
+  };
+  const rewriteInside = (form: Form): Form => {
     count += 1;
     if (count > FORMS_MAX) return form;
     if (form.kind === "vector") return { ...form, items: form.items.map(rewrite) };
@@ -44,7 +56,8 @@ export function rewriteConfigForms(forms: readonly Form[]): Rewritten {
     if (form.kind !== "list") return form;
     const items = form.items.map(rewrite);
     const list = { ...form, items };
-    return headName(form) === HEAD ? mapForm(items.slice(1), form.span, problems) : list;
+    const isConfig = headName(form) === HEAD && quotes <= 0;
+    return isConfig ? mapForm(items.slice(1), form.span, problems) : list;
   };
   const rewritten = forms.map(rewrite);
   const last = forms.at(-1);
@@ -58,6 +71,12 @@ export function rewriteConfigForms(forms: readonly Form[]): Rewritten {
     });
   }
   return { forms: rewritten, problems };
+}
+
+/** What a form adds to the quotes around what stands in it; a quote in a template is part of the template. */
+function quoteLevel(head: string | null, quotes: number): number {
+  if (head === "quasiquote" || (head === "quote" && quotes === 0)) return 1;
+  return head !== null && UNQUOTES.has(head) ? -1 : 0;
 }
 
 function mapForm(items: readonly Form[], span: SourceSpan, problems: ConfigProblem[]): MapForm {

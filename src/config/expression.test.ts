@@ -38,6 +38,81 @@ describe("a config that is a program", () => {
     ]);
   });
 
+  test.each([
+    [
+      "a template",
+      '(defmacro agent [id] `(agent.config :agent-id ~id :limits {:pids 5}))\n(agent "a")',
+    ],
+    [
+      "a template with pairs put in",
+      '(defmacro agent [id & pairs] `(agent.config :agent-id ~id ~@pairs))\n(agent "a" :limits {:pids 5})',
+    ],
+    [
+      "a list made by hand",
+      '(defmacro agent [id] (conj \'(agent.config) :agent-id id :limits {:pids 5}))\n(agent "a")',
+    ],
+    [
+      "a macro of a macro",
+      '(defmacro base [& pairs] `(agent.config ~@pairs))\n(defmacro agent [id] `(base :agent-id ~id :limits {:pids 5}))\n(agent "a")',
+    ],
+    [
+      "a config that a body computes",
+      '(defmacro agent [id] `(merge ~(agent.config :limits {:pids 5}) {:agent-id ~id}))\n(agent "a")',
+    ],
+    [
+      "a macro in an argument of a function",
+      '(defmacro agent [id] `(agent.config :agent-id ~id))\n(defn bounded [c] (assoc c :limits {:pids 5}))\n(bounded (agent "a"))',
+    ],
+    [
+      "a macro around a profile",
+      '(defmacro agent [id] `(profile:minimal ~id {:limits {:pids 5}}))\n(-> (agent "a") (dissoc :profile))',
+    ],
+  ])("a macro gives the config: %s", (_how, source) => {
+    const { config, findings } = load(source);
+    expect(findings).toEqual([]);
+    expect([config?.agentId, config?.limits.pids]).toEqual(["a", 5]);
+  });
+
+  const MACRO =
+    "(defmacro agent [id & pairs]\n  `(agent.config :agent-id ~id :netwrk 1 ~@pairs))\n";
+  test.each([
+    ["what the template wrote is at the call", '(agent "a")', [["UNKNOWN_FIELD", "netwrk", 3, 1]]],
+    [
+      "what is in a map of the call is where it stands",
+      '(agent "a"\n  :limits {:pids 1\n   :wal-ms 1})',
+      [
+        ["UNKNOWN_FIELD", "limits.wal-ms", 5, 4],
+        ["UNKNOWN_FIELD", "netwrk", 3, 1],
+      ],
+    ],
+    [
+      "a wrong word is at the call it was given to",
+      '(agent\n  "a b")',
+      [
+        ["UNKNOWN_FIELD", "netwrk", 3, 1],
+        ["INVALID_AGENT_ID", "agent-id", 3, 1],
+      ],
+    ],
+    [
+      "a key that both wrote",
+      '(agent "a"\n  :agent-id "b")',
+      [
+        ["DUPLICATE_KEY", "agent-id", 3, 1],
+        ["UNKNOWN_FIELD", "netwrk", 3, 1],
+      ],
+    ],
+    ["a key without value", '(agent "a"\n  :limits)', [["PARSE_ERROR", "", 3, 1]]],
+    ["what is no key", '(agent "a"\n  5 5)', [["PARSE_ERROR", "", 3, 1]]],
+    ["a wrong number of arguments", "(agent)", [["EXPANSION_FAILED", "", 3, 1]]],
+  ])("a finding in what a macro made: %s", (_which, call, expected) => {
+    expect(places(load(MACRO + call))).toEqual(expected);
+  });
+
+  test("a macro that doubles its config is stopped", () => {
+    const source = "(defmacro b [x] `(agent.config :a (b ~x) :b (b ~x)))\n(b 1)";
+    expect(places(load(source))).toEqual([["EXPANSION_FAILED", "", 2, 1]]);
+  });
+
   test("an own definition takes the place of a built-in profile", () => {
     const { config } = load(
       '(defn profile:minimal [id & options] (agent.config :agent-id (str id ".own")))\n(profile:minimal "a")',

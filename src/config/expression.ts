@@ -1,7 +1,7 @@
 /**
  * From a source text to located config data: read, then evaluate where the text is a program.
  *
- * Read in this order: readConfig, formNode (a literal config), evaluate and valueNode (a program). A
+ * Read in this order: readConfig, formNode (a literal config), expand, evaluate and ValueReader (a program). A
  * program is pure and total: no host, 10 000 steps, and its data is bounded before it is walked. Where
  * a value came through functions its place is the nearest literal's, else the expression that made it.
  *
@@ -13,6 +13,7 @@ import { formatSpan } from "../foundation/source-span.ts";
 import {
   compileProgram,
   type Diagnostic,
+  expandForms,
   type Form,
   isInt,
   Keyword,
@@ -25,7 +26,7 @@ import {
   Vector,
   WholeFloat,
 } from "../rtfs/index.ts";
-import { type ConfigProblem, rewriteConfigForms } from "./config-form.ts";
+import { type ConfigProblem, rewriteConfigForms, type Rewritten } from "./config-form.ts";
 import { shown } from "./display.ts";
 import type { ConfigEntry, ConfigNode } from "./node.ts";
 import { describeNode } from "./node.ts";
@@ -62,24 +63,43 @@ export function readConfig(
   const read = readForms(source, { file, depthMax: NESTING_MAX });
   if (!read.ok) return err(read.error.map((each) => problemOf("PARSE_ERROR", each)));
   const { forms, problems } = rewriteConfigForms(read.value);
-  const fatal = problems.flatMap((each) =>
-    each.code === "PARSE_ERROR" ? [{ ...each, code: each.code }] : [],
-  );
-  if (fatal.length > 0) return err(fatal);
+  if (problems.some(isFatal)) return err(problems.filter(isFatal));
   const last = forms.at(-1);
   if (last === undefined) {
     const span = { file, start: 0, end: 0, line: 1, column: 1 };
     const message = "the file has no config form";
     return err([{ code: "PARSE_ERROR", message, suggestion: SHAPE_HINT, span }]);
   }
-  const root = forms.length === 1 && isData(last) ? ok(formNode(last)) : evaluate(forms, last);
+  const isLiteral = forms.length === 1 && isData(last);
+  const program = isLiteral ? ok({ forms, problems: [] }) : expand(forms);
+  if (!program.ok) return program;
+  const root = isLiteral ? ok(formNode(last)) : evaluate(program.value.forms, last);
   if (!root.ok) return root;
   if (root.value.kind !== "map") {
     const message = `the file ends in ${describeNode(root.value)}, not in a config`;
     return err([{ code: "EXPANSION_FAILED", message, suggestion: SHAPE_HINT, span: last.span }]);
   }
-  const duplicates = problems.filter((each) => each.code === "DUPLICATE_KEY");
+  const duplicates = [...problems, ...program.value.problems];
   return ok({ root: root.value, duplicates });
+}
+
+type FatalProblem = ConfigProblem & { readonly code: "PARSE_ERROR" };
+
+function isFatal(problem: ConfigProblem): problem is FatalProblem {
+  return problem.code === "PARSE_ERROR";
+}
+
+/** With the built-in profiles it uses, its macros expanded, and the config forms that those made rewritten. */
+function expand(forms: readonly Form[]): Result<Rewritten, readonly ExpressionProblem[]> {
+  const written = [...profileForms(forms), ...forms];
+  const expanded = expandForms(written);
+  if (!expanded.ok) {
+    return err(expanded.error.map((each) => problemOf("EXPANSION_FAILED", each)));
+  }
+  if (expanded.value.forms === written) return ok({ forms: written, problems: [] });
+  const rewritten = rewriteConfigForms(expanded.value.forms);
+  const fatal = rewritten.problems.filter(isFatal);
+  return fatal.length > 0 ? err(fatal) : ok(rewritten);
 }
 
 function problemOf(code: ExpressionProblem["code"], diagnostic: Diagnostic): ExpressionProblem {
@@ -143,7 +163,7 @@ function numberNode(value: number, span: SourceSpan | null): ConfigNode {
 type Evaluated = Result<ConfigNode, readonly ExpressionProblem[]>;
 
 function evaluate(forms: readonly Form[], last: Form): Evaluated {
-  const program = compileProgram([...profileForms(forms), ...forms]);
+  const program = compileProgram(forms);
   if (!program.ok) {
     return err(program.error.map((each) => problemOf("EXPANSION_FAILED", each)));
   }
@@ -162,7 +182,8 @@ function evaluate(forms: readonly Form[], last: Form): Evaluated {
     const words = `${kind}: ${shown(message)}${where}`;
     return err([{ code: "EXPANSION_FAILED", message: words, suggestion, span: place }]);
   }
-  const node = new ValueReader(literals).node(outcome.value, last, { span: last.span, depth: 0 });
+  const maker = forms.at(-1) ?? last;
+  const node = new ValueReader(literals).node(outcome.value, maker, { span: last.span, depth: 0 });
   if (node !== null) return ok(node);
   const message = `the config has more than ${NODES_MAX} values or ${NESTING_MAX} levels`;
   return err([{ code: "EXPANSION_FAILED", message, suggestion: null, span: last.span }]);
