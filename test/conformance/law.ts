@@ -7,6 +7,7 @@
  * (+ 1 2) ;; => 3                 a case: the lines up to one that ends in `;; => printed value`
  * (/ 1 0) ;; error 4:1 DivisionByZero       … or in `;; error LINE:COL Kind`, or `;; error Kind`
  * ;; calls: [:ccos.echo 1] …      after a case: exactly these calls reached the host, in order
+ * ;; effects: STEP ROW            … and what is judged of it without a run, see judgement.ts
  * ```
  *
  * Errors found before the run have the kind ParseError when they name none; cases share nothing.
@@ -48,11 +49,18 @@ export interface Law {
   readonly line: number;
   readonly source: string;
   readonly expected: string;
-  /** Null: not looked at. */
-  readonly calls: string | null;
+  /** What else is said of it, in order: `calls`, and the keys of judgement.ts. */
+  readonly notes: readonly Note[];
+}
+
+export interface Note {
+  readonly key: string;
+  readonly text: string;
 }
 
 const ENDING = / ?;; (=> .*|error ([0-9]+:[0-9]+ )?[A-Za-z]+)$/;
+
+const NOTE = /^;; (calls|effects|judged|check|problems|format|schema|type):(?: (.*))?$/;
 
 export function lawsOf(text: string): Law[] {
   const laws: Law[] = [];
@@ -62,11 +70,21 @@ export function lawsOf(text: string): Law[] {
     const found = ENDING.exec(line);
     if (found === null) continue;
     const code = [...lines.slice(from, index), line.slice(0, found.index)].join("\n");
-    const calls = /^;; calls: ?(.*)$/.exec(lines[index + 1] ?? "")?.[1]?.trim() ?? null;
-    laws.push({ line: index + 1, source: "\n".repeat(from) + code, expected: found[1]!, calls });
+    const notes = notesFrom(lines, index + 1);
+    laws.push({ line: index + 1, source: "\n".repeat(from) + code, expected: found[1]!, notes });
     from = index + 1;
   }
   return laws;
+}
+
+function notesFrom(lines: readonly string[], from: number): readonly Note[] {
+  const notes: Note[] = [];
+  for (let at = from; at < lines.length; at++) {
+    const found = NOTE.exec(lines[at]!);
+    if (found === null) break;
+    notes.push({ key: found[1]!, text: found[2]?.trim() ?? "" });
+  }
+  return notes;
 }
 
 export interface LawOptions {

@@ -15,7 +15,7 @@ test("every law is judged as it runs", () => {
   for (const file of files) {
     const text = readFileSync(join(import.meta.dirname, file), "utf8");
     const { compile } = optionsOf(text);
-    for (const { line, source, expected } of lawsOf(text)) {
+    for (const { line, source, expected, notes } of lawsOf(text)) {
       const forms = readForms(source, { file: "case" });
       const program = forms.ok ? compileProgram(forms.value, compile) : forms;
       if (!forms.ok || !program.ok) continue;
@@ -31,6 +31,7 @@ test("every law is judged as it runs", () => {
           expect.stringMatching(/^error /),
         ]);
       }
+      if (notes.some(({ key }) => key === "judged")) continue;
       const outline = outlinePlan(forms.value, compile);
       expect([law, outline.ok ? [] : outline.error]).toEqual([law, []]);
     }

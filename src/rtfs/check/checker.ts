@@ -321,15 +321,17 @@ class Checker implements Checked, Judge {
     return signature.result(given);
   }
 
-  #argument(name: string, index: number, { arg, given, wanted }: Given, around: Around): void {
+  /** @returns whether a value of that kind can be the argument. */
+  #argument(name: string, index: number, { arg, given, wanted }: Given, around: Around): boolean {
     this.#require(arg, wanted, around);
-    if ((given & wanted) !== 0 || given === NEVER) return;
+    if ((given & wanted) !== 0 || given === NEVER) return true;
     const message = badArgument(name, index, wanted, given);
     this.find(around, "bad-argument", {
       message,
       span: spanOf(arg) ?? around.span,
       argument: index,
     });
+    return false;
   }
 
   /** Two numbers or two strings. */
@@ -377,9 +379,9 @@ class Checker implements Checked, Judge {
     for (let index = 0; index < code.arity; index++) {
       const wanted = required[index]!;
       const arg = args[index]!;
-      this.#argument(name, index, { arg, given: given[index]!, wanted }, around);
+      const isKind = this.#argument(name, index, { arg, given: given[index]!, wanted }, around);
       const type = parameterType(code, index);
-      if (this.#canFit(arg, type)) continue;
+      if (!isKind || this.#canFit(arg, type)) continue;
       const message = `argument ${index + 1} of \`${name}\` cannot have the type ${printType(type!)}`;
       const span = spanOf(arg) ?? around.span;
       this.find(around, "bad-argument", { message, span, argument: index });
