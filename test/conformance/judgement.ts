@@ -123,5 +123,5 @@ function schema(said: string): string {
 function type(said: string): string {
   const [json = ""] = said.split(" => ");
   const made = jsonSchemaToType(JSON.parse(json) as JsonValue);
-  return `${json} => ${made.ok ? printType(made.value.type) : `none at ${made.error.path}`}`;
+  return `${json} => ${made.ok ? printType(made.value.type) : `none at ${made.error.path || "its root"}`}`;
 }

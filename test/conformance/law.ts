@@ -24,6 +24,7 @@ import {
   compileProgram,
   type Engine,
   formToValue,
+  fromWire,
   guardedHost,
   type Host,
   keyword,
@@ -34,6 +35,7 @@ import {
   runProgram,
   ScopedContext,
   type SecurityLevel,
+  toWire,
   type Value,
   MapValue,
   Vector,
@@ -72,7 +74,7 @@ export function lawsOf(text: string): Law[] {
     const code = [...lines.slice(from, index), line.slice(0, found.index)].join("\n");
     const notes = notesFrom(lines, index + 1);
     laws.push({ line: index + 1, source: "\n".repeat(from) + code, expected: found[1]!, notes });
-    from = index + 1;
+    from = index + 1 + notes.length;
   }
   return laws;
 }
@@ -144,6 +146,13 @@ function valueOf(text: string): Value {
   return formToValue(forms.value[0]!);
 }
 
+/** What is left of a value that goes to the host. */
+function crossing(value: Value): Value {
+  const crossed = fromWire(toWire(value));
+  if (!crossed.ok) throw new Error(crossed.error);
+  return crossed.value;
+}
+
 /** A host of stubs that writes down what reached it. */
 class StubHost implements Host {
   readonly calls: string[] = [];
@@ -161,9 +170,10 @@ class StubHost implements Host {
     metadata: ReadonlyMap<string, Value> | null,
   ): Value {
     const attached = metadata === null ? [] : [MapValue.of(metadata)];
-    this.calls.push(printValue(new Vector([keyword(capability), ...args, ...attached])));
+    const crossed = args.map(crossing);
+    this.calls.push(printValue(new Vector([keyword(capability), ...crossed, ...attached])));
     const stub = this.#stubs.get(capability);
-    if (stub !== undefined) return stub(args);
+    if (stub !== undefined) return stub(crossed);
     throw new RtfsError("UnknownCapability", `No capability is called "${capability}"`);
   }
 
