@@ -14,11 +14,10 @@ import {
   lstatSync,
   openSync,
   readlinkSync,
-  readSync,
   realpathSync,
 } from "node:fs";
-import { err, ok, type Result } from "../foundation/result.ts";
-import { errnoOf } from "./file-reading.ts";
+import { err, type Result } from "../foundation/result.ts";
+import { errnoOf, readUpTo } from "./file-reading.ts";
 
 /** `linked`: a symbolic link stands on the way. `unreadable`: no regular file, or the system refused. */
 export type ContainedRefusal = "absent" | "linked" | "too-large" | "unreadable";
@@ -64,20 +63,9 @@ function readEntry(entry: string, bytesMax: number): Result<Uint8Array, Containe
   const before = lstatSync(entry);
   if (before.isSymbolicLink()) return err("linked");
   if (!before.isFile()) return err("unreadable");
-  return withOpen(entry, CAREFUL, (file) => {
-    const status = fstatSync(file);
-    if (!status.isFile()) return err("unreadable");
-    if (status.size > bytesMax) return err("too-large");
-    const buffer = Buffer.alloc(status.size + 1);
-    let length = 0;
-    while (length < buffer.length) {
-      const count = readSync(file, buffer, length, buffer.length - length, length);
-      if (count === 0) return ok(buffer.subarray(0, length));
-      length += count;
-    }
-    // It grew while it was read.
-    return err(length > bytesMax ? "too-large" : "unreadable");
-  });
+  return withOpen(entry, CAREFUL, (file) =>
+    fstatSync(file).isFile() ? readUpTo(file, bytesMax) : err("unreadable"),
+  );
 }
 
 function withOpen<T>(path: string, flags: number, use: (descriptor: number) => T): T {

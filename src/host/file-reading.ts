@@ -64,8 +64,8 @@ function readWhole<E>(
   }
 }
 
-/** One byte more than allowed is asked for, so that a file that grows meanwhile is seen too. */
-function readUpTo(file: number, bytesMax: number): Result<Uint8Array, ReadRefusal> {
+/** All of an open file. One byte more than allowed is asked for, so that a file that grows meanwhile is seen too. */
+export function readUpTo(file: number, bytesMax: number): Result<Uint8Array, ReadRefusal> {
   const { size } = fstatSync(file);
   if (size > bytesMax) return err("too-large");
   const buffer = Buffer.alloc(size + 1);
