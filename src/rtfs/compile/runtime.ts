@@ -45,6 +45,7 @@ export function runtimeFor(machine: CompiledMachine): Runtime {
     MapV: MapValue,
     TAIL: TAIL_CALL,
     ...arithmetic(machine),
+    ...steps(machine),
     ...calls(machine),
     ...patterns(machine),
     ...control(machine),
@@ -101,14 +102,6 @@ function arithmetic(machine: CompiledMachine) {
       return slowDivide(a, b, site);
     },
     mod: placed(modulo),
-    inc: (a: Value, site: number): Value => {
-      machine.site = site;
-      return increment(a);
-    },
-    dec: (a: Value, site: number): Value => {
-      machine.site = site;
-      return decrement(a);
-    },
     lt: ordered("<", (order) => order < 0),
     gt: ordered(">", (order) => order > 0),
     le: ordered("<=", (order) => order <= 0),
@@ -116,6 +109,28 @@ function arithmetic(machine: CompiledMachine) {
     /** `=` of values that are not identical. */
     eq: (a: Value, b: Value): boolean =>
       typeof a === "object" && typeof b === "object" && equalValues(a, b, machine.meter),
+  };
+}
+
+/** One more and one less, as {@link arithmetic}. */
+function steps(machine: CompiledMachine) {
+  return {
+    inc: (a: Value, site: number): Value => {
+      if (typeof a === "number") {
+        const sum = a + 1;
+        if (!Number.isInteger(sum)) return sum;
+      }
+      machine.site = site;
+      return increment(a);
+    },
+    dec: (a: Value, site: number): Value => {
+      if (typeof a === "number") {
+        const difference = a - 1;
+        if (!Number.isInteger(difference)) return difference;
+      }
+      machine.site = site;
+      return decrement(a);
+    },
   };
 }
 
