@@ -74,9 +74,10 @@ function parseInputs(text: string): RunInputs | null {
   try {
     const value: unknown = JSON.parse(text);
     if (!isJsonObject(value)) return null;
-    const { configFile, configSource, planFile, planSource, command, staged, production } = value;
-    // Runs of versions whose plans had no modules.
-    const { modules = [] } = value;
+    // Runs of versions whose plans had no modules kept none.
+    const { modules = [], ...kept } = value;
+    const { configFile, configSource, planFile, planSource, command, staged, production, ...rest } =
+      kept;
     const program = command === null ? [planFile, planSource] : command;
     const sound =
       isTexts([configFile, configSource]) &&
@@ -84,8 +85,9 @@ function parseInputs(text: string): RunInputs | null {
       Array.isArray(staged) &&
       Array.isArray(modules) &&
       modules.every(isModule) &&
-      typeof production === "boolean";
-    return sound ? ({ ...value, modules } as unknown as RunInputs) : null;
+      typeof production === "boolean" &&
+      Object.keys(rest).length === 0;
+    return sound ? ({ ...kept, modules } as unknown as RunInputs) : null;
   } catch {
     return null;
   }

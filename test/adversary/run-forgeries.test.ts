@@ -113,7 +113,11 @@ describe("a run is proven only by its own files", () => {
     ["inputs without a plan's name", () => edit(first, (inputs) => (inputs["planFile"] = null))],
     ["a plan with a comment more", () => edit(first, (inputs) => (inputs["planSource"] += " ;"))],
     ["a config that is none", () => edit(first, (inputs) => (inputs["configSource"] = "("))],
-    ["inputs of 5 MiB", () => edit(first, (inputs) => (inputs["pad"] = "x".repeat(5 << 20)))],
+    [
+      "inputs of 25 MiB",
+      () => edit(first, (inputs) => (inputs["configFile"] = "x".repeat(25 << 20))),
+    ],
+    ["inputs with a surplus field", () => edit(first, (inputs) => (inputs["pad"] = "x"))],
     ["inputs that are a list", () => writeFileSync(at(first, "inputs.json"), "[]")],
     ["inputs with a wrong switch", () => edit(first, (inputs) => (inputs["production"] = "yes"))],
   ])("%s: not ok, an exit code of the table, no trace", async (_title, forge) => {
