@@ -83,7 +83,8 @@ describe("nothing a program says becomes code", () => {
   test("every word of emitted text is generated or one of a closed list", () => {
     const source = `(defn hostile-name [a & more] (for [x more y [1 2]] (try (step "evil()" (/ x a y)) (catch :evil e (:evil e)) (finally (str "evil" x)))))
       (match (hostile-name 1 2 {"evil" 3}) {:evil [p & q]} p (:as evil _) evil)
-      (dotimes [evil 3] (call :evil.name evil)) (let [{:keys [evil] :or {evil 1}} {:evil 2}] ((fn [% loop] (if (< % 9) (loop (+ % evil) loop) %)) 1 inc))`;
+      (dotimes [evil 3] (call :evil.name evil)) (let [{:keys [evil] :or {evil 1}} {:evil 2}] ((fn [% loop] (if (< % 9) (loop (+ % evil) loop) %)) 1 inc))
+      (loop [evil 0] (if (< evil 3) (recur (+ evil (* evil evil) 1)) evil))`;
     const runtime = new Set(textWordsOfRuntime());
     const words = textOf(source).match(/[A-Za-z_$][\w$]*/g)!;
     const strange = words.filter((word) => !WORDS.test(word) && !runtime.has(word));
@@ -104,7 +105,7 @@ function textWordsOfRuntime(): readonly string[] {
     "Fn Vec Lst MapV TAIL add sub inc dec mul div mod lt gt le ge eq settle lib libCount any anyLast count tail key " +
     "keyCall unset noArgument check map record text1 text2 text3 itemsOf itemAt takenItems takenMap restOf without fits same noMatch caught " +
     "accepts integer turnsOf gather enterStep leaveStep failStep context host fuel refuel stop site code arity " +
-    "length get toValue tailCode tailCount tail0 tail1 tail2 tail3 tailRest metadata Map set Number isSafeInteger"
+    "length get toValue tailCode tailCount tail0 tail1 tail2 tail3 tailRest metadata Map set Number isSafeInteger Math abs"
   ).split(" ");
 }
 
@@ -141,6 +142,43 @@ describe("the compiled engine", () => {
       const source = `(def n ${count}) (dotimes [i n] (+ i 1))`;
       expect(run(source)).toBe(run(source, referenceEngine));
     }
+  });
+
+  test.each([
+    [
+      "a sum of small integers may be of more bits",
+      "(dotimes [i 3] (+ i 2147483647))",
+      "2147483649",
+    ],
+    [
+      "a difference too",
+      "(loop [i -2147483640 r 0] (if (> i -2147483648) (recur (- i 1) (- i 2147483647)) r))",
+      "-4294967294",
+    ],
+    [
+      "a product of small integers may be unsafe",
+      "(loop [i 2147483640 r 0] (if (< i 2147483647) (recur (+ i 1) (* i i)) r))",
+      "4611686009837453316",
+    ],
+    [
+      "a counter ends at 32 bits",
+      "(loop [i 2147483646] (if (< i 2147483650) (recur (+ i 1)) i))",
+      "2147483650",
+    ],
+  ])("in a fast loop, %s", (_, source, expected) => {
+    expect(run(source, referenceEngine)).toBe(expected);
+    expect(run(source)).toBe(expected);
+    expect(textOf(source)).toContain("f=M.fuel|0");
+  });
+
+  test("in a fast loop, a remainder is no negative zero", () => {
+    const source = "(loop [i -6 r 1] (if (< i -4) (recur (+ i 1) (mod i 5)) r))";
+    const outcome = runProgram(programOf(source), {
+      engine: compiledEngine,
+      fuel: 100,
+      depthMax: 9,
+    });
+    expect(outcome).toEqual({ ok: true, value: 0, fuelUsed: 3 });
   });
 
   test("gives each turn variables of its own", () => {

@@ -79,6 +79,8 @@ class Kernel {
   readonly #guarded: Name[] = [];
   /** Parameters that only count up or down: integers of 32 bits, or the loop is left. */
   #counters: ReadonlySet<Name> = new Set();
+  /** Texts whose values are integers of 32 bits: a sum of two of them is safe unchecked. */
+  readonly #small = new Set<string>();
   /** Variables of a turn, and of the loop. */
   readonly #own = new Set<Variable>();
   #lines: string[] = [];
@@ -115,10 +117,11 @@ class Kernel {
     for (const own of block.variables) this.#own.add(own);
     const name = this.#fresh();
     this.#names.set(variable, name);
+    this.#small.add(name);
     const result = this.#fresh();
     const turn = this.#captured(() => {
       this.#line(`if(!(${name}<n))${this.#giveUp()}`);
-      this.#line(`${result}=${this.#value(body)};${name}++;`);
+      this.#line(`${result}=${this.#value(body)};${name}=${name}+1|0;`);
     });
     const back = `${index}=${name};if(${name}>0)${value}=${result};`;
     const start = `${name}=0;n=${count}|0;`;
@@ -145,13 +148,19 @@ class Kernel {
     const names = this.#declared.length === 0 ? "" : `,${this.#declared.join(",")}`;
     return [
       `if(${[guard, ...tests].join("&&")}){`,
-      `let f=M.fuel,b=f${names};${values.join("")}${start}`,
+      // Fuel in hand is an integer of 32 bits; said so, it costs nothing measurable.
+      `let f=M.fuel|0,b=f${names};${values.join("")}${start}`,
       // Given up with the fuel it began with: the general loop pays for the turn again.
-      `${this.#label}:for(;;){b=f;if(--f<0)${this.#giveUp()}`,
+      `${this.#label}:for(;;){b=f;${this.#pay()}`,
       turn,
       `}${back}${this.#jumps === 0 ? "" : `if(b!==M.fuel)M.site=${this.#site};`}M.fuel=b;`,
       "}",
     ].join("\n");
+  }
+
+  /** A unit of fuel. */
+  #pay(): string {
+    return `f=f-1|0;if(f<0)${this.#giveUp()}`;
   }
 
   #giveUp(): string {
@@ -183,6 +192,7 @@ class Kernel {
     const fresh = this.#fresh();
     this.#names.set(name, fresh);
     this.#guarded.push(name);
+    if (this.#counters.has(name)) this.#small.add(fresh);
     return fresh;
   }
 
@@ -315,7 +325,7 @@ class Kernel {
     const isFew = this.#nesting < NESTING_MAX && this.#writtenOut++ < WRITTEN_OUT_MAX;
     if (!isPlain || !isFew) throw NOT_ARITHMETIC;
     const texts = node.args.map((arg) => this.#integer(arg));
-    this.#line(`if(--f<0)${this.#giveUp()}`);
+    this.#line(this.#pay());
     for (const variable of lambda.block.variables) this.#own.add(variable);
     for (const [at, param] of lambda.params.entries()) this.#names.set(param, texts[at]!);
     this.#nesting++;
@@ -335,13 +345,22 @@ class Kernel {
     const operator = isStep ? { inc: "+", dec: "-" }[name as "inc" | "dec"] : name;
     if (operator === "mod") {
       if (!/^[1-9]/.test(b)) this.#line(`if(${b}===0)${this.#giveUp()}`);
-      // + 0 turns -0 into the integer 0.
-      return this.#kept(`${a}%${b}+0`);
+      // Both turn -0 into the integer 0.
+      if (!this.#isSmall(a) || !this.#isSmall(b)) return this.#kept(`${a}%${b}+0`);
+      const rest = this.#kept(`${a}%${b}|0`);
+      this.#small.add(rest);
+      return rest;
     }
     if (!ARITHMETIC.has(operator)) throw NOT_ARITHMETIC;
     const result = this.#kept(`${a}${operator}${b}${operator === "*" ? "+0" : ""}`);
-    this.#line(`if(!(${result}<=9007199254740991&&${result}>=-9007199254740991))${this.#giveUp()}`);
+    const isSafe = operator !== "*" && this.#isSmall(a) && this.#isSmall(b);
+    if (!isSafe) this.#line(`if(Math.abs(${result})>9007199254740991)${this.#giveUp()}`);
     return result;
+  }
+
+  #isSmall(text: string): boolean {
+    const number = Number(text.replaceAll(/[()]/g, ""));
+    return this.#small.has(text) || (number | 0) === number;
   }
 
   /** A counter's next value. */
@@ -368,7 +387,7 @@ class Kernel {
     const { args } = node;
     const test = TESTS.get(name);
     if (test !== undefined && args.length === 1) {
-      this.#line(`if(--f<0)${this.#giveUp()}`);
+      this.#line(this.#pay());
       return test(this.#integer(args[0]!));
     }
     if (name === "not" && args.length === 1) return `!(${this.#condition(args[0]!)})`;
