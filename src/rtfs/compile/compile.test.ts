@@ -34,7 +34,7 @@ function textOf(source: string): string {
 
 /** Words of JavaScript and of the runtime that may stand in emitted text. */
 const WORDS =
-  /^(?:[vfgktLwp]v?\d+|[dMKfben]|let|const|function|return|if|else|for|of|continue|break|try|catch|finally|throw|typeof|instanceof|new|null|true|false|undefined|use|strict|number)$/;
+  /^(?:[vfgktLwp]v?\d+|[dMKabefiknrsx]|let|const|function|return|if|else|for|of|continue|break|try|catch|finally|throw|typeof|instanceof|new|null|true|false|undefined|use|strict|number)$/;
 
 describe("nothing a program says becomes code", () => {
   const HOSTILE = [
@@ -102,7 +102,7 @@ function valueOf(source: string) {
 /** Functions of the runtime and fields of the machine and of values that the writers name. */
 function textWordsOfRuntime(): readonly string[] {
   return (
-    "Fn Vec Lst MapV TAIL add sub inc dec mul div mod lt gt le ge eq settle lib libCount any anyLast count tail key " +
+    "begin firstOf sum run1 run2 Array push Fn Vec Lst MapV TAIL add sub mul div mod lt gt le ge eq settle lib libCount any anyLast count tail key " +
     "keyCall unset noArgument check map record text1 text2 text3 itemsOf itemAt takenItems takenMap restOf without fits same noMatch caught " +
     "accepts integer turnsOf gather enterStep leaveStep failStep context host fuel refuel stop site code arity " +
     "length get toValue tailCode tailCount tail0 tail1 tail2 tail3 tailRest metadata Map set Number isSafeInteger Math abs"

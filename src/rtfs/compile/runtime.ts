@@ -11,6 +11,8 @@ import { arityError, lookUp, TAIL_CALL } from "../eval/machine.ts";
 import type { TypeValidator } from "../types/compile-type.ts";
 import { compareOrdered, equalValues } from "../values/equality.ts";
 import type { Builtin } from "../stdlib/builtin.ts";
+import { partsArgument } from "../stdlib/entry.ts";
+import { firstItem } from "../stdlib/higher-order.ts";
 import { catchTest } from "../values/catching.ts";
 import { kindOf } from "../values/kind-of.ts";
 import {
@@ -47,6 +49,7 @@ export function runtimeFor(machine: CompiledMachine): Runtime {
     ...arithmetic(machine),
     ...steps(machine),
     ...calls(machine),
+    ...walks(machine),
     ...patterns(machine),
     ...control(machine),
     ...hosts(machine),
@@ -210,6 +213,45 @@ function calls(machine: CompiledMachine) {
 function bound(machine: CompiledMachine) {
   return {
     settle: (value: Value, depth: number): Value => machine.settle(value, depth),
+  };
+}
+
+/** What the loops of write-walk.ts call. */
+function walks(machine: CompiledMachine) {
+  return {
+    /** The items of a call of `map`, `filter` or `reduce`, which is paid for. */
+    begin: (name: string, subject: Value, site: number, depth: number): readonly Value[] => {
+      machine.site = site;
+      if (--machine.fuel < 0) machine.refuel();
+      machine.depth = depth;
+      return partsArgument(subject, name, machine);
+    },
+    firstOf: (items: readonly Value[]): Value => firstItem(items),
+    run1: (builtin: Builtin, a: Value): Value => builtin.run([a], machine),
+    run2: (builtin: Builtin, a: Value, b: Value): Value => builtin.run([a, b], machine),
+    /** `first` plus the items from an index on, a unit of fuel for each. */
+    sum: (items: readonly Value[], from: number, first: Value): Value => {
+      let at = from;
+      let result = first;
+      if (Number.isSafeInteger(first)) {
+        const end = Math.min(items.length, from + machine.fuel);
+        let total = first as number;
+        for (; at < end; at++) {
+          const item = items[at];
+          if (typeof item !== "number" || !Number.isInteger(item)) break;
+          const next = total + item;
+          if (Math.abs(next) > Number.MAX_SAFE_INTEGER) break;
+          total = next;
+        }
+        machine.fuel -= at - from;
+        result = total;
+      }
+      for (; at < items.length; at++) {
+        if (--machine.fuel < 0) machine.refuel();
+        result = add(result, items[at]!);
+      }
+      return result;
+    },
   };
 }
 

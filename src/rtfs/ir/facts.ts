@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Ir, IrProgram, Lambda, Variable } from "./ir.ts";
+import type { Ir, IrCall, IrProgram, Lambda, Variable } from "./ir.ts";
 import { eachPart } from "./parts.ts";
 
 /** The program's own forms, and the bodies of the functions that have code of their own. */
@@ -65,6 +65,25 @@ export function fittingCallee(callee: Ir, count: number): Lambda | null {
   return isFit ? lambda : null;
 }
 
+/** Values that the callback of a library function gets that is written as a loop; null: none is. */
+export function walkArity({ callee, args }: IrCall): 1 | 2 | null {
+  if (callee.op !== "builtin") return null;
+  const { name } = callee;
+  if ((name === "map" || name === "filter") && args.length === 2) return 1;
+  return name === "reduce" && (args.length === 2 || args.length === 3) ? 2 : null;
+}
+
+/** The function of the program that such a loop calls by name; null: it calls something else. */
+export function walkedLambda(node: IrCall): Lambda | null {
+  const arity = walkArity(node);
+  if (arity === null) return null;
+  const callback = node.args[0]!;
+  const isChecked = (callback.op === "local" || callback.op === "global") && callback.isChecked;
+  const lambda = callback.op === "fn" ? callback.lambda : fittingCallee(callback, arity);
+  const isFit = lambda?.rest === null && lambda.params.length === arity && !isChecked;
+  return isFit ? lambda : null;
+}
+
 function isCheckedLocal(callee: Ir): boolean {
   return callee.op === "local" && callee.isChecked;
 }
@@ -86,7 +105,9 @@ export function countUses(program: IrProgram): void {
     const known = fittingCallee(node.callee, node.args.length);
     if (known === null || isCheckedLocal(node.callee)) down(node.callee);
     if (known !== null) known.isNamed = true;
-    for (const arg of node.args) down(arg);
+    const walked = walkedLambda(node);
+    if (walked !== null) walked.isNamed = true;
+    for (const arg of walked === null ? node.args : node.args.slice(1)) down(arg);
   };
   for (const [, body] of roots(program)) down(body);
 }

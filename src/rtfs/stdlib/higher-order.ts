@@ -81,13 +81,16 @@ function prefix(name: string, isTaken: boolean): Entry["run"] {
   };
 }
 
+/** Where `reduce` begins without an initial value. @throws {RtfsError} InvalidArgument. */
+export function firstItem(items: readonly Value[]): Value {
+  if (items.length > 0) return items[0]!;
+  throw invalidArgument("reduce: the collection is empty and there is no initial value");
+}
+
 function reduce([f, ...rest]: Args, machine: BuiltinMachine): Value {
   const combine = binaryOf(f, "reduce", machine);
   const items = partsArgument(rest.at(-1), "reduce", machine);
-  if (rest.length === 1 && items.length === 0) {
-    throw invalidArgument("reduce: the collection is empty and there is no initial value");
-  }
-  let result: Value = rest.length === 2 ? rest[0]! : items[0]!;
+  let result: Value = rest.length === 2 ? rest[0]! : firstItem(items);
   for (let index = 2 - rest.length; index < items.length; index++) {
     result = combine(result, items[index]!);
   }
