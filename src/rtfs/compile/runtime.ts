@@ -11,8 +11,6 @@ import { arityError, lookUp, TAIL_CALL } from "../eval/machine.ts";
 import type { TypeValidator } from "../types/compile-type.ts";
 import { compareOrdered, equalValues } from "../values/equality.ts";
 import type { Builtin } from "../stdlib/builtin.ts";
-import { partsArgument } from "../stdlib/entry.ts";
-import { firstItem } from "../stdlib/higher-order.ts";
 import { catchTest } from "../values/catching.ts";
 import { kindOf } from "../values/kind-of.ts";
 import {
@@ -28,6 +26,7 @@ import {
 import { displayMetered } from "../values/print.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
 import { Keyword, List, type MapKey, MapValue, type Value, Vector } from "../values/value.ts";
+import { texts, walks } from "./runtime-library.ts";
 import { CompiledFunction, type CompiledMachine, type Counted, wrongCount } from "./machine.ts";
 
 /** Longest capability id that the protocol carries. */
@@ -216,45 +215,6 @@ function bound(machine: CompiledMachine) {
   };
 }
 
-/** What the loops of write-walk.ts call. */
-function walks(machine: CompiledMachine) {
-  return {
-    /** The items of a call of `map`, `filter` or `reduce`, which is paid for. */
-    begin: (name: string, subject: Value, site: number, depth: number): readonly Value[] => {
-      machine.site = site;
-      if (--machine.fuel < 0) machine.refuel();
-      machine.depth = depth;
-      return partsArgument(subject, name, machine);
-    },
-    firstOf: (items: readonly Value[]): Value => firstItem(items),
-    run1: (builtin: Builtin, a: Value): Value => builtin.run([a], machine),
-    run2: (builtin: Builtin, a: Value, b: Value): Value => builtin.run([a, b], machine),
-    /** `first` plus the items from an index on, a unit of fuel for each. */
-    sum: (items: readonly Value[], from: number, first: Value): Value => {
-      let at = from;
-      let result = first;
-      if (Number.isSafeInteger(first)) {
-        const end = Math.min(items.length, from + machine.fuel);
-        let total = first as number;
-        for (; at < end; at++) {
-          const item = items[at];
-          if (typeof item !== "number" || !Number.isInteger(item)) break;
-          const next = total + item;
-          if (Math.abs(next) > Number.MAX_SAFE_INTEGER) break;
-          total = next;
-        }
-        machine.fuel -= at - from;
-        result = total;
-      }
-      for (; at < items.length; at++) {
-        if (--machine.fuel < 0) machine.refuel();
-        result = add(result, items[at]!);
-      }
-      return result;
-    },
-  };
-}
-
 function patterns(machine: CompiledMachine) {
   return {
     /** A vector or a list; null for anything else. */
@@ -308,44 +268,6 @@ function control(machine: CompiledMachine) {
     gather: (results: Value[], value: Value): void => {
       results.push(value);
       checkSize(results.length, "for");
-    },
-  };
-}
-
-/** `str` of few arguments: as the library's, with ropes instead of copies. */
-function texts(machine: CompiledMachine) {
-  const part = (value: Value): string => {
-    if (typeof value === "string") return value;
-    if (!Number.isSafeInteger(value)) return displayMetered(value, machine.meter);
-    const text = `${value as number}`;
-    machine.spend(1 + (text.length >>> 3));
-    return text;
-  };
-  const begin = (site: number): void => {
-    machine.site = site;
-    if (--machine.fuel < 0) machine.refuel();
-  };
-  const joined = (left: string, value: Value): string => {
-    const text = left + part(value);
-    checkSize(text.length, "str");
-    return text;
-  };
-  const paid = (text: string): string => {
-    machine.spend(text.length >>> 3);
-    return text;
-  };
-  return {
-    text1: (a: Value, site: number): string => {
-      begin(site);
-      return paid(joined("", a));
-    },
-    text2: (a: Value, b: Value, site: number): string => {
-      begin(site);
-      return paid(joined(joined("", a), b));
-    },
-    text3: (a: Value, b: Value, c: Value, site: number): string => {
-      begin(site);
-      return paid(joined(joined(joined("", a), b), c));
     },
   };
 }
