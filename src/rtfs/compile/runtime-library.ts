@@ -14,7 +14,7 @@ import type { Value } from "../values/value.ts";
 import type { CompiledMachine } from "./machine.ts";
 
 /** What the loops of write-walk.ts call. */
-export function walks(machine: CompiledMachine) {
+export function walks(machine: CompiledMachine): Readonly<Record<string, unknown>> {
   return {
     /** The items of a call of `map`, `filter` or `reduce`, which is paid for. */
     begin: (name: string, subject: Value, site: number, depth: number): readonly Value[] => {
@@ -53,7 +53,7 @@ export function walks(machine: CompiledMachine) {
 }
 
 /** `str` of few arguments: as the library's, with ropes instead of copies, paid for at once. */
-export function texts(machine: CompiledMachine) {
+export function texts(machine: CompiledMachine): Readonly<Record<string, unknown>> {
   /** Null: no string and no integer. */
   const textOf = (value: Value): string | null => {
     if (typeof value === "string") return value;
