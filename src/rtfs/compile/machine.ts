@@ -25,6 +25,9 @@ import { kindOf } from "../values/kind-of.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
 import { FunctionValue, Keyword, List, type Value } from "../values/value.ts";
 
+/** Longest capability id that the protocol carries. */
+export const CAPABILITY_LENGTH_MAX = 256;
+
 /** JavaScript of a function: arguments, the rest list when there is one, then the depth. */
 export type Code = (...args: readonly (Value | number)[]) => Value;
 

@@ -3,6 +3,7 @@ import {
   compiledEngine,
   compileProgram,
   type Engine,
+  type Host,
   keyword,
   printValue,
   type Program,
@@ -20,11 +21,55 @@ function programOf(source: string): Program {
   return program.value;
 }
 
-function observed(program: Program, engine: Engine, args: readonly Value[]): string {
-  const outcome = runProgram(program, { engine, fuel: 100_000_000, depthMax: 100, args });
+function observed(
+  program: Program,
+  engine: Engine,
+  args: readonly Value[],
+  host: Host | null = null,
+): string {
+  const options = { engine, fuel: 100_000_000, depthMax: 100, args };
+  const outcome = runProgram(program, host === null ? options : { ...options, host });
   const shown = outcome.ok ? printValue(outcome.value) : outcome.error.message;
   return `${shown} ${outcome.fuelUsed}`;
 }
+
+test("operators do what they do on the reference engine, whatever the numbers", () => {
+  const numbers: readonly Value[] = [
+    0,
+    -1,
+    0.5,
+    -2.5,
+    ...[2 ** 31, 2 ** 31 - 1, -(2 ** 31), 2 ** 52 + 1, 2 ** 53 - 1, -(2 ** 53 - 1)],
+    2n ** 53n,
+    -(2n ** 63n),
+    2n ** 63n - 1n,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    "x",
+  ];
+  const programs = ["+", "-", "*", "/", "mod"].map((name) => programOf(`(${name} arg0 arg1)`));
+  for (const a of numbers) {
+    for (const b of numbers) {
+      for (const program of programs) {
+        const expected = observed(program, referenceEngine, [a, b]);
+        expect(observed(program, compiledEngine, [a, b])).toBe(expected);
+      }
+    }
+  }
+});
+
+test.each([":c", '"c"', '""', `"${"c".repeat(256)}"`, `"${"c".repeat(257)}"`, "5", "nil", "'c"])(
+  "the capability %s is called alike whether it is written or computed",
+  (id) => {
+    for (const source of [`(call ${id} 1)`, `((fn [id] (call id 1)) ${id})`]) {
+      const program = programOf(source);
+      for (const host of [null, { call: (name: string) => name, step: () => undefined }]) {
+        const expected = observed(program, referenceEngine, [], host);
+        expect(observed(program, compiledEngine, [], host)).toBe(expected);
+      }
+    }
+  },
+);
 
 test("str of up to three values is the same text for the same fuel on all engines", () => {
   const values: readonly Value[] = [

@@ -27,12 +27,14 @@ import { displayMetered } from "../values/print.ts";
 import { RtfsError, typeError } from "../values/rtfs-error.ts";
 import { Keyword, List, type MapKey, MapValue, type Value, Vector } from "../values/value.ts";
 import { texts, walks } from "./runtime-library.ts";
-import { CompiledFunction, type CompiledMachine, type Counted, wrongCount } from "./machine.ts";
+import {
+  CAPABILITY_LENGTH_MAX,
+  CompiledFunction,
+  type CompiledMachine,
+  type Counted,
+  wrongCount,
+} from "./machine.ts";
 
-/** Longest capability id that the protocol carries. */
-const CAPABILITY_LENGTH_MAX = 256;
-
-type Two = (a: Value, b: Value, site: number) => Value;
 type Order = (a: Value, b: Value, site: number) => boolean;
 
 /** What emitted code finds, by name. */
@@ -56,54 +58,51 @@ export function runtimeFor(machine: CompiledMachine): Runtime {
   };
 }
 
+/**
+ * Whether a result is in normal form, and exact: a float that is not integral, whatever the operands
+ * were, or a safe integer of two integers.
+ */
+function isNormal(result: number, a: number, b: number): boolean {
+  if (!Number.isInteger(result)) return true;
+  return Number.isSafeInteger(result) && Number.isInteger(a) && Number.isInteger(b);
+}
+
 function arithmetic(machine: CompiledMachine) {
-  const placed =
-    (compute: (a: Value, b: Value) => Value): Two =>
-    (a, b, site) => {
-      machine.site = site;
-      return compute(a, b);
-    };
-  const slowAdd = placed(add);
-  const slowSubtract = placed(subtract);
-  const slowMultiply = placed(multiply);
-  const slowDivide = placed(divide);
   const ordered =
     (name: string, accept: (order: number) => boolean): Order =>
     (a, b, site) => {
       machine.site = site;
       return accept(compareOrdered(name, a, b));
     };
-  // A result that is not integral is a float in normal form, whatever the operands were.
   return {
     add: (a: Value, b: Value, site: number): Value => {
-      if (typeof a === "number" && typeof b === "number") {
-        const sum = a + b;
-        if (!Number.isInteger(sum)) return sum;
-      }
-      return slowAdd(a, b, site);
+      if (typeof a === "number" && typeof b === "number" && isNormal(a + b, a, b)) return a + b;
+      machine.site = site;
+      return add(a, b);
     },
     sub: (a: Value, b: Value, site: number): Value => {
-      if (typeof a === "number" && typeof b === "number") {
-        const difference = a - b;
-        if (!Number.isInteger(difference)) return difference;
-      }
-      return slowSubtract(a, b, site);
+      if (typeof a === "number" && typeof b === "number" && isNormal(a - b, a, b)) return a - b;
+      machine.site = site;
+      return subtract(a, b);
     },
     mul: (a: Value, b: Value, site: number): Value => {
-      if (typeof a === "number" && typeof b === "number") {
-        const product = a * b;
-        if (!Number.isInteger(product)) return product;
-      }
-      return slowMultiply(a, b, site);
+      // + 0 turns the -0 of `0 * -1` into the integer 0.
+      if (typeof a === "number" && typeof b === "number" && isNormal(a * b, a, b)) return a * b + 0;
+      machine.site = site;
+      return multiply(a, b);
     },
     div: (a: Value, b: Value, site: number): Value => {
       if (typeof a === "number" && typeof b === "number" && b !== 0) {
         const quotient = a / b;
         if (!Number.isInteger(quotient)) return quotient;
       }
-      return slowDivide(a, b, site);
+      machine.site = site;
+      return divide(a, b);
     },
-    mod: placed(modulo),
+    mod: (a: Value, b: Value, site: number): Value => {
+      machine.site = site;
+      return modulo(a, b);
+    },
     lt: ordered("<", (order) => order < 0),
     gt: ordered(">", (order) => order > 0),
     le: ordered("<=", (order) => order <= 0),
@@ -273,6 +272,17 @@ function control(machine: CompiledMachine) {
 }
 
 function hosts(machine: CompiledMachine) {
+  const effect = (capability: string, args: readonly Value[], site: number): Value => {
+    machine.site = site;
+    if (--machine.fuel < 0) machine.refuel();
+    if (machine.host === null) {
+      const message = `There is no host to call "${capability.slice(0, 80).toWellFormed()}"`;
+      throw new RtfsError("SecurityViolation", message, { operation: "call", capability });
+    }
+    const value = machine.host.call(capability, args, machine.metadata);
+    machine.site = site;
+    return value;
+  };
   return {
     enterStep: (name: string, site: number): void => {
       if (--machine.fuel < 0) machine.refuel();
@@ -294,23 +304,19 @@ function hosts(machine: CompiledMachine) {
       machine.site = site;
       return machine.host?.context?.(key);
     },
+    /** A call whose capability is written in the program. */
+    effect,
     host: (id: Value, args: readonly Value[], site: number): Value => {
+      const capability = id instanceof Keyword ? id.name : id;
+      if (typeof capability === "string" && capability.length <= CAPABILITY_LENGTH_MAX) {
+        return effect(capability, args, site);
+      }
       machine.site = site;
       if (--machine.fuel < 0) machine.refuel();
-      const capability = id instanceof Keyword ? id.name : id;
-      if (typeof capability !== "string") {
-        throw typeError("a keyword or a string", kindOf(capability), "call");
-      }
-      if (capability.length > CAPABILITY_LENGTH_MAX) {
+      if (typeof capability === "string") {
         throw new RtfsError("UnknownCapability", "call: the id is over 256 characters");
       }
-      if (machine.host === null) {
-        const message = `There is no host to call "${capability.slice(0, 80).toWellFormed()}"`;
-        throw new RtfsError("SecurityViolation", message, { operation: "call", capability });
-      }
-      const value = machine.host.call(capability, args, machine.metadata);
-      machine.site = site;
-      return value;
+      throw typeError("a keyword or a string", kindOf(capability), "call");
     },
   };
 }

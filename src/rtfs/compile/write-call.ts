@@ -9,7 +9,7 @@ import { fittingCallee, knownCallee } from "../ir/facts.ts";
 import type { Ir, IrCall, Lambda } from "../ir/ir.ts";
 import { knownTarget, tailKind } from "../ir/tail-calls.ts";
 import { Keyword } from "../values/value.ts";
-import type { Counted } from "./machine.ts";
+import { CAPABILITY_LENGTH_MAX, type Counted } from "./machine.ts";
 import { codeName, nameOf } from "./unit.ts";
 import { writeLibraryCall } from "./write-library.ts";
 import { operatorOf, writeOperator } from "./write-operator.ts";
@@ -156,6 +156,20 @@ export function writeHostCall(
   writer: Writing,
   { args, span }: Extract<Ir, { op: "host-call" }>,
 ): string {
+  const { unit } = writer;
+  const site = unit.site(span);
+  const capability = writtenCapability(args[0]!);
+  if (capability !== null) {
+    const values = writer.values(args.slice(1));
+    return `effect(${unit.pooled(capability)},[${values.join(",")}],${site})`;
+  }
   const [id, ...values] = writer.values(args);
-  return `host(${id},[${values.join(",")}],${writer.unit.site(span)})`;
+  return `host(${id},[${values.join(",")}],${site})`;
+}
+
+/** The id of a capability that needs no check any more; null: it is made, or wrong. */
+function writtenCapability(id: Ir): string | null {
+  if (id.op !== "const") return null;
+  const name = id.value instanceof Keyword ? id.value.name : id.value;
+  return typeof name === "string" && name.length <= CAPABILITY_LENGTH_MAX ? name : null;
 }
