@@ -8,6 +8,7 @@
  * @module
  */
 import type { Analysed } from "./analysis/analyser.ts";
+import type { Node } from "./analysis/node.ts";
 import type { Machine, MachineOptions } from "./eval/machine.ts";
 import type { Builtin } from "./stdlib/builtin.ts";
 import type { Value } from "./values/value.ts";
@@ -18,6 +19,8 @@ export interface EngineGlobals {
   readonly cells: (Value | undefined)[];
   readonly builtins: ReadonlyMap<string, Builtin>;
   readonly args: readonly Value[];
+  /** As `RunOptions.proven`. */
+  readonly proven: ReadonlySet<Node>;
 }
 
 export interface StartedRun {

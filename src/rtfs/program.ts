@@ -12,6 +12,7 @@ import {
   SOFT_FORMS,
   SPECIAL_FORMS,
 } from "./analysis/special-forms.ts";
+import type { Node } from "./analysis/node.ts";
 import { outlineProgram, type PlanOutline } from "./analysis/outline.ts";
 import { type Diagnostic, diagnostic } from "./diagnostic.ts";
 import type { Engine } from "./engine.ts";
@@ -174,6 +175,11 @@ export interface RunOptions {
   readonly args?: readonly Value[];
   /** Functions under the names given as `CompileOptions.globals`. They may throw RtfsError. */
   readonly builtins?: ReadonlyMap<string, (args: readonly Value[]) => Value>;
+  /**
+   * `verified` of what `checkTypes` says of this same program, told nothing of its capabilities: an
+   * engine may leave out those of these checks that cost no fuel. Absent: every check is made.
+   */
+  readonly proven?: ReadonlySet<Node>;
   /** Called for every map literal that is evaluated, with the map it made. */
   readonly onMapLiteral?: (map: MapValue, form: MapForm) => void;
 }
@@ -195,6 +201,7 @@ export function runProgram(program: Program, options: RunOptions): Outcome {
     cells: externals(analysed, options),
     builtins: BUILTINS,
     args: options.args ?? [],
+    proven: options.proven ?? NOTHING_PROVEN,
   });
   try {
     const value = evaluate();
@@ -205,6 +212,8 @@ export function runProgram(program: Program, options: RunOptions): Outcome {
     return { ok: false, error, fuelUsed: machine.fuelUsed };
   }
 }
+
+const NOTHING_PROVEN: ReadonlySet<Node> = new Set();
 
 function machineOptions({ fuel, depthMax, host, onMapLiteral }: RunOptions): MachineOptions {
   return { fuel, depthMax, host: host ?? null, onMapLiteral: onMapLiteral ?? null };

@@ -1,6 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkTypes, compileProgram, compileType, readForms, runProgram } from "../index.ts";
+import type { Checked } from "./checker.ts";
+import {
+  checkTypes,
+  compiledEngine,
+  compileProgram,
+  compileType,
+  type Engine,
+  printValue,
+  readForms,
+  referenceEngine,
+  runProgram,
+  type Value,
+} from "../index.ts";
 
 function compiled(source: string) {
   const forms = readForms(source, { file: "f" });
@@ -355,6 +367,43 @@ describe("properties", () => {
     expect(seen.ended).toBeGreaterThan(500);
     expect(seen.verified).toBeGreaterThan(500);
     expect(seen.failed).toBeGreaterThan(100);
+  });
+
+  test("a run without what is proven is the same run, on all engines", () => {
+    const seen = { proven: 0, ended: 0, failed: 0 };
+    fc.assert(
+      fc.property(programs, fc.boolean(), (source, answer) => {
+        const program = compiled(source);
+        const { verified } = checkTypes(program);
+        seen.proven += verified.size;
+        const run = (engine: Engine, proven: Checked["verified"]): string => {
+          const calls: string[] = [];
+          const host = {
+            call: (id: string, args: readonly Value[]) => {
+              calls.push(`${id} ${args.map(printValue).join(" ")}`);
+              return answer ? (args[0] ?? null) : null;
+            },
+            step() {},
+          };
+          const outcome = runProgram(program, { engine, host, proven, fuel: 20_000, depthMax: 60 });
+          if (outcome.ok) {
+            seen.ended++;
+            return `${calls.join()} ${printValue(outcome.value)} ${outcome.fuelUsed}`;
+          }
+          seen.failed++;
+          const { kind, span } = outcome.error;
+          return `${calls.join()} ${kind} ${kind === "FuelExhausted" ? "" : span?.start}`;
+        };
+        const expected = run(referenceEngine, new Set());
+
+        expect([source, run(compiledEngine, verified)]).toEqual([source, expected]);
+        expect([source, run(referenceEngine, verified)]).toEqual([source, expected]);
+      }),
+      { numRuns: 1500 },
+    );
+    expect(seen.proven).toBeGreaterThan(200);
+    expect(seen.ended).toBeGreaterThan(200);
+    expect(seen.failed).toBeGreaterThan(200);
   });
 
   test("judging is linear in the program", () => {

@@ -12,6 +12,7 @@
 import type { Global, Ir, IrCall, Lambda, Variable } from "../ir/ir.ts";
 import { fittingCallee } from "../ir/facts.ts";
 import { knownTarget } from "../ir/tail-calls.ts";
+import type { Type } from "../types/type.ts";
 import { nameOf, type Unit } from "./unit.ts";
 
 /** A name whose value is an integer while the fast loop runs. */
@@ -257,6 +258,10 @@ class Kernel {
   }
 
   #binding(node: Ir): void {
+    if (node.op === "check") {
+      this.#integer(node);
+      return;
+    }
     if (node.op !== "set" || !this.#own.has(node.variable)) throw NOT_ARITHMETIC;
     const text = this.#integer(node.value);
     this.#names.set(node.variable, this.#kept(text));
@@ -284,6 +289,9 @@ class Kernel {
         return this.#choice(node);
       case "do":
         return this.#value(node);
+      case "check":
+        if (!fitsInteger(node.type.type)) throw NOT_ARITHMETIC;
+        return this.#integer(node.value);
       case "builtin":
       case "argument":
       case "and":
@@ -291,7 +299,6 @@ class Kernel {
       case "set":
       case "bind":
       case "define":
-      case "check":
       case "fn":
       case "inline":
       case "host-call":
@@ -413,6 +420,12 @@ class Kernel {
     for (const each of node.nodes.slice(0, -1)) this.#binding(each);
     return this.#value(node.nodes.at(-1)!);
   }
+}
+
+/** Whether every integer is of a type; its check costs nothing then. */
+function fitsInteger(type: Type | null): boolean {
+  if (type?.kind === "optional") return fitsInteger(type.type);
+  return type?.kind === "primitive" && ["int", "number", "float", "any"].includes(type.name);
 }
 
 function isCheckedName(callee: Ir): boolean {

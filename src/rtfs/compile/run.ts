@@ -21,7 +21,7 @@ import { ALL_ARGUMENTS, Writer } from "./writer.ts";
 import { DROP } from "./writing.ts";
 
 /** A run of a program, compiled and not yet started. Only for a process inside the walls. */
-export const compiledEngine: Engine = (analysed, limits, { cells, builtins, args }) => {
+export const compiledEngine: Engine = (analysed, limits, { cells, builtins, args, proven }) => {
   const { depthMax, onMapLiteral } = limits;
   const reportsMaps = onMapLiteral !== null;
   const unit = new Unit({ builtins, args, globals: cells, depthMax, reportsMaps });
@@ -35,7 +35,7 @@ export const compiledEngine: Engine = (analysed, limits, { cells, builtins, args
   };
   const evaluate = (): Value => {
     try {
-      const text = emit(optimise(analysed), unit);
+      const text = emit(optimise(analysed, proven), unit);
       const pool = unit.pool.map((value) => (value === ALL_ARGUMENTS ? new Vector(args) : value));
       const start = instantiate(["M", "R", "K"], `${prelude(runtime)}${text}`);
       return start(machine, runtime, pool) as Value;

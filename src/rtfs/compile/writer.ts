@@ -12,6 +12,7 @@
 import type { Block, Ir, Lambda } from "../ir/ir.ts";
 import type { TailPlace } from "../ir/tail-calls.ts";
 import { nameOf, type Unit } from "./unit.ts";
+import { writeCheck } from "./write-check.ts";
 import { writeCall, writeHostCall, writeTailCall } from "./write-call.ts";
 import {
   writeContext,
@@ -269,11 +270,8 @@ export class Writer implements Writing {
         const names = node.globals.map(({ index }) => `g${index}=`);
         return `(${names.join("")}${this.expression(node.value)})`;
       }
-      case "check": {
-        const value = this.expression(node.value);
-        const type = unit.pooled(node.type);
-        return `check(${value},${type},${unit.pooled(node.what)},${unit.site(node.span)})`;
-      }
+      case "check":
+        return writeCheck(this, node);
       case "do":
         return this.#comma(node.nodes);
       case "if":

@@ -5,6 +5,7 @@
  */
 import type { Analysed } from "../analysis/analyser.ts";
 import type { CodeNode, Node, Pattern, Scope } from "../analysis/node.ts";
+import type { Type } from "../types/type.ts";
 import type { Block, Global, Ir, IrPattern, IrProgram, Lambda, Variable } from "./ir.ts";
 
 const NIL: Ir = { op: "const", value: null };
@@ -20,21 +21,24 @@ interface Frame {
   readonly slots: Map<number, Variable>;
 }
 
-export function lowerProgram(analysed: Analysed): IrProgram {
-  return new Lowering(analysed).program();
+/** @param proven - Checks that always succeed: they are left out where they cost nothing. */
+export function lowerProgram(analysed: Analysed, proven: ReadonlySet<Node>): IrProgram {
+  return new Lowering(analysed, proven).program();
 }
 
 type LoopNode = Extract<Node, { op: "for" | "dotimes" }>;
 
 class Lowering {
   readonly #analysed: Analysed;
+  readonly #proven: ReadonlySet<Node>;
   readonly #globals: readonly Global[];
   readonly #lambdas: Lambda[] = [];
   readonly #frames = new Map<Scope, Frame>();
   #count = 0;
 
-  constructor(analysed: Analysed) {
+  constructor(analysed: Analysed, proven: ReadonlySet<Node>) {
     this.#analysed = analysed;
+    this.#proven = proven;
     this.#globals = analysed.cells.map(({ index, name, isExternal }) => ({
       index,
       name,
@@ -106,8 +110,11 @@ class Lowering {
         const globals = node.cells.map(({ index }) => this.#globals[index]!);
         return { op: "define", globals, value: this.#node(node.value, place) };
       }
-      case "check":
-        return { ...node, value: this.#node(node.value, place) };
+      case "check": {
+        const value = this.#node(node.value, place);
+        const isLeftOut = this.#proven.has(node) && costsNothing(node.type.type);
+        return isLeftOut ? value : { ...node, value };
+      }
       case "fn":
         return { op: "fn", lambda: this.#function(node.code, place) };
       case "call": {
@@ -262,7 +269,13 @@ class Lowering {
 }
 
 /** A fresh variable of a block. */
-export function newVariable(id: number, block: Block): Variable {
+export /** Whether a value that fits is found to do so for no fuel. */
+function costsNothing(type: Type | null): boolean {
+  if (type?.kind === "optional") return costsNothing(type.type);
+  return type?.kind === "primitive";
+}
+
+function newVariable(id: number, block: Block): Variable {
   const variable: Variable = {
     id,
     name: "",

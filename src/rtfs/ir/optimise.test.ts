@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { compileProgram, readForms } from "../index.ts";
+import { checkTypes, compileProgram, readForms } from "../index.ts";
 import type { Ir, IrProgram } from "./ir.ts";
 import { optimise } from "./optimise.ts";
 import { eachPart } from "./parts.ts";
@@ -15,12 +15,16 @@ const last = (source: string): Ir => optimised(source).nodes.at(-1)!;
 
 /** How often each kind of node stands in the program's own forms and in what runs in place there. */
 function operations(source: string): readonly string[] {
+  return operationsOf(optimised(source));
+}
+
+function operationsOf(program: IrProgram): readonly string[] {
   const found: string[] = [];
   const down = (node: Ir): void => {
     found.push(node.op);
     eachPart(node, down);
   };
-  for (const node of optimised(source).nodes) down(node);
+  for (const node of program.nodes) down(node);
   return found;
 }
 
@@ -55,6 +59,21 @@ describe("folding", () => {
     expect(operations("(let [x (call :a)] 1)")).toContain("host-call");
     expect(operations("(do (range 3) 1)")).toContain("call");
   });
+});
+
+test.each([
+  ["(let [x :int (call :a) y :int x] y)", 1],
+  ["(let [x :int? (call :a) y :int? x] y)", 1],
+  ["(let [x : [:vector :int] (call :a) y : [:vector :int] x] y)", 2],
+])("%s: of two checks, the second always succeeds, %i stay", (source, count) => {
+  const forms = readForms(source, { file: "program" });
+  const program = forms.ok ? compileProgram(forms.value) : forms;
+  if (!program.ok) throw new Error(program.error[0]?.message);
+  const { verified } = checkTypes(program.value);
+  expect(verified.size).toBe(1);
+  const checks = (proven: typeof verified): number =>
+    operationsOf(optimise(program.value.analysed, proven)).filter((op) => op === "check").length;
+  expect([checks(new Set()), checks(verified)]).toEqual([2, count]);
 });
 
 describe("functions with one call", () => {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Analysed } from "../analysis/analyser.ts";
+import type { Node } from "../analysis/node.ts";
 import { dropNeedlessChecks } from "./assigned.ts";
 import { countUses, findKnownFunctions } from "./facts.ts";
 import { inlineOnce } from "./inline.ts";
@@ -12,8 +13,9 @@ import type { IrProgram } from "./ir.ts";
 import { lowerProgram } from "./lower.ts";
 import { settleTailCalls } from "./tail-calls.ts";
 
-export function optimise(analysed: Analysed): IrProgram {
-  const program = lowerProgram(analysed);
+/** @param proven - Checks of these nodes that always succeed. */
+export function optimise(analysed: Analysed, proven: ReadonlySet<Node> = new Set()): IrProgram {
+  const program = lowerProgram(analysed, proven);
   fold(program);
   findKnownFunctions(program);
   dropNeedlessChecks(program);
