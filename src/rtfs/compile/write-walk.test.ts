@@ -58,35 +58,36 @@ const NAMES = `(defn named [x] (if (= x 2) (late x) x)) (defn two [a b] (if (= b
 (defn nest [n] (fn [x] (if (= n 0) x ((nest (- n 1)) x)))) (defn deep [x] (+ 1 (deep x)))
 (defn late [x] (if (= x 2) (named 3) x))`;
 
-function sources(): readonly string[] {
-  const callbacks = (texts: string): readonly string[] =>
-    texts.split(" ").map((text) => text.replaceAll("_", " ").replace(/^nest\(3\)$/, "(nest 3)"));
-  const calls = [
-    ...callbacks(ONE).flatMap((f) => [`(map ${f} xs)`, `(filter ${f} xs)`]),
-    ...callbacks(TWO).flatMap((f) => [`(reduce ${f} xs)`, `(reduce ${f} 10 xs)`]),
-    "(map inc)",
-    "(reduce +)",
-    "(reduce + 1 xs 2)",
-    "(reduce + [] xs)",
-    "(reduce + 0.5 xs)",
-  ];
-  return calls.flatMap((call) =>
-    ITEMS.flatMap((items) => [
-      `${NAMES} (defn run [xs out]\n ${call}) (run ${items} 4)`,
-      `${NAMES} (let [xs ${items} out 4] [(try ${call} (catch _ e (:message e)))\n (/ 1 0)])`,
-    ]),
-  );
-}
+const callbacks = (texts: string): readonly string[] =>
+  texts.split(" ").map((text) => text.replaceAll("_", " ").replace(/^nest\(3\)$/, "(nest 3)"));
+const WALKS = callbacks(ONE).flatMap((f) => [`(map ${f} xs)`, `(filter ${f} xs)`]);
+const SUMS = [
+  ...callbacks(TWO).flatMap((f) => [`(reduce ${f} xs)`, `(reduce ${f} 10 xs)`]),
+  "(map inc)",
+  "(reduce +)",
+  "(reduce + 1 xs 2)",
+  "(reduce + [] xs)",
+  "(reduce + 0.5 xs)",
+];
 
-test("map, filter and reduce do what they do on the reference engine, whatever they are given", () => {
+test.each([
+  ["map and filter", WALKS],
+  ["reduce", SUMS],
+])("%s do what they do on the reference engine, whatever they are given", (_, calls) => {
+  const sources = calls.flatMap((call) =>
+    ITEMS.map(
+      (items) =>
+        `${NAMES} (defn run [xs out] [(try ${call} (catch _ e (:message e)))\n ${call}]) (run ${items} 4)`,
+    ),
+  );
   let values = 0;
-  for (const source of sources()) {
+  for (const source of sources) {
     const program = programOf(source);
-    for (const fuel of [1000, 40, 12]) {
+    for (const fuel of [1000, 30]) {
       const expected = observed(program, referenceEngine, fuel);
       if (/ \d+$/.test(expected)) values++;
       expect(observed(program, compiledEngine, fuel), source).toBe(expected);
     }
   }
-  expect(values).toBeGreaterThan(400);
+  expect(values).toBeGreaterThan(100);
 });
