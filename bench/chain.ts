@@ -8,7 +8,6 @@
  */
 import { hash } from "node:crypto";
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import {
@@ -180,23 +179,16 @@ async function buildLong(records: number): Promise<string> {
   return path;
 }
 
-/** Resident memory at every tenth of one verification. */
+/** Resident memory of all threads at every tenth of the time of one verification. */
 async function memoryOfVerify(path: string): Promise<number[]> {
-  const file = await open(path);
-  const { size } = await file.stat();
   const samples: number[] = [];
-  async function* sampled(): AsyncGenerator<Uint8Array> {
-    const buffer = Buffer.alloc(1024 * 1024);
-    for (let at = 0; at < size; ) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-      at += bytesRead;
-      yield buffer.subarray(0, bytesRead);
-      if (at >= (size * (samples.length + 1)) / 10) samples.push(process.memoryUsage.rss());
-    }
-  }
-  await verifyChain(sampled());
-  await file.close();
-  return samples;
+  const timer = setInterval(() => samples.push(process.memoryUsage.rss()), 10);
+  await verifyChainFile(path);
+  clearInterval(timer);
+  return Array.from(
+    { length: 10 },
+    (_, tenth) => samples[Math.ceil(((tenth + 1) * samples.length) / 10) - 1]!,
+  );
 }
 
 /**
@@ -226,10 +218,10 @@ async function parseOnly(path: string): Promise<number> {
   return perSecond(count, ms);
 }
 
-async function verifyRate(path: string): Promise<number> {
+async function verifyRate(path: string, verify: typeof verifyChainFile): Promise<number> {
   let found = 0;
   const ms = await elapsedMs(async () => {
-    const verdict = await verifyChainFile(path);
+    const verdict = await verify(path);
     if (verdict.kind !== "valid" || verdict.records !== verifyRecords) throw new Error("not valid");
     found = verdict.records;
   });
@@ -248,7 +240,11 @@ try {
     { name: "peer: bare fdatasync", round: bareSync },
     { name: "peer: SQLite FULL, 1 per transaction", round: sqlite(1) },
     { name: "peer: SQLite FULL, 256 per transaction", round: sqlite(256) },
-    { name: "verify", round: () => verifyRate(long) },
+    { name: "verify", round: () => verifyRate(long, verifyChainFile) },
+    {
+      name: "verify, one thread",
+      round: () => verifyRate(long, (path) => verifyChain(readChunks(path))),
+    },
     { name: "peer: split, hash, JSON.parse only", round: () => parseOnly(long) },
   ];
   const rates = await interleaved(contenders, rounds);

@@ -1,6 +1,7 @@
 /**
  * Bundles the executables: the CLI (dist/start.cjs and what it loads), what runs inside the walls (dist/guest/*.cjs),
- * the language server (dist/lsp.cjs), and the supervisor that a measurement kills (dist/measure-supervisor.cjs).
+ * the language server (dist/lsp.cjs), the supervisor that a measurement kills (dist/measure-supervisor.cjs), and the
+ * thread of a verification (dist/verify-worker.cjs).
  *
  * One file starts in half the time of many and is one file to mount. The CLI alone is split, where it imports
  * dynamically: first what raises a wall, then a run, then the other commands. What most commands never touch
@@ -12,7 +13,7 @@ import { rolldown } from "rolldown";
 import { EVALUATOR_STACK_KIB, guestV8Flags } from "../src/isolation/program.ts";
 
 const LATE =
-  /^(node:(http|https|net|tls|zlib|dgram|dns\/promises|fs\/promises|child_process|timers\/promises|url|readline|crypto|buffer|os|util|stream)|\.\/public-suffix\.cjs)$/;
+  /^(node:(http|https|net|tls|zlib|dgram|dns\/promises|fs\/promises|child_process|timers\/promises|url|readline|crypto|buffer|os|util|stream|worker_threads)|\.\/public-suffix\.cjs)$/;
 
 /** `require` at the top becomes `require` at the first property that is read. */
 function loadLate(code) {
@@ -100,6 +101,7 @@ const guests = readdirSync("guest").filter(
 await Promise.all([
   bundle({ start: "src/cli/start.ts" }, { late: true }),
   bundle({ "measure-supervisor": "src/isolation/measure-supervisor.ts" }),
+  bundle({ "verify-worker": "src/chain/verify-worker.ts" }, { short: true }),
   bundle({ lsp: "src/lsp/index.ts" }, { short: true }),
   bundle({ "public-suffix": "tldts-icann" }, { short: true }),
   ...guests.map((name) =>

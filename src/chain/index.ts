@@ -6,5 +6,6 @@ export { readRecords } from "./read.ts";
 export { type ChainRecord, digestOf, linkRecord } from "./record.ts";
 export { repairTornTail } from "./repair.ts";
 export { fileStore, memoryStore, storeOver } from "./store.ts";
-export { type Verification, verifyChain, verifyChainFile } from "./verify.ts";
+export { type Verification, verifyChain } from "./verify.ts";
+export { verifyChainFile } from "./verify-file.ts";
 export { type ChainWriter, openChain, type RecordInput } from "./writer.ts";

@@ -15,7 +15,7 @@ import { bytesOf, calls, sampleChain } from "../../test/chain/sample.ts";
 import { readRecords } from "./read.ts";
 import type { ChainRecord } from "./record.ts";
 import { repairTornTail } from "./repair.ts";
-import { verifyChainFile } from "./verify.ts";
+import { verifyChainFile } from "./verify-file.ts";
 
 let directory = "";
 let path = "";

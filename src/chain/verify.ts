@@ -2,19 +2,19 @@
  * Verification: every record in its place, every hash fitting, the end where the signed head says.
  *
  * Read in this order: Verification, verifyChain, ChainWalk.accept; what kind of edit a break was is
- * told in diagnosis.ts. One pass, one line in memory. Without a head a cut tail cannot be seen:
- * such a chain is valid but not `sealed`. Whoever can write the chain and holds the host's key can
- * forge both.
+ * told in diagnosis.ts, long files are read by several threads in verify-file.ts. One pass, one line
+ * in memory. Without a head a cut tail cannot be seen: such a chain is valid but not `sealed`. Whoever
+ * can write the chain and holds the host's key can forge both.
  *
  * @module
  */
 import type { KeyObject } from "node:crypto";
-import { readChunks } from "../host/index.ts";
 import { type Broken, Diagnosis } from "./diagnosis.ts";
 import { isSignedBy, type SignedHead } from "./head.ts";
 import { keyIdOf } from "./host-key.ts";
 import { type Line, LineChecker, LineReader, type Link } from "./lines.ts";
 import { genesisOf, RECORD_BYTES_MAX } from "./record.ts";
+import type { Stretch } from "./stretch.ts";
 
 export type Verification =
   | {
@@ -43,14 +43,6 @@ export interface VerifyOptions {
   readonly publicKey?: KeyObject | null;
   /** The run's id, when it is known from elsewhere; else the head or the first record tells it. */
   readonly chainId?: string;
-}
-
-/** @throws {CcosError} `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`. */
-export async function verifyChainFile(
-  path: string,
-  options: VerifyOptions = {},
-): Promise<Verification> {
-  return await verifyChain(readChunks(path), options);
 }
 
 /**
@@ -99,7 +91,12 @@ function asBuffer(chunk: Uint8Array): Buffer {
     : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
-function checkHead({ head = null, publicKey = null, chainId }: VerifyOptions): Broken | null {
+/** What is wrong with the head itself; null when it can be gone by. */
+export function checkHead({
+  head = null,
+  publicKey = null,
+  chainId,
+}: VerifyOptions): Broken | null {
   if (head === null) return null;
   const place = { kind: "broken", seq: 0, line: 0 } as const;
   if (publicKey === null) {
@@ -120,7 +117,8 @@ function checkHead({ head = null, publicKey = null, chainId }: VerifyOptions): B
 /** Hashes kept to tell a repeated record from a foreign one; older repeats are called inserted. */
 const REMEMBERED_HASHES = 1024;
 
-class ChainWalk {
+/** Takes a chain's lines in order and holds each to what came before. */
+export class ChainWalk {
   readonly #head: SignedHead | null;
   readonly #recent: string[] = [];
   #chain: string | null;
@@ -146,6 +144,25 @@ class ChainWalk {
     const expected = { chain: this.#chain, seq: this.#seq, prev: this.#prev };
     this.#diagnosis = new Diagnosis({ expected, line, at: this.#line, reason, detail });
     return null;
+  }
+
+  /**
+   * Take a sound stretch at once, as if each of its records had been accepted. Its hashes are not remembered: what
+   * follows a leap may only leap or end.
+   *
+   * @returns False, and nothing is taken, when any of them would not have been.
+   */
+  leap({ first, records, last }: Stretch): boolean {
+    const reached = this.#seq + records;
+    const head = this.#head;
+    if (this.#diagnosis !== null || this.#doubtOf(first) !== null) return false;
+    if (head !== null && reached > head.records) return false;
+    if (head !== null && reached === head.records && last !== head.head) return false;
+    this.#chain ??= first.chain;
+    this.#seq = reached;
+    this.#prev = last;
+    this.#line += records;
+    return true;
   }
 
   overlong(): Broken {

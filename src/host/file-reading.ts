@@ -81,16 +81,19 @@ export function readUpTo(file: number, bytesMax: number): Result<Uint8Array, Rea
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * The content of a regular file, in order, in chunks of at most 1 MiB. A chunk's bytes are only
+ * The content of a regular file from byte `start` on, in order, in chunks of at most 1 MiB. A chunk's bytes are only
  * valid until the next one is asked for: the buffer is used again, so memory stays flat.
  *
  * @throws {CcosError} `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`.
  */
-export async function* readChunks(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* readChunks(
+  path: string,
+  start = 0,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const file = await openForReading(path);
   try {
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (let at = 0; ; ) {
+    for (let at = start; ; ) {
       const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, at);
       if (bytesRead === 0) return;
       at += bytesRead;

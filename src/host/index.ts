@@ -58,5 +58,6 @@ export {
   type UnixListener,
 } from "./network.ts";
 export { type PrivateDirectory, type PrivateFile, privateDirectory } from "./private-directory.ts";
+export { answerTask, startThread, type Thread, threadsAtOnce } from "./thread.ts";
 export { bootId, fileIdentity, measureSync } from "./machine.ts";
 export { type Companion, type CompanionRequest, startCompanion } from "./companion.ts";

@@ -1,0 +1,87 @@
+/**
+ * A part of a chain file checked for itself: every line a record, each linked to the one before.
+ *
+ * Read in this order: Stretch, checkStretch, checkStretches. Several threads take the stretches of one file in turn;
+ * where a stretch's first record belongs is judged by whoever knows what came before (verify-file.ts). Nothing here
+ * tells what is wrong with a chain, only that something may be.
+ *
+ * @module
+ */
+import { readChunks } from "../host/index.ts";
+import { LineChecker, LineReader, type Link } from "./lines.ts";
+
+export interface Stretch {
+  readonly first: Link;
+  /** At least 1. */
+  readonly records: number;
+  /** Hash of the last record. */
+  readonly last: string;
+}
+
+/** A file cut into stretches, for threads that share the work. */
+export interface StretchPlan {
+  readonly path: string;
+  readonly stretchBytes: number;
+  readonly stretches: number;
+  /** One number, shared: the next stretch that nobody has taken. */
+  readonly next: Int32Array;
+}
+
+/** By its number, what a stretch is; `empty` when no line begins in it. */
+export type Checked = readonly (readonly [number, Stretch | "empty" | "unsound"])[];
+
+/** Take stretches until none is left, or one is not sound: then nobody takes another. */
+export async function checkStretches(plan: StretchPlan): Promise<Checked> {
+  const { path, stretchBytes, stretches, next } = plan;
+  const checked: [number, Stretch | "empty" | "unsound"][] = [];
+  for (;;) {
+    const number = Atomics.add(next, 0, 1);
+    if (number >= stretches) return checked;
+    // The last one ends where the file does, which may grow meanwhile.
+    const end = number === stretches - 1 ? Number.MAX_SAFE_INTEGER : (number + 1) * stretchBytes;
+    const stretch = await checkStretch(path, number * stretchBytes, end);
+    checked.push([number, stretch]);
+    if (stretch === "unsound") Atomics.store(next, 0, stretches);
+  }
+}
+
+/**
+ * Check the lines that begin at or after byte `start` and before byte `end`. Unsound: one of them is no record, is not
+ * linked to the one before, or has no end.
+ */
+async function checkStretch(
+  path: string,
+  start: number,
+  end: number,
+): Promise<Stretch | "empty" | "unsound"> {
+  const reader = new LineReader();
+  const checker = new LineChecker();
+  // A line begins at `start` when the byte before is a newline: so the line of that byte is left out.
+  let at = Math.max(start - 1, 0);
+  let isOurs = start === 0;
+  let first: Link | null = null;
+  let records = 0;
+  let last = "";
+  const sum = (): Stretch | "empty" => (first === null ? "empty" : { first, records, last });
+  for await (const chunk of readChunks(path, at)) {
+    for (const line of reader.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length))) {
+      if (line === null) return "unsound";
+      if (at >= end) return sum();
+      at += line.length + 1;
+      if (isOurs) {
+        const link = checker.check(line);
+        if (link.kind === "fault" || !follows(link, first, records, last)) return "unsound";
+        first ??= link;
+        records++;
+        last = link.hash;
+      }
+      isOurs = true;
+    }
+  }
+  return reader.tail().length > 0 && at < end ? "unsound" : sum();
+}
+
+function follows(link: Link, first: Link | null, records: number, last: string): boolean {
+  if (first === null) return true;
+  return link.chain === first.chain && link.seq === first.seq + records && link.prev === last;
+}
