@@ -23,8 +23,6 @@ export const CANONICAL_DEPTH_MAX = 200;
  * @throws {CcosError} `NOT_CANONICAL` for what JSON cannot carry; `details.path` names the place.
  */
 export function canonicalJson(value: JsonValue): string {
-  const flat = flatText(value);
-  if (flat !== null) return flat;
   if (isOrdered(value, 0)) {
     const text = JSON.stringify(value);
     // A lone surrogate is written as an escape in this form; so may be harmless text, told apart
@@ -32,53 +30,6 @@ export function canonicalJson(value: JsonValue): string {
     if (!text.includes("\\ud")) return text;
   }
   return writeValue(value, 0, null);
-}
-
-/** Text that stands between quotes as it is. */
-const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
-/** Past this the engine's writer is faster. */
-const PLAIN_TEXT_LENGTH_MAX = 200;
-
-/** Key names as they are written, colon included: most objects share the few of the records. */
-const keyTexts = new Map<string, string>();
-const KEY_TEXTS_MAX = 1024;
-
-/**
- * A small record, the most frequent value of all: an object in order whose fields are short plain texts, safe
- * integers, booleans or null. Null for every other value.
- */
-function flatText(value: JsonValue): string | null {
-  if (typeof value !== "object" || value === null || !isPlain(value)) return null;
-  const fields = value as Readonly<Record<string, unknown>>;
-  let text = "";
-  let last = "";
-  for (const key in fields) {
-    const name = keyText(key);
-    const field = flatField(fields[key]);
-    if (name === null || field === null || (key <= last && text !== "")) return null;
-    text += text === "" ? `{${name}${field}` : `,${name}${field}`;
-    last = key;
-  }
-  return text === "" ? "{}" : `${text}}`;
-}
-
-function flatField(field: unknown): string | null {
-  if (typeof field === "string") {
-    return field.length <= PLAIN_TEXT_LENGTH_MAX && PLAIN_TEXT.test(field) ? `"${field}"` : null;
-  }
-  if (typeof field === "number") return Number.isSafeInteger(field) ? String(field) : null;
-  if (typeof field === "boolean") return field ? "true" : "false";
-  return field === null ? "null" : null;
-}
-
-function keyText(key: string): string | null {
-  const known = keyTexts.get(key);
-  if (known !== undefined) return known;
-  if (key.length > PLAIN_TEXT_LENGTH_MAX || !PLAIN_TEXT.test(key)) return null;
-  if (keyTexts.size >= KEY_TEXTS_MAX) keyTexts.clear();
-  const text = `"${key}":`;
-  keyTexts.set(key, text);
-  return text;
 }
 
 /** Whether the engine's writer gives the canonical text, lone surrogates apart. */
