@@ -17,7 +17,7 @@ const decoder = new TextDecoder("utf-16le", { ignoreBOM: true });
 
 /** Bytes, one unit each. */
 export function bytesToText(bytes: Uint8Array): string {
-  return decoder.decode(Uint16Array.from(bytes));
+  return decoder.decode(new Uint16Array(bytes));
 }
 
 /** Text as the units of its UTF-8 bytes; bytes as they are. */

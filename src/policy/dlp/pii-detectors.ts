@@ -76,7 +76,7 @@ const iban: Detector = {
   name: "dlp.iban",
   kind: "pii",
   confidence: "high",
-  prefixes: [...new Set([...IBAN_LENGTHS.keys()].map((country) => country.slice(0, 1)))],
+  prefixes: [...IBAN_LENGTHS.keys()],
   matches(text, at, meter) {
     if (isAt(text, at - 1, ALNUM) || !isAt(text, at + 1, UPPER)) return false;
     if (!isAt(text, at + 2, DIGIT) || !isAt(text, at + 3, DIGIT)) return false;

@@ -54,8 +54,8 @@ export function scanMeasured(
   detectors: readonly Detector[],
   meter: Meter,
 ): readonly DlpFinding[] {
-  const table = dispatchTable(detectors);
-  const findings = parts.slice(0, PARTS_MAX).flatMap((part) => scanPart(part, table, meter));
+  const dispatch = dispatchOf(detectors);
+  const findings = parts.slice(0, PARTS_MAX).flatMap((part) => scanPart(part, dispatch, meter));
   const cut = parts[PARTS_MAX];
   return cut === undefined ? findings : [...findings, opaque(cut.name, "high")];
 }
@@ -64,23 +64,56 @@ function opaque(part: string, confidence: "high" | "medium"): DlpFinding {
   return { detector: "dlp.opaque", kind: "opaque", confidence, part };
 }
 
-/** Detectors by the first unit of their prefixes. */
-type DispatchTable = readonly (readonly Detector[] | undefined)[];
-
-function dispatchTable(detectors: readonly Detector[]): DispatchTable {
-  const table: Detector[][] = [];
-  for (const detector of detectors) {
-    const units = new Set(detector.prefixes.map((prefix) => prefix.charCodeAt(0)));
-    for (const unit of units) (table[unit] ??= []).push(detector);
-  }
-  return Array.from({ length: 256 }, (_, unit) => table[unit]);
+/** A detector, and those of its prefixes that begin as the list says in which it stands; none when that says it all. */
+interface Candidate {
+  readonly detector: Detector;
+  readonly prefixes: readonly string[];
 }
 
-function scanPart(part: ContentPart, table: DispatchTable, meter: Meter): readonly DlpFinding[] {
+/**
+ * Who may match where two given units stand: `lists[starts[first * 256 + second]]`; list 0 is nobody, as at almost
+ * every place.
+ */
+interface Dispatch {
+  readonly starts: Uint16Array;
+  readonly lists: readonly (readonly Candidate[])[];
+}
+
+const dispatches = new WeakMap<readonly Detector[], Dispatch>();
+
+function dispatchOf(detectors: readonly Detector[]): Dispatch {
+  const kept = dispatches.get(detectors);
+  if (kept !== undefined) return kept;
+  const starts = new Uint16Array(1 << 16);
+  const lists: Candidate[][] = [[]];
+  for (const detector of detectors) {
+    const all = detector.prefixes.flatMap((prefix) =>
+      startsOf(prefix).map((start) => ({ start, prefix })),
+    );
+    for (const [start, some] of Map.groupBy(all, (each) => each.start)) {
+      starts[start] ||= lists.push([]) - 1;
+      const prefixes = some.map(({ prefix }) => prefix);
+      const isDecided = prefixes.some((prefix) => prefix.length <= 2);
+      lists[starts[start]!]!.push({ detector, prefixes: isDecided ? [] : prefixes });
+    }
+  }
+  const dispatch = { starts, lists };
+  dispatches.set(detectors, dispatch);
+  return dispatch;
+}
+
+/** The pairs of units that a prefix may begin with: after a single unit anything may stand, or nothing. */
+function startsOf(prefix: string): readonly number[] {
+  const first = prefix.charCodeAt(0) << 8;
+  if (prefix.length > 1) return [first | prefix.charCodeAt(1)];
+  return Array.from({ length: 256 }, (_, second) => first | second);
+}
+
+function scanPart(part: ContentPart, dispatch: Dispatch, meter: Meter): readonly DlpFinding[] {
   const text = byteText(part.content);
   const views = viewsOf(text, meter);
   const found = new Map<string, DlpFinding>();
-  for (const view of views.texts) scanView(view, table, { meter, found, part: part.name });
+  for (const view of views.texts) scanView(view, dispatch, { meter, found, part: part.name });
   const findings = [...found.values()];
   if (!views.complete) findings.push(opaque(part.name, "high"));
   else if (views.texts.some(isContainer)) findings.push(opaque(part.name, "medium"));
@@ -97,29 +130,28 @@ interface ScanState {
   readonly part: string;
 }
 
-function scanView(view: string, table: DispatchTable, state: ScanState): void {
+function scanView(view: string, { starts, lists }: Dispatch, state: ScanState): void {
   state.meter.add(view.length);
+  let unit = view.charCodeAt(0);
   for (let at = 0; at < view.length; at += 1) {
-    const candidates = table[view.charCodeAt(at)];
-    if (candidates !== undefined) tryDetectors(view, at, candidates, state);
+    const next = at + 1 < view.length ? view.charCodeAt(at + 1) : 0;
+    const start = starts[(unit << 8) | next]!;
+    if (start !== 0) tryDetectors(view, at, lists[start]!, state);
+    unit = next;
   }
 }
 
 function tryDetectors(
   view: string,
   at: number,
-  candidates: readonly Detector[],
+  candidates: readonly Candidate[],
   state: ScanState,
 ): void {
-  for (const detector of candidates) {
+  for (const { detector, prefixes } of candidates) {
     const { name, kind, confidence } = detector;
     state.meter.add(1);
-    if (state.found.has(name) || !standsAt(detector, view, at)) continue;
-    if (!detector.matches(view, at, state.meter)) continue;
+    if (prefixes.length > 0 && !prefixes.some((prefix) => view.startsWith(prefix, at))) continue;
+    if (state.found.has(name) || !detector.matches(view, at, state.meter)) continue;
     state.found.set(name, { detector: name, kind, confidence, part: state.part });
   }
-}
-
-function standsAt(detector: Detector, view: string, at: number): boolean {
-  return detector.prefixes.some((prefix) => view.startsWith(prefix, at));
 }

@@ -12,15 +12,16 @@ import {
   TOKEN,
   type UnitClass,
   unitClass,
+  VARIED_MAX,
 } from "./detector.ts";
 import type { Meter } from "./views.ts";
 
 interface TokenShape {
   readonly prefixes: readonly string[];
   readonly units: UnitClass;
-  /** Units after the prefix. */
+  /** Units after the prefix; at most {@link VARIED_MAX}, as more are not read. */
   readonly min: number;
-  /** No match when the run of units is longer than this. Absent: read up to 256 and accept. */
+  /** No match when the run of units is longer than this. Absent: any length from `min` on. */
   readonly max?: number;
   readonly confidence?: "medium";
   /** Whether a letter or digit right before the prefix excludes a match. */
@@ -41,9 +42,9 @@ function token(name: string, shape: TokenShape): Detector {
       const prefix = prefixes.find((candidate) => text.startsWith(candidate, at));
       if (prefix === undefined) return false;
       const from = at + prefix.length;
-      const to = runEnd(text, from, { units, max: RUN_MAX }, meter);
+      const to = runEnd(text, from, { units, max: VARIED_MAX }, meter);
       const length = to - from;
-      return length >= min && length <= (shape.max ?? RUN_MAX) && isVaried(text, from, to);
+      return length >= min && length <= (shape.max ?? VARIED_MAX) && isVaried(text, from, to);
     },
   };
 }

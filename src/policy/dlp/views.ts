@@ -47,8 +47,7 @@ export function viewsOf(text: string, meter: Meter): Views {
     const next: string[] = [];
     for (const view of layer) {
       meter.add(view.length * DECODERS.length);
-      for (const decode of DECODERS) {
-        const decoded = decode(view);
+      for (const decoded of DECODERS.flatMap((decode) => decode(view))) {
         if (decoded === "" || seen.has(decoded)) continue;
         spent += decoded.length;
         if (spent > budget) return { texts: [...seen], complete: false };
@@ -62,22 +61,14 @@ export function viewsOf(text: string, meter: Meter): Views {
 }
 
 /** A decoder answers the empty text when there is nothing to decode. */
-type Decoder = (text: string) => string;
+type Decoder = (text: string) => string | readonly string[];
 
 const DECODERS: readonly Decoder[] = [
   decodePercent,
   decodeJsonEscapes,
   dropNulBytes,
-  ...[0, 1, 2, 3].map(
-    (skip): Decoder =>
-      (text) =>
-        decodeBase64Runs(text, skip),
-  ),
-  ...[0, 1].map(
-    (skip): Decoder =>
-      (text) =>
-        decodeHexRuns(text, skip),
-  ),
+  decodeBase64Runs,
+  decodeHexRuns,
 ];
 
 function decodePercent(text: string): string {
@@ -119,6 +110,7 @@ function dropNulBytes(text: string): string {
   return text.includes("\0") ? text.replaceAll("\0", "") : "";
 }
 
+const LINE_BREAK = 10;
 const NONE = 255;
 const BLANK = 254;
 const BASE64_VALUES = valuesOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
@@ -135,51 +127,65 @@ function valuesOf(alphabet: string): Uint8Array {
   return values;
 }
 
-function decodeBase64Runs(text: string, skip: number): string {
-  return decodeRuns(text, { values: BASE64_VALUES, bits: 6, runMin: BASE64_RUN_MIN, skip });
+/** Long enough runs of digits, put together: their values, and where each run ends. */
+interface Runs {
+  readonly digits: Uint8Array;
+  readonly ends: readonly number[];
 }
 
-function decodeHexRuns(text: string, skip: number): string {
-  return decodeRuns(text, { values: HEX_VALUES, bits: 4, runMin: HEX_RUN_MIN, skip });
-}
-
-interface RunShape {
-  readonly values: Uint8Array;
-  readonly bits: 4 | 6;
-  readonly runMin: number;
-  /** How many leading digits of each run to leave out. */
-  readonly skip: number;
-}
-
-/** Decode every long enough run of digits; the decoded runs are separated by line breaks. */
-function decodeRuns(text: string, shape: RunShape): string {
-  const { values, bits, runMin, skip } = shape;
-  const out = new Uint8Array(text.length + 1);
+function runsOf(text: string, values: Uint8Array, runMin: number): Runs {
+  const digits = new Uint8Array(text.length);
+  const ends: number[] = [];
   let length = 0;
-  let runStart = 0;
-  let digits = 0;
-  let held = 0;
-  let heldBits = 0;
+  let start = 0;
   for (let at = 0; at <= text.length; at += 1) {
-    const value = at === text.length ? NONE : (values[text.charCodeAt(at)] ?? NONE);
-    if (value === BLANK) continue;
-    if (value === NONE) {
-      if (digits < runMin) length = runStart;
-      else out[length++] = 10;
-      runStart = length;
-      digits = 0;
-      held = 0;
-      heldBits = 0;
-      continue;
-    }
-    digits += 1;
-    if (digits <= skip) continue;
-    held = ((held << bits) | value) & 0xffff;
-    heldBits += bits;
-    if (heldBits >= 8) {
-      heldBits -= 8;
-      out[length++] = (held >> heldBits) & 255;
+    const value = at === text.length ? NONE : values[text.charCodeAt(at)]!;
+    if (value < BLANK) digits[length++] = value;
+    else if (value === NONE && length > start) {
+      if (length - start < runMin) length = start;
+      else ends.push(length);
+      start = length;
     }
   }
-  return length <= 1 ? "" : bytesToText(out.subarray(0, length));
+  return { digits, ends };
+}
+
+/** Every run at the four places where a group of four digits may begin; a line break ends each. */
+function decodeBase64Runs(text: string): readonly string[] {
+  const { digits, ends } = runsOf(text, BASE64_VALUES, BASE64_RUN_MIN);
+  return [0, 1, 2, 3].map((skip) => {
+    const out = new Uint8Array((ends.at(-1) ?? 0) + ends.length);
+    let length = 0;
+    let at = 0;
+    for (const end of ends) {
+      for (at += skip; at + 3 < end; at += 4) {
+        out[length++] = (digits[at]! << 2) | (digits[at + 1]! >> 4);
+        out[length++] = (digits[at + 1]! << 4) | (digits[at + 2]! >> 2);
+        out[length++] = (digits[at + 2]! << 6) | digits[at + 3]!;
+      }
+      if (at + 1 < end) out[length++] = (digits[at]! << 2) | (digits[at + 1]! >> 4);
+      if (at + 2 < end) out[length++] = (digits[at + 1]! << 4) | (digits[at + 2]! >> 2);
+      out[length++] = LINE_BREAK;
+      at = end;
+    }
+    return bytesToText(out.subarray(0, length));
+  });
+}
+
+/** Every run at the two places where a pair of digits may begin; a line break ends each. */
+function decodeHexRuns(text: string): readonly string[] {
+  const { digits, ends } = runsOf(text, HEX_VALUES, HEX_RUN_MIN);
+  return [0, 1].map((skip) => {
+    const out = new Uint8Array((ends.at(-1) ?? 0) + ends.length);
+    let length = 0;
+    let at = 0;
+    for (const end of ends) {
+      for (at += skip; at + 1 < end; at += 2) {
+        out[length++] = (digits[at]! << 4) | digits[at + 1]!;
+      }
+      out[length++] = LINE_BREAK;
+      at = end;
+    }
+    return bytesToText(out.subarray(0, length));
+  });
 }
