@@ -113,6 +113,8 @@ describe("scanContent", () => {
     ["x+1234567890"],
     ["the bearer of good news is welcome here"],
     ["AIzaTooShort"],
+    ["--12345678 PRIVATE KEY-----"],
+    ["AKXAQ3EGR5TZ7LMN2PXW"],
     ["npm_config_registry npm_lifecycle_event"],
   ])("scanContent reports nothing in %j", (content) => {
     expect(names(content)).toEqual([]);
