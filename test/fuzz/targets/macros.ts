@@ -1,0 +1,90 @@
+/**
+ * Macros and modules: expansion ends, gives the same each time, and what it made does what the program
+ * does; heads that become macros change nothing.
+ */
+import {
+  compileProgram,
+  expandForms,
+  expandFormOnce,
+  MacroRegistry,
+  printForm,
+  type Program,
+  readForms,
+  referenceEngine,
+} from "../../../src/rtfs/index.ts";
+import { checkPlaces, observe, optionsOf, programOf } from "../observe.ts";
+import { freshProgram, lawTexts } from "../start.ts";
+import { same, type Random, type Target } from "../target.ts";
+
+/** Heads that get a macro of the same length, so that every place stays where it is. */
+const HEADS = [
+  ..."if let fn match try for do step dotimes if-let cond and or call defn def".split(" "),
+  ..."inc dec count map filter reduce str conj assoc not range nth".split(" "),
+];
+const macroName = (head: string): string => head.slice(0, -1) + head.at(-1)!.toUpperCase();
+const MACROS = HEADS.map(
+  (head) => `(defmacro ${macroName(head)} [& parts] \`(${head} ~@parts))`,
+).join(" ");
+const HEAD = new RegExp(`(?<=\\()(${HEADS.join("|")})(?= )`, "g");
+/** Where a head may be data, or its macro may not be known. */
+const NOT_PLAIN = /['`~"^#]|quote|macro|module|import|defstruct|deftype|:compat/;
+
+const run = (program: Program): string => {
+  const { trace, end } = observe(program, { engine: referenceEngine });
+  return `${trace}\n${end}`;
+};
+
+function checkHeads(text: string): void {
+  if (NOT_PLAIN.test(text)) return;
+  const registry = new MacroRegistry();
+  const macros = readForms(MACROS, { file: "macros" });
+  if (macros.ok) compileProgram(macros.value, { registry });
+  const plain = programOf(text);
+  const used = programOf(text.replaceAll(HEAD, macroName), { ...optionsOf(text), registry });
+  same("macros for heads refuse what the heads refuse", used.program === null, plain.program === null);
+  if (plain.program === null || used.program === null) return;
+  same("macros for heads do what the heads do", run(used.program), run(plain.program));
+}
+
+function check(text: string): readonly string[] {
+  const read = readForms(text, { file: "case" });
+  if (!read.ok) return [`read ${read.error[0]!.code}`];
+  const options = optionsOf(text);
+  for (const form of read.value.slice(0, 8)) expandFormOnce(form, new MacroRegistry());
+  const once = expandForms(read.value, options);
+  const again = expandForms(read.value, options);
+  same("expansion is deterministic", again, once);
+  if (!once.ok) {
+    checkPlaces(text, once.error);
+    const [{ message }] = once.error as [{ message: string }];
+    return [`expand ${message.replaceAll(/[`"].*?[`"]|\d+/g, "").slice(0, 60)}`];
+  }
+  const compiled = programOf(text);
+  if (compiled.program === null) return [compiled.refusal];
+  const { outcome } = observe(compiled.program, { engine: referenceEngine });
+  checkHeads(text);
+  const size = Math.round(Math.log2(once.value.forms.map(printForm).join(" ").length + 1));
+  return [`${outcome.ok ? "value" : outcome.error.kind} ${size}`];
+}
+
+const FRESH_MACROS = [
+  "(defmacro m [x & r] `(let [a# ~x] (+ a# ~@r)))",
+  "(defmacro n [x] (if (> (count (str x)) 20) x `(n (do ~x ~x))))",
+  "(defmacro w [c & body] `(if ~c (do ~@body) nil))",
+  "(defmacro q [{:keys [a b]} [c & d]] `[~a ~b ~c ~@d])",
+  "(defmacro d [name v] `(defn ~name [x] (+ x ~v)))",
+];
+const USES = ["(m 1 2)", "(n 1)", "(w true 1 2)", "(q {:a 1 :b 2} [3 4])", "(d zz 3)", "(m (m 1 2) 3)"];
+
+export const macros: Target = {
+  name: "rtfs-macros",
+  lengthMax: 4000,
+  seeds: () => [
+    ...lawTexts("macros"),
+    ...lawTexts("modules"),
+    ...lawTexts("forms"),
+    ...FRESH_MACROS.flatMap((macro) => USES.map((use) => `${macro}\n${use}`)),
+  ],
+  fresh: (random: Random) => `${FRESH_MACROS.join("\n")}\n${freshProgram(random)}`,
+  check,
+};
