@@ -1,0 +1,137 @@
+/**
+ * Hostile names: a name that JavaScript knows means what any other name means, no run leaves a trace
+ * in the host's objects, and what comes out of it is made of the language's values alone.
+ */
+import {
+  ErrorValue,
+  FunctionValue,
+  Keyword,
+  List,
+  MapValue,
+  ResourceHandle,
+  Sym,
+  Timestamp,
+  Uuid,
+  type Value,
+  Vector,
+  WholeFloat,
+} from "../../../src/rtfs/index.ts";
+import { ENGINES, observe, programOf } from "../observe.ts";
+import { mutate, pick, tokensOf } from "../mutate.ts";
+import { freshProgram, lawTexts } from "../start.ts";
+import { Broken, holds, same, type Random, type Target } from "../target.ts";
+
+/** Members of every object, words of JavaScript, names the compiled engine uses itself. */
+const HOSTILE =
+  "constructor __proto__ prototype toString valueOf hasOwnProperty isPrototypeOf __defineGetter__ __lookupSetter__ toLocaleString propertyIsEnumerable toJSON arguments callee caller undefined globalThis process require Object Function Symbol Reflect await yield class static extends super this null new delete var typeof void with import.meta eval TAIL_CALL settle lift g0 k0 t0 _0 $0".split(
+    " ",
+  );
+/** Of the same length, and before and behind the same other names as far as letters go. */
+const TWINS = new Map(HOSTILE.map((name, at) => [name, twinOf(name, at)]));
+const FOUND = new RegExp(
+  `(?<![\\w$-])(?:${HOSTILE.map((name) => name.replaceAll(/[.$]/g, "\\$&")).join("|")})(?![\\w$-])`,
+  "g",
+);
+
+function twinOf(name: string, at: number): string {
+  const letters = at.toString(36).padStart(2, "q");
+  return name.length === 2 ? `${name[0]}j` : `${name[0]}${"j".repeat(name.length - 3)}${letters}`;
+}
+
+const ROOTS: readonly object[] = [
+  ...[Object, Array, Function, String, Number, Boolean, BigInt, Symbol, Map, Set, WeakMap, RegExp],
+  ...[Promise, Error, RangeError, Date, Uint8Array],
+].flatMap((each) => [each, each.prototype as object]);
+const LANGUAGE: readonly object[] = [
+  ...[Vector, List, MapValue, Keyword, Sym, FunctionValue, ErrorValue, WholeFloat, Timestamp, Uuid],
+].flatMap((each) => [each, each.prototype as object]);
+const snapshot = (): string =>
+  [globalThis, ...ROOTS, ...LANGUAGE]
+    .map((each) => Reflect.ownKeys(each).map(String).join(" "))
+    .join("\n");
+const BEFORE = snapshot();
+
+const CLASSES: ReadonlySet<unknown> = new Set([
+  Vector,
+  List,
+  MapValue,
+  Keyword,
+  Sym,
+  ErrorValue,
+  WholeFloat,
+  Timestamp,
+  Uuid,
+  ResourceHandle,
+]);
+
+/** @throws {Broken} when something else than a value is in it. */
+function checkValue(value: Value, depth = 0): void {
+  if (depth > 50) return;
+  if (value === null || ["boolean", "number", "bigint", "string"].includes(typeof value)) return;
+  if (value instanceof FunctionValue) return;
+  if (typeof value !== "object" || !CLASSES.has(value.constructor)) {
+    throw new Broken("a run gives only values", `${typeof value} ${String(value)}`);
+  }
+  if (value instanceof Vector || value instanceof List) {
+    for (const item of [...value].slice(0, 200)) checkValue(item, depth + 1);
+  } else if (value instanceof MapValue) {
+    for (const [key, item] of [...value.entries()].slice(0, 200)) {
+      checkValue(key, depth + 1);
+      checkValue(item, depth + 1);
+    }
+  } else if (value instanceof ErrorValue) {
+    same("an error has a kind and a message", [typeof value.kind, typeof value.message], ["string", "string"]);
+    checkValue(value.payload, depth + 1);
+  }
+}
+
+const twinned = (text: string): string => text.replaceAll(FOUND, (name) => TWINS.get(name)!);
+/** Without messages, which may say what other name was meant. */
+const plainEnd = (end: string): string => end.replace(/^(\w+ at \d+:\d+).*(, fuel \d+)$/s, "$1$2");
+
+function check(text: string): readonly string[] {
+  const hostile = programOf(text);
+  const twin = programOf(twinned(text));
+  same("a hostile name is refused where its twin is", hostile.program === null, twin.program === null);
+  if (hostile.program === null || twin.program === null) return [];
+  let end = "";
+  for (const [name, engine] of ENGINES) {
+    const one = observe(hostile.program, { engine });
+    const other = observe(twin.program, { engine });
+    same(`${name}: calls with hostile names`, twinned(one.trace), other.trace);
+    same(`${name}: a hostile name means what its twin means`, twinned(plainEnd(one.end)), plainEnd(other.end));
+    if (one.outcome.ok) checkValue(one.outcome.value);
+    else checkValue(one.outcome.error.toValue());
+    for (const { args } of one.calls) args.forEach((arg) => checkValue(arg));
+    end = one.outcome.ok ? "value" : one.outcome.error.kind;
+  }
+  holds("no run leaves a trace in the host's objects", snapshot() === BEFORE);
+  return [end];
+}
+
+/** Some names, keywords and strings of a text become hostile ones, every place of a name alike. */
+function poisoned(text: string, random: Random): string {
+  const tokens = tokensOf(text);
+  const names = tokens.filter((token) => /^[:"]?[a-z_$][\w$-]*"?$/i.test(token));
+  for (let count = 1 + Math.floor(random() * 3); count > 0 && names.length > 0; count--) {
+    const name = pick(names, random).replaceAll(/[:"]/g, "");
+    const hostile = pick(HOSTILE, random);
+    for (const [at, token] of tokens.entries()) {
+      const bare = token.replaceAll(/[:"]/g, "");
+      if (bare === name) tokens[at] = token.replace(bare, () => hostile);
+    }
+  }
+  return tokens.join("");
+}
+
+const change = (text: string, donor: string, random: Random): string =>
+  poisoned(random() < 0.6 ? mutate(text, donor, random) : text, random);
+
+export const purity: Target = {
+  name: "rtfs-purity",
+  lengthMax: 3000,
+  seeds: lawTexts,
+  fresh: (random) => poisoned(freshProgram(random), random),
+  mutate: change,
+  check,
+};
