@@ -27,6 +27,7 @@ export interface CampaignResult {
   readonly signals: number;
   /** Of the slowest case. */
   readonly longestMs: number;
+  readonly longest: string;
   readonly failure: Failure | null;
 }
 
@@ -56,6 +57,7 @@ export class Campaign {
   #batch: string[] = [];
   #cases = 0;
   #longestMs = 0;
+  #longest = "";
   #failure: Failure | null = null;
 
   constructor(target: Target, options: CampaignOptions) {
@@ -80,6 +82,7 @@ export class Campaign {
       corpus: this.#corpus,
       signals: this.#signals.size,
       longestMs: this.#longestMs,
+      longest: this.#longest,
       failure: this.#failure,
     };
   }
@@ -101,7 +104,8 @@ export class Campaign {
     this.#options.announce?.(text);
     const started = performance.now();
     const signals = this.#checked(text);
-    this.#longestMs = Math.max(this.#longestMs, performance.now() - started);
+    const milliseconds = performance.now() - started;
+    if (milliseconds > this.#longestMs) [this.#longestMs, this.#longest] = [milliseconds, text];
     if (signals === null) return;
     const size = this.#signals.size;
     for (const signal of signals) this.#signals.add(signal);
@@ -146,7 +150,8 @@ export class Campaign {
   }
 
   #keep(text: string): void {
-    if (this.#corpus.length >= CORPUS_MAX) this.#corpus.splice(Math.floor(this.#random() * 1000), 1);
+    if (this.#corpus.length >= CORPUS_MAX)
+      this.#corpus.splice(Math.floor(this.#random() * 1000), 1);
     this.#corpus.push(text);
   }
 }

@@ -58,7 +58,7 @@ const WRAPPERS = [
   "(try X (finally 1))",
   "(map (fn [x] X) [1 2 3])",
   "(match X 1 1 [a] a {:a a} a _ 0)",
-  "(step \"s\" X)",
+  '(step "s" X)',
   "[X X]",
   "{:a X}",
   "(call :n X)",

@@ -24,7 +24,6 @@ import {
   type MapForm,
 } from "../syntax/form.ts";
 import type { TypeValidator } from "../types/compile-type.ts";
-import { printValue } from "../values/print.ts";
 import type { MapKey } from "../values/value.ts";
 import { NIL } from "./build.ts";
 import { argumentContext, type Context } from "./context.ts";
@@ -259,7 +258,7 @@ export class Analyser {
   }
 
   type(form: Form): TypeValidator | null {
-    const type = this.aliases.compile(form, printValue(formToValue(form)));
+    const type = this.aliases.compile(form);
     if (type.ok) return type.value;
     const { span, message, hint = TYPE_HINT } = type.error;
     this.problem(span, message, { hint });

@@ -46,15 +46,14 @@ export class TypeAliases {
     return isTypeName(name) || this.#forms.has(name) || this.#forms.has(base);
   }
 
-  /** @param source - What errors call the type. */
-  compile(form: Form, source: string): Result<CompiledType, Diagnostic> {
+  compile(form: Form): Result<CompiledType, Diagnostic> {
     this.#work += this.#size;
     if (this.#work > WORK_MAX) {
       const hint = "Write large types once, and fewer annotations with them";
       return err(diagnostic(form.span, "The program's types are too large together", { hint }));
     }
     this.#parse();
-    return compileTypeForm(form, this.#types, source);
+    return compileTypeForm(form, this.#types);
   }
 
   /** A type that cannot be read is told of where it is declared; elsewhere it fits everything. */

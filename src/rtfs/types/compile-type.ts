@@ -10,10 +10,10 @@
 import { err, ok, type Result } from "../../foundation/result.ts";
 import type { SourceSpan } from "../../foundation/source-span.ts";
 import type { Diagnostic } from "../diagnostic.ts";
-import { type Form, formToValue } from "../syntax/form.ts";
+import type { Form } from "../syntax/form.ts";
+import { printForm } from "../syntax/print-form.ts";
 import { readForms } from "../syntax/reader.ts";
 import { boundedMeter, type Meter } from "../values/meter.ts";
-import { printValue } from "../values/print.ts";
 import { RtfsError } from "../values/rtfs-error.ts";
 import { type Value, Vector } from "../values/value.ts";
 import { ALIAS_CHAIN_MAX, AliasDepth, loopOf } from "./check-alias.ts";
@@ -73,7 +73,7 @@ export function compileTypeForm(
 ): Result<CompiledType, Diagnostic> {
   return refusals(() => {
     const type = parseTypeForm(form, aliases);
-    return newValidator(type, new Compiler(aliases, form.span), source ?? textOf(form));
+    return newValidator(type, new Compiler(aliases, form.span), source ?? printForm(form));
   });
 }
 
@@ -105,10 +105,6 @@ function readTypeForm(source: string): Result<Form, Diagnostic> {
 
 function wholeSpan(source: string): SourceSpan {
   return { file: "type", start: 0, end: source.length, line: 1, column: 1 };
-}
-
-function textOf(form: Form): string {
-  return printValue(formToValue(form));
 }
 
 function refusals<T>(compile: () => T): Result<T, Diagnostic> {

@@ -8,6 +8,7 @@
  */
 import { suggestName } from "../analysis/suggest.ts";
 import { type Form, formToValue } from "../syntax/form.ts";
+import { RtfsError } from "../values/rtfs-error.ts";
 import type { Value } from "../values/value.ts";
 import { isPredicateName, parsePredicate, PREDICATE_NAMES } from "./parse-predicate.ts";
 import { parseFields } from "./parse-record.ts";
@@ -145,7 +146,12 @@ const enumeration: Constructor = (parts, form) => {
 
 function literalOf(form: Form): Value {
   if (form.kind === "list") throw new BadType(form.span, "A literal is needed");
-  return formToValue(form);
+  try {
+    return formToValue(form);
+  } catch (error) {
+    if (error instanceof RtfsError) throw new BadType(error.span ?? form.span, error.message);
+    throw error;
+  }
 }
 
 /** `[:and Base part…]`: a part is a refinement such as `[:>= 0]`, or another type. */

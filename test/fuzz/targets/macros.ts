@@ -41,7 +41,11 @@ function checkHeads(text: string): void {
   if (macros.ok) compileProgram(macros.value, { registry });
   const plain = programOf(text);
   const used = programOf(text.replaceAll(HEAD, macroName), { ...optionsOf(text), registry });
-  same("macros for heads refuse what the heads refuse", used.program === null, plain.program === null);
+  same(
+    "macros for heads refuse what the heads refuse",
+    used.program === null,
+    plain.program === null,
+  );
   if (plain.program === null || used.program === null) return;
   same("macros for heads do what the heads do", run(used.program), run(plain.program));
 }
@@ -56,7 +60,7 @@ function check(text: string): readonly string[] {
   same("expansion is deterministic", again, once);
   if (!once.ok) {
     checkPlaces(text, once.error);
-    const [{ message }] = once.error as [{ message: string }];
+    const { message } = once.error[0]!;
     return [`expand ${message.replaceAll(/[`"].*?[`"]|\d+/g, "").slice(0, 60)}`];
   }
   const compiled = programOf(text);
@@ -74,7 +78,14 @@ const FRESH_MACROS = [
   "(defmacro q [{:keys [a b]} [c & d]] `[~a ~b ~c ~@d])",
   "(defmacro d [name v] `(defn ~name [x] (+ x ~v)))",
 ];
-const USES = ["(m 1 2)", "(n 1)", "(w true 1 2)", "(q {:a 1 :b 2} [3 4])", "(d zz 3)", "(m (m 1 2) 3)"];
+const USES = [
+  "(m 1 2)",
+  "(n 1)",
+  "(w true 1 2)",
+  "(q {:a 1 :b 2} [3 4])",
+  "(d zz 3)",
+  "(m (m 1 2) 3)",
+];
 
 export const macros: Target = {
   name: "rtfs-macros",

@@ -95,14 +95,16 @@ function check(text: string): readonly string[] {
     last = span.start;
   }
   if (text.isWellFormed() && !text.startsWith("\ufeff")) {
-    const decoded = decodeSource(new TextEncoder().encode(text));
+    const decoded = decodeSource(new TextEncoder().encode(text), FILE);
     if (decoded.ok) same("bytes decode to the text", decoded.value, text);
   }
-  if (!read.ok) return diagnostics.slice(0, 3).map(({ code, message }) => `${code} ${message.replaceAll(/["`].*?["`]|\d+/g, "")}`);
+  if (!read.ok)
+    return diagnostics
+      .slice(0, 3)
+      .map(({ code, message }) => `${code} ${message.replaceAll(/["`].*?["`]|\d+/g, "")}`);
   checkRead(text, forms);
   return [];
 }
-
 
 export const reader: Target = {
   name: "rtfs-reader",

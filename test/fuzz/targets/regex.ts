@@ -15,7 +15,9 @@ interface Piece {
   readonly canBeEmpty: boolean;
 }
 
-const ATOMS = "a b c [ab] [^a] [b-z0] \\d \\w \\W [^\\n] é 😀 [é-ü] \\. [\\]a] \\x41 \\t".split(" ");
+const ATOMS = "a b c [ab] [^a] [b-z0] \\d \\w \\W [^\\n] é 😀 [é-ü] \\. [\\]a] \\x41 \\t".split(
+  " ",
+);
 
 /** A pattern that both dialects know; `isLoose`: one that JavaScript reads in another way. */
 function piece(random: Random, depth: number, isLoose: boolean): Piece {
@@ -30,7 +32,10 @@ function piece(random: Random, depth: number, isLoose: boolean): Piece {
   if (choice < 0.7) {
     const [one, two] = [inner(), inner()];
     const group = pick(["(", "(?:"], random);
-    return { text: `${group}${one.text}|${two.text})`, canBeEmpty: one.canBeEmpty || two.canBeEmpty };
+    return {
+      text: `${group}${one.text}|${two.text})`,
+      canBeEmpty: one.canBeEmpty || two.canBeEmpty,
+    };
   }
   if (choice < 0.93) {
     const repeated = inner();
@@ -103,17 +108,30 @@ function check(text: string): readonly string[] {
     const found = compiled.value.find(subject, pay);
     // Each instruction is entered once a character, and tried from at most two others.
     const most = Math.ceil(((subject.length + 2) * (3 * size + 2)) / 4) + Math.ceil(size / 32) + 1;
-    holds("a search costs at most its steps times its characters", units <= most, `${units} > ${most}`);
-    holds("a search costs something for each character", units * 4 + 4 >= (found === null ? subject.length / 2 : 0));
+    holds(
+      "a search costs at most its steps times its characters",
+      units <= most,
+      `${units} > ${most}`,
+    );
+    holds(
+      "a search costs something for each character",
+      units * 4 + 4 >= (found === null ? subject.length / 2 : 0),
+    );
     const whole = compiled.value.match(subject, pay);
     const all = compiled.value.all(subject, pay);
     same("test says whether find finds", compiled.value.test(subject, pay), found !== null);
     same("the first of all matches is the found one", all[0] ?? null, found);
     // V8 finds a `\\B` inside a surrogate pair.
     const isAlike = !pattern.includes("\\B") || !/[\ud800-\udfff]/.test(subject);
-    if (kind === "js" && isAlike) {
+    // JavaScript searches by trial, so repetitions in repetitions meet short texts only.
+    const isQuick = subject.length <= 10 || !/\)[*+?{].*\)[*+?{]/.test(pattern);
+    if (kind === "js" && isAlike && isQuick) {
       const peer = new RegExp(pattern, "gu");
-      same("JavaScript finds the same", found, subject.match(new RegExp(pattern, "u"))?.[0] ?? null);
+      same(
+        "JavaScript finds the same",
+        found,
+        subject.match(new RegExp(pattern, "u"))?.[0] ?? null,
+      );
       same("JavaScript finds all the same", all, allOf(subject.matchAll(peer)));
       const wholePeer = new RegExp(`^(?:${pattern})$`, "u");
       same("JavaScript matches the same", whole !== null, wholePeer.test(subject));
@@ -129,7 +147,12 @@ function check(text: string): readonly string[] {
 export const regex: Target = {
   name: "rtfs-regex",
   lengthMax: 1500,
-  seeds: () => ["js\na|ab\nab", "re2\n(|a)*\naa", "any\n(?i)[[:alpha:]]+\\pL\naé", "any\n(?P<a>x{1000}){10}\nxx"],
+  seeds: () => [
+    "js\na|ab\nab",
+    "re2\n(|a)*\naa",
+    "any\n(?i)[[:alpha:]]+\\pL\naé",
+    "any\n(?P<a>x{1000}){10}\nxx",
+  ],
   fresh,
   mutate: change,
   check,

@@ -43,10 +43,17 @@ function check(text: string): readonly string[] {
         ? topCalls
         : steps.filter(({ name }) => name === call.step).flatMap((step) => step.calls);
     const shown = `${call.capability} in ${call.step}: ${call.args.map(printValue).join(" ")}`;
-    holds("every call is in the outline", sites.some((site) => isNamed(site, call)), shown);
+    holds(
+      "every call is in the outline",
+      sites.some((site) => isNamed(site, call)),
+      shown,
+    );
   }
   const kinds = findings.map(({ kind, severity }) => `${kind} ${severity}`);
-  return [...kinds, `${outcome.ok} calls ${Math.min(calls.length, 3)} of ${Math.min(9, topCalls.length)}`];
+  return [
+    ...kinds,
+    `${outcome.ok} calls ${Math.min(calls.length, 3)} of ${Math.min(9, topCalls.length)}`,
+  ];
 }
 
 const CALLS = [

@@ -166,7 +166,9 @@ function fresh(random: Random): string {
 /** The types that laws write: what stands behind a colon, and the parts of `deftype`. */
 function written(): string[] {
   const found = lawTexts().flatMap((text) => text.match(/\[:[a-z-]+ [^()]*\]|:[a-z]+\??/g) ?? []);
-  return [...new Set(found)].map((type, at, all) => `${type} ${all[(at * 7) % all.length]} [1 "a"]`);
+  return [...new Set(found)].map(
+    (type, at, all) => `${type} ${all[(at * 7) % all.length]} [1 "a"]`,
+  );
 }
 
 export const typesTarget: Target = {
