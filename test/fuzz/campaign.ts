@@ -46,6 +46,7 @@ export interface CampaignOptions {
 
 /** Cases between two looks at the coverage, which costs as much as a few cases. */
 const BATCH = 48;
+const SLOW_MS = 500;
 const CORPUS_MAX = 20_000;
 
 export class Campaign {
@@ -107,6 +108,7 @@ export class Campaign {
     const milliseconds = performance.now() - started;
     if (milliseconds > this.#longestMs) [this.#longestMs, this.#longest] = [milliseconds, text];
     if (signals === null) return;
+    if (milliseconds > SLOW_MS && this.#options.coverage) return this.#drop(text);
     const size = this.#signals.size;
     for (const signal of signals) this.#signals.add(signal);
     if (isKnown) return;
@@ -147,6 +149,12 @@ export class Campaign {
       this.#target.check(text);
       if (coverage.grow() > 0) this.#keep(text);
     }
+  }
+
+  /** Mutants of what is slow are slow: a long run looks at more without them. */
+  #drop(text: string): void {
+    const at = this.#corpus.indexOf(text);
+    if (at >= 0) this.#corpus.splice(at, 1);
   }
 
   #keep(text: string): void {

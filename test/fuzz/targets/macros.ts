@@ -54,7 +54,7 @@ function check(text: string): readonly string[] {
   const read = readForms(text, { file: "case" });
   if (!read.ok) return [`read ${read.error[0]!.code}`];
   const options = optionsOf(text);
-  for (const form of read.value.slice(0, 8)) expandFormOnce(form, new MacroRegistry());
+  for (const form of read.value.slice(0, 2)) expandFormOnce(form, new MacroRegistry());
   const once = expandForms(read.value, options);
   const again = expandForms(read.value, options);
   same("expansion is deterministic", again, once);
