@@ -52,6 +52,10 @@ function checkForm(text: string, form: Form, around: SourceSpan | null): void {
     const alone = again.ok && again.value.length === 1 ? again.value.map(withoutSpans) : "refused";
     same("an atom's text reads as the atom", alone, [withoutSpans(form)]);
   }
+  if (form.kind === "map") {
+    const keys = form.entries.map(({ key }) => printForm(key));
+    holds("no key stands twice", new Set(keys).size === keys.length, printForm(form));
+  }
   for (const part of partsOf(form)) checkForm(text, part, span);
 }
 
