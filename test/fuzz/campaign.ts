@@ -47,6 +47,8 @@ export interface CampaignOptions {
 /** Cases between two looks at the coverage, which costs as much as a few cases. */
 const BATCH = 48;
 const SLOW_MS = 500;
+/** Processor time that making a case smaller may take. */
+const SHRINK_SECONDS = 30;
 const CORPUS_MAX = 20_000;
 
 export class Campaign {
@@ -123,7 +125,9 @@ export class Campaign {
     } catch (error) {
       const fault = faultOf(error);
       const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      const smallest = shrink(text, (next) => this.#failsWith(fault, next));
+      const started = process.cpuUsage();
+      const isInTime = (): boolean => process.cpuUsage(started).user < SHRINK_SECONDS * 1e6;
+      const smallest = shrink(text, (next) => isInTime() && this.#failsWith(fault, next));
       this.#failure = { fault, detail: detail.slice(0, 4000), case: text, smallest };
       return null;
     }

@@ -15,10 +15,26 @@ import { holds, same, type Target } from "../target.ts";
 
 const FILE = "case";
 
+let counted: { text: string; lines: readonly number[] } = { text: "", lines: [1] };
+
+/** The number of the line of an offset; counted once for a text. */
+function linesBefore(text: string, offset: number): number {
+  if (counted.text !== text) {
+    let line = 1;
+    const lines = [line];
+    for (let at = 0; at < text.length; at++) {
+      if (text.charCodeAt(at) === 10) line++;
+      lines.push(line);
+    }
+    counted = { text, lines };
+  }
+  return counted.lines[offset]!;
+}
+
 function checkSpan(law: string, text: string, { start, end, line, column }: SourceSpan): void {
   holds(`${law}: the place is in the text`, 0 <= start && start <= end && end <= text.length);
-  const before = text.slice(0, start);
-  const wanted = [before.split("\n").length, start - before.lastIndexOf("\n")];
+  const lineStart = start === 0 ? -1 : text.lastIndexOf("\n", start - 1);
+  const wanted = [linesBefore(text, start), start - lineStart];
   same(`${law}: line and column are those of the offset`, [line, column], wanted);
 }
 
