@@ -49,6 +49,8 @@ function smallerTokens(text: string): string[] {
     token.length > 1 && /^[\s,;]/.test(token) ? [tokens.with(at, " ").join("")] : [],
   );
   const letters =
-    text.length > 400 ? [] : [...text].map((_, at) => [...text].toSpliced(at, 1).join(""));
+    text.length > 400
+      ? []
+      : Array.from(text, (_, at) => Array.from(text).toSpliced(at, 1).join(""));
   return [...gaps, ...without, ...letters];
 }

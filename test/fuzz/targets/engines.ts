@@ -28,16 +28,14 @@ function check(text: string): readonly string[] {
 /** What is done in which order shows only where each part does something. */
 const TWO = "(call :a 1) (call :b 2)";
 const ORDERS = [
-  ...[..."+-*/<>=", "mod", "<=", ">=", "max", "str", "and", "or", "do"].map(
-    (head) => `(${head} ${TWO})`,
-  ),
-  ...[`[${TWO}]`, `{:b (call :a 1) :a (call :b 2)}`, `((do (call :f 1) +) ${TWO})`],
-  ...[
-    `(or 1 ${TWO})`,
-    `(and nil ${TWO})`,
-    `(or nil false ${TWO})`,
-    `(if (not ${TWO.slice(0, 11)}) 1 2)`,
-  ],
+  ..."+ - * / < > = mod <= >= max str and or do".split(" ").map((head) => `(${head} ${TWO})`),
+  `[${TWO}]`,
+  `{:b (call :a 1) :a (call :b 2)}`,
+  `((do (call :f 1) +) ${TWO})`,
+  `(or 1 ${TWO})`,
+  `(and nil ${TWO})`,
+  `(or nil false ${TWO})`,
+  "(if (not (call :a 1)) 1 2)",
   `(defn f [a b] [b a]) (f ${TWO})`,
   "(defn f [a b n] (if (= n 0) [a b] (f b a (- n 1)))) (f 1 2 3)",
   "(defn f [a n] (if (= n 0) a (+ (call :a n) (f (call :b a) (- n 1))))) (f 1 3)",

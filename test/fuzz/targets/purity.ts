@@ -43,11 +43,35 @@ function twinOf(name: string, at: number): string {
 }
 
 const ROOTS: readonly object[] = [
-  ...[Object, Array, Function, String, Number, Boolean, BigInt, Symbol, Map, Set, WeakMap, RegExp],
-  ...[Promise, Error, RangeError, Date, Uint8Array],
+  Object,
+  Array,
+  Function,
+  String,
+  Number,
+  Boolean,
+  BigInt,
+  Symbol,
+  Map,
+  Set,
+  WeakMap,
+  RegExp,
+  Promise,
+  Error,
+  RangeError,
+  Date,
+  Uint8Array,
 ].flatMap((each) => [each, each.prototype as object]);
 const LANGUAGE: readonly object[] = [
-  ...[Vector, List, MapValue, Keyword, Sym, FunctionValue, ErrorValue, WholeFloat, Timestamp, Uuid],
+  Vector,
+  List,
+  MapValue,
+  Keyword,
+  Sym,
+  FunctionValue,
+  ErrorValue,
+  WholeFloat,
+  Timestamp,
+  Uuid,
 ].flatMap((each) => [each, each.prototype as object]);
 const snapshot = (): string =>
   [globalThis, ...ROOTS, ...LANGUAGE]
@@ -74,7 +98,7 @@ function checkValue(value: Value, depth = 0): void {
   if (value === null || ["boolean", "number", "bigint", "string"].includes(typeof value)) return;
   if (value instanceof FunctionValue) return;
   if (typeof value !== "object" || !CLASSES.has(value.constructor)) {
-    throw new Broken("a run gives only values", `${typeof value} ${String(value)}`);
+    throw new Broken("a run gives only values", `${typeof value}`);
   }
   if (value instanceof Vector || value instanceof List) {
     for (const item of [...value].slice(0, 200)) checkValue(item, depth + 1);

@@ -59,7 +59,15 @@ function piece(random: Random, depth: number, isLoose: boolean): Piece {
   return { text: pick(["^", "$", "\\b", "\\B", "(?:)"], random), canBeEmpty: true };
 }
 
-const LETTERS = [..."aabbccxyz019 .A_-]\n\t", "é", "ü", "😀", "aaaa", "abab", "ab ".repeat(20)];
+const LETTERS = [
+  ...Array.from("aabbccxyz019 .A_-]\n\t"),
+  "é",
+  "ü",
+  "😀",
+  "aaaa",
+  "abab",
+  "ab ".repeat(20),
+];
 
 function textLine(random: Random): string {
   const size = Math.floor(random() ** 2 * 24);
@@ -80,7 +88,8 @@ function change(text: string, donor: string, random: Random): string {
   const [, other = ""] = donor.split("\n");
   const at = Math.floor(random() * (pattern.length + 1));
   const cut = Math.floor(random() ** 2 * 5);
-  const put = random() < 0.5 ? other : pick([..."()[]{}|*+?\\^$.-,:<>=!123aiUsmQEpPLxdbz"], random);
+  const put =
+    random() < 0.5 ? other : pick(Array.from("()[]{}|*+?\\^$.-,:<>=!123aiUsmQEpPLxdbz"), random);
   const mutant = pattern.slice(0, at) + put + pattern.slice(at + cut);
   return ["any", mutant.replaceAll("\n", ""), ...texts].join("\n");
 }
