@@ -342,8 +342,8 @@ class Kernel {
     return text;
   }
 
-  #operator({ callee, args }: IrCall): string {
-    if (callee.op !== "builtin") throw NOT_ARITHMETIC;
+  #operator({ callee, args, isNamed }: IrCall): string {
+    if (callee.op !== "builtin" || !isNamed) throw NOT_ARITHMETIC;
     const { name } = callee;
     const isStep = args.length === 1 && (name === "inc" || name === "dec");
     if (!isStep && args.length !== 2) throw NOT_ARITHMETIC;
@@ -385,7 +385,7 @@ class Kernel {
     if (node.op === "const") return `${node.value !== null && node.value !== false}`;
     if (node.op === "and" || node.op === "or") return this.#logic(node.op === "and", node.nodes);
     if (node.op !== "call") throw NOT_ARITHMETIC;
-    if (node.callee.op !== "builtin") {
+    if (node.callee.op !== "builtin" || !node.isNamed) {
       const text = this.#called(node, (body) => this.#condition(body));
       if (text === null) throw NOT_ARITHMETIC;
       return text;
@@ -443,7 +443,7 @@ function isSame(arg: Ir, param: Variable): boolean {
 
 /** Whether it is the parameter and a constant more or less. */
 function isCount(arg: Ir, param: Variable): boolean {
-  if (arg.op !== "call" || arg.callee.op !== "builtin") return false;
+  if (arg.op !== "call" || arg.callee.op !== "builtin" || !arg.isNamed) return false;
   const [first, second] = arg.args;
   const { name } = arg.callee;
   if (first === undefined || !isSame(first, param)) return false;

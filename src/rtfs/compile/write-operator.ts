@@ -54,8 +54,8 @@ const COMPARISONS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The operator a call of a library function is written as; null: it is an ordinary call. */
-export function operatorOf({ callee, args }: IrCall): string | null {
-  if (callee.op !== "builtin") return null;
+export function operatorOf({ callee, args, isNamed }: IrCall): string | null {
+  if (callee.op !== "builtin" || !isNamed) return null;
   const { name } = callee;
   if (args.length === 1) return ["not", "inc", "dec"].includes(name) ? name : null;
   if (args.length !== 2) return null;

@@ -45,7 +45,7 @@ function folded(node: Ir): Ir {
     case "or":
       return logic(inside.op, inside.nodes);
     case "call":
-      return called(node as IrCall, inside);
+      return computed(inside) ?? inside;
     case "match":
       return { ...inside, clauses: reachable(inside.clauses) };
     case "const":
@@ -150,15 +150,9 @@ const ORDER: ReadonlyMap<string, (order: number) => boolean> = new Map([
   [">=", (order: number) => order >= 0],
 ]);
 
-/** Only a name that stands at the head of the call itself is an operator that costs nothing. */
-function called(written: IrCall, inside: IrCall): Ir {
-  const isFound = inside.callee.op === "builtin" && written.callee.op !== "builtin";
-  return isFound ? { ...inside, callee: written.callee } : (computed(inside) ?? inside);
-}
-
 /** The value of an operator on constants; null when there is none to know. */
-function computed({ callee, args }: IrCall): Ir | null {
-  if (callee.op !== "builtin") return null;
+function computed({ callee, args, isNamed }: IrCall): Ir | null {
+  if (callee.op !== "builtin" || !isNamed) return null;
   const values: Value[] = [];
   for (const arg of args) {
     if (arg.op !== "const") return null;

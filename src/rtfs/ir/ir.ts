@@ -119,6 +119,8 @@ export type IrCall = {
   readonly callee: Ir;
   readonly args: readonly Ir[];
   readonly isTail: boolean;
+  /** The head is written as a name of the library: operators called so cost nothing. */
+  readonly isNamed: boolean;
 } & At;
 
 export type Ir =

@@ -119,7 +119,8 @@ class Lowering {
         return { op: "fn", lambda: this.#function(node.code, place) };
       case "call": {
         const callee = this.#node(node.callee, place);
-        return { ...node, callee, args: this.#all(node.args, place) };
+        const isNamed = node.callee.op === "builtin";
+        return { ...node, callee, args: this.#all(node.args, place), isNamed };
       }
       case "host-call":
         return { ...node, args: this.#all(node.args, place) };
