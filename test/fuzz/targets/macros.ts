@@ -25,7 +25,7 @@ const macroName = (head: string): string => head.slice(0, -1) + head.at(-1)!.toU
 /** Ways to write the same macro: by one splice, by several, by plain parts. */
 const BODIES = [
   "[& parts] `(HEAD ~@parts)",
-  "[& parts] `(HEAD ~@(take 1 parts) ~@(drop 1 parts) ~@[])",
+  "[& parts] `(HEAD ~@(take 1 parts) ~@[] ~@[] ~@(drop 1 parts))",
   "[& parts] (cons 'HEAD parts)",
   "[one & more] `(HEAD ~one ~@more)",
 ];
@@ -60,6 +60,19 @@ function checkHeads(text: string): void {
   same("macros for heads do what the heads do", run(used.program), run(plain.program));
 }
 
+/** A name that a program binds itself hides a macro of that name. */
+function checkHidden(text: string, plain: Program): void {
+  if (NOT_PLAIN.test(text)) return;
+  const locals = new Set(text.match(/\b[hpvxmy]\d+\b/g));
+  for (const [, name] of text.matchAll(/\(defn? (\S+)/g)) locals.delete(name!);
+  const decoys = [...locals].map((name) => `(defmacro ${name} [& r] :decoy)`).join(" ");
+  const registry = new MacroRegistry();
+  const macros = readForms(decoys, { file: "macros" });
+  holds("the decoys are defined", macros.ok && compileProgram(macros.value, { registry }).ok);
+  const { program } = programOf(text, { ...optionsOf(text), registry });
+  same("a local name hides a macro", program === null ? "refused" : run(program), run(plain));
+}
+
 function check(text: string): readonly string[] {
   const read = readForms(text, { file: "case" });
   if (!read.ok) return [`read ${read.error[0]!.code}`];
@@ -77,6 +90,7 @@ function check(text: string): readonly string[] {
   if (compiled.program === null) return [compiled.refusal];
   const { outcome } = observe(compiled.program, { engine: referenceEngine });
   checkHeads(text);
+  checkHidden(text, compiled.program);
   const size = Math.round(Math.log2(once.value.forms.map(printForm).join(" ").length + 1));
   return [`${outcome.ok ? "value" : outcome.error.kind} ${size}`];
 }
