@@ -189,7 +189,9 @@ function dimensionsOf(shape: Form): (number | null)[] {
   const items = shape.kind === "vector" ? shape.items : [];
   const dimensions = items.map((each) => {
     if (isQuestionMark(each)) return null;
-    return each.kind === "integer" && each.value >= 0 ? Number(each.value) : undefined;
+    // An integer that is no JS number is over what a JS number counts exactly.
+    const isSize = each.kind === "integer" && typeof each.value === "number" && each.value >= 0;
+    return isSize ? Number(each.value) : undefined;
   });
   const isShape = dimensions.length > 0 && dimensions.length <= DIMENSIONS_MAX;
   if (isShape && dimensions.every((each) => each !== undefined)) return dimensions;
