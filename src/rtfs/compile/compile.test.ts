@@ -36,6 +36,11 @@ function textOf(source: string): string {
 const WORDS =
   /^(?:[vfgktLwp]v?\d+|[dMKabefiknrsx]|let|const|function|return|if|else|for|of|continue|break|try|catch|finally|throw|typeof|instanceof|new|null|true|false|undefined|use|strict|number)$/;
 
+test("what is bound and never read is not made", () => {
+  expect(textOf("(let [x 1] 2)")).not.toContain("=1");
+  expect(textOf("(defn f [] (do (def x 1)) x)")).toContain("=1");
+});
+
 describe("nothing a program says becomes code", () => {
   const HOSTILE = [
     "constructor",

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { isIdle } from "../ir/fold.ts";
 import type { Block, Ir, Lambda } from "../ir/ir.ts";
 import type { TailPlace } from "../ir/tail-calls.ts";
 import { nameOf, type Unit } from "./unit.ts";
@@ -194,6 +195,7 @@ export class Writer implements Writing {
   #set(node: Extract<Ir, { op: "set" }>, target: Target): void {
     const { variable, value } = node;
     const isUnread = variable.reads === 0 && target.kind === "drop";
+    if (isUnread && isIdle(value)) return;
     if (value.op === "fn" && isUnread) {
       if (value.lambda.isNamed) this.declare(functionText(this, value.lambda));
       return;

@@ -20,30 +20,40 @@ type Name = Variable | Global;
 
 class Walk {
   readonly #written = new Set<Name>();
-  #trail: Name[] = [];
+  readonly #trail: Name[] = [];
+  readonly #visit = (node: Ir): void => this.#node(node);
+  readonly #visitBranch = (node: Ir): void => this.#branch(node);
 
   sequence(nodes: readonly Ir[]): void {
-    for (const [at, node] of nodes.entries()) {
-      for (let next = at; next < nodes.length && isInert(nodes[next]!); next++) {
-        this.#add(...namesOf(nodes[next]!));
+    // Where the run of nodes that only bind ends.
+    let inert = 0;
+    for (let at = 0; at < nodes.length; at++) {
+      for (inert = Math.max(inert, at); inert < nodes.length; inert++) {
+        const next = nodes[inert]!;
+        if (!isInert(next)) break;
+        this.#write(next);
       }
-      this.#node(node);
+      this.#node(nodes[at]!);
     }
   }
 
-  #add(...names: readonly Name[]): void {
-    for (const name of names) {
-      if (this.#written.has(name)) continue;
-      this.#written.add(name);
-      this.#trail.push(name);
-    }
+  /** What the node itself writes is written from here on. */
+  #write(node: Ir): void {
+    if (node.op === "set") this.#add(node.variable);
+    else if (node.op === "define") for (const global of node.globals) this.#add(global);
+  }
+
+  #add(name: Name): void {
+    if (this.#written.has(name)) return;
+    this.#written.add(name);
+    this.#trail.push(name);
   }
 
   /** What is written inside does not count outside. */
-  #branch(walk: () => void): void {
+  #branch(node: Ir): void {
     const { length } = this.#trail;
-    walk();
-    for (const name of this.#trail.splice(length)) this.#written.delete(name);
+    this.#node(node);
+    while (this.#trail.length > length) this.#written.delete(this.#trail.pop()!);
   }
 
   #node(node: Ir): void {
@@ -60,32 +70,29 @@ class Walk {
       case "set":
       case "define":
         // A function is not called before its name is written.
-        if (isInert(node)) this.#add(...namesOf(node));
+        if (isInert(node)) this.#write(node);
         this.#node(node.value);
-        this.#add(...namesOf(node));
+        this.#write(node);
         return;
       case "fn":
-        this.#branch(() => this.#node(node.lambda.body));
-        return;
+        return this.#branch(node.lambda.body);
       case "if":
         this.#node(node.test);
-        this.#branch(() => this.#node(node.then));
-        this.#branch(() => this.#node(node.otherwise));
-        return;
+        this.#branch(node.then);
+        return this.#branch(node.otherwise);
       case "call":
       case "host-call":
       case "vector":
       case "map":
       case "check":
-        eachPart(node, (part) => this.#node(part));
-        return;
+        return eachPart(node, this.#visit);
       case "inline":
         for (const arg of node.args) this.#node(arg);
-        this.#branch(() => this.#node(node.lambda.body));
-        return;
+        return this.#branch(node.lambda.body);
       case "const":
       case "builtin":
       case "argument":
+        return;
       case "and":
       case "or":
       case "bind":
@@ -96,7 +103,7 @@ class Walk {
       case "step":
       case "for":
       case "dotimes":
-        eachPart(node, (part) => this.#branch(() => this.#node(part)));
+        eachPart(node, this.#visitBranch);
     }
   }
 }
@@ -106,9 +113,4 @@ function isInert(node: Ir): boolean {
   if (node.op === "const") return true;
   if (node.op !== "set" && node.op !== "define") return false;
   return node.value.op === "const" || madeFunction(node.value) !== null;
-}
-
-function namesOf(node: Ir): readonly Name[] {
-  if (node.op === "set") return [node.variable];
-  return node.op === "define" ? node.globals : [];
 }

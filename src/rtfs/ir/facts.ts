@@ -1,12 +1,11 @@
 /**
  * What the writer of code needs to know about names and functions.
  *
- * Read in this order: findKnownFunctions, countUses. All facts are of the
- * program as it is: gather them again after a pass that changes it.
+ * Read in this order: nameFunctions, countUses.
  *
  * @module
  */
-import type { Ir, IrCall, IrProgram, Lambda, Variable } from "./ir.ts";
+import type { Global, Ir, IrProgram, Lambda } from "./ir.ts";
 import { eachPart } from "./parts.ts";
 
 /** The program's own forms, and the bodies of the functions that have code of their own. */
@@ -19,35 +18,30 @@ export function roots(program: IrProgram): readonly (readonly [Lambda | null, Ir
   ];
 }
 
-export function visitAll(program: IrProgram, visit: (node: Ir) => void): void {
-  const down = (node: Ir): void => {
-    visit(node);
-    eachPart(node, down);
-  };
-  for (const [, body] of roots(program)) down(body);
-}
-
 /** The function that a node makes, seen through the names it is given on the way. */
 export function madeFunction(node: Ir): Lambda | null {
   if (node.op === "fn") return node.lambda;
   return node.op === "set" ? madeFunction(node.value) : null;
 }
 
-/** Names that hold one function whenever they hold anything. */
-export function findKnownFunctions(program: IrProgram): void {
-  const written = new Set<number>();
-  visitAll(program, (node) => {
+/** What gives a name its value. */
+export type Naming = Extract<Ir, { op: "set" | "define" }>;
+
+/** Marks the names that hold one function whenever they hold anything. */
+export function nameFunctions(namings: readonly Naming[]): void {
+  const written = new Set<Global>();
+  for (const node of namings) {
+    const made = madeFunction(node.value);
     if (node.op === "set") {
-      const { variable, value } = node;
-      variable.lambda = variable.writes === 1 ? madeFunction(value) : null;
-    }
-    if (node.op !== "define") return;
-    for (const global of node.globals) {
-      const isOnly = !written.has(global.index) && !global.isExternal;
-      global.lambda = isOnly ? madeFunction(node.value) : null;
-      written.add(global.index);
-    }
-  });
+      node.variable.lambda = node.variable.writes === 1 ? made : null;
+      if (made !== null) made.isLocal = true;
+    } else
+      for (const global of node.globals) {
+        const isOnly = !written.has(global) && !global.isExternal;
+        global.lambda = isOnly ? made : null;
+        written.add(global);
+      }
+  }
 }
 
 /** The function a callee is known to be. */
@@ -88,26 +82,16 @@ function isCheckedLocal(callee: Ir): boolean {
   return callee.op === "local" && callee.isChecked;
 }
 
-/** How often variables are read as values, and which functions are called by name. */
+/** How often variables are read as values, and which functions are called by name: once only. */
 export function countUses(program: IrProgram): void {
-  const variables = new Set<Variable>();
-  visitAll(program, (node) => {
-    if (node.op === "local" || node.op === "set") variables.add(node.variable);
-  });
-  for (const variable of variables) variable.reads = 0;
-  for (const lambda of program.lambdas) lambda.isNamed = false;
   const down = (node: Ir): void => {
     if (node.op === "local") node.variable.reads++;
-    if (node.op !== "call") {
-      eachPart(node, down);
-      return;
-    }
-    const known = fittingCallee(node.callee, node.args.length);
-    if (known === null || isCheckedLocal(node.callee)) down(node.callee);
-    if (known !== null) known.isNamed = true;
-    const walked = walkedLambda(node);
-    if (walked !== null) walked.isNamed = true;
-    for (const arg of walked === null ? node.args : node.args.slice(1)) down(arg);
+    else if (node.op === "call") {
+      const known = fittingCallee(node.callee, node.args.length);
+      if (known === null || isCheckedLocal(node.callee)) down(node.callee);
+      if (known !== null) known.isNamed = true;
+      for (const arg of node.args) down(arg);
+    } else eachPart(node, down);
   };
   for (const [, body] of roots(program)) down(body);
 }

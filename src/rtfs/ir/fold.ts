@@ -20,34 +20,23 @@ import {
 } from "../values/numbers.ts";
 import { RtfsError } from "../values/rtfs-error.ts";
 import type { Value } from "../values/value.ts";
-import { countUses } from "./facts.ts";
-import type { Ir, IrCall, IrClause, IrProgram } from "./ir.ts";
-import { mapParts } from "./parts.ts";
+import type { Ir, IrCall, IrClause } from "./ir.ts";
 
-export function fold(program: IrProgram): void {
-  countUses(program);
-  for (const lambda of program.lambdas) lambda.body = folded(lambda.body);
-  program.nodes = program.nodes.map(folded);
-}
-
-function folded(node: Ir): Ir {
-  const inside = mapParts(node, folded);
-  switch (inside.op) {
+/** What takes the place of a node whose parts are folded. */
+export function folded(node: Ir): Ir {
+  switch (node.op) {
     case "if":
-      return inside.test.op === "const"
-        ? isTrue(inside.test.value)
-          ? inside.then
-          : inside.otherwise
-        : inside;
+      if (node.test.op !== "const") return node;
+      return isTrue(node.test.value) ? node.then : node.otherwise;
     case "do":
-      return sequence(inside.nodes);
+      return sequence(node);
     case "and":
     case "or":
-      return logic(inside.op, inside.nodes);
+      return logic(node);
     case "call":
-      return computed(inside) ?? inside;
+      return computed(node) ?? node;
     case "match":
-      return { ...inside, clauses: reachable(inside.clauses) };
+      return { ...node, clauses: reachable(node.clauses) };
     case "const":
     case "local":
     case "global":
@@ -68,7 +57,7 @@ function folded(node: Ir): Ir {
     case "step":
     case "for":
     case "dotimes":
-      return inside;
+      return node;
   }
 }
 
@@ -76,14 +65,17 @@ function isTrue(value: Value): boolean {
   return value !== null && value !== false;
 }
 
-function sequence(nodes: readonly Ir[]): Ir {
+function sequence(whole: Extract<Ir, { op: "do" }>): Ir {
+  const { nodes } = whole;
+  const last = nodes.length - 1;
+  if (!nodes.some((node, at) => node.op === "do" || (at < last && isIdle(node)))) return whole;
   const flat = nodes.flatMap((node) => (node.op === "do" ? node.nodes : [node]));
   const kept = flat.filter((node, at) => at === flat.length - 1 || !isIdle(node));
   return kept.length === 1 ? kept[0]! : { op: "do", nodes: kept };
 }
 
 /** Evaluating it does nothing, costs nothing and cannot fail. */
-function isIdle(node: Ir): boolean {
+export function isIdle(node: Ir): boolean {
   switch (node.op) {
     case "const":
     case "builtin":
@@ -91,13 +83,12 @@ function isIdle(node: Ir): boolean {
     case "local":
     case "global":
       return !node.isChecked;
-    case "set":
-      return node.variable.reads === 0 && node.value.op !== "fn" && isIdle(node.value);
     case "argument":
     case "if":
     case "do":
     case "and":
     case "or":
+    case "set":
     case "bind":
     case "define":
     case "check":
@@ -119,11 +110,12 @@ function isIdle(node: Ir): boolean {
 }
 
 /** Constants at the front decide, or are left out. */
-function logic(op: "and" | "or", nodes: readonly Ir[]): Ir {
-  const [first, ...rest] = nodes;
-  if (rest.length === 0) return first!;
-  if (first!.op !== "const") return { op, nodes };
-  return isTrue(first!.value) === (op === "and") ? logic(op, rest) : first!;
+function logic(whole: Extract<Ir, { op: "and" | "or" }>): Ir {
+  const { op, nodes } = whole;
+  const first = nodes[0]!;
+  if (nodes.length === 1) return first;
+  if (first.op !== "const") return whole;
+  return isTrue(first.value) === (op === "and") ? logic({ op, nodes: nodes.slice(1) }) : first;
 }
 
 /** No clause is reached after one that takes everything. */

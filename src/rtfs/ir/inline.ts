@@ -22,8 +22,11 @@ interface Use {
 
 /** Puts functions with one call in its place. Known functions must be found before. */
 export function inlineOnce(program: IrProgram): void {
-  const uses = new Map(program.lambdas.map((lambda) => [lambda, newUse()]));
-  for (const [home, body] of roots(program)) collect(body, home, uses);
+  const candidates = program.lambdas.filter(({ isLocal }) => isLocal);
+  if (candidates.length === 0) return;
+  const uses = new Map(candidates.map((lambda) => [lambda, newUse()]));
+  const collector = new UseCollector(uses);
+  for (const [home, body] of roots(program)) collector.root(home, body);
   const chosen = new Map<IrCall, Lambda>();
   for (const [lambda, { calls, isOther }] of uses) {
     const [call, second] = calls;
@@ -50,51 +53,65 @@ function fits({ args, callee }: IrCall, lambda: Lambda): boolean {
   return lambda.rest === null && lambda.params.length === args.length && !isChecked;
 }
 
-/** What is done with functions in code of `home`. `owner`: the function a value is given to. */
-function collect(node: Ir, home: Lambda | null, uses: ReadonlyMap<Lambda, Use>): void {
-  if (node.op === "local" || node.op === "global") {
-    const known = knownCallee(node);
-    if (known !== null) uses.get(known)!.isOther = true;
-    return;
+/** What is done with the functions in question, in code of `home`. */
+class UseCollector {
+  readonly #uses: ReadonlyMap<Lambda, Use>;
+  #home: Lambda | null = null;
+
+  constructor(uses: ReadonlyMap<Lambda, Use>) {
+    this.#uses = uses;
   }
-  if (node.op === "fn") {
-    uses.get(node.lambda)!.isOther = true;
-    return;
+
+  root(home: Lambda | null, body: Ir): void {
+    this.#home = home;
+    this.#collect(body);
   }
-  if (node.op === "define") {
-    const made = madeFunction(node.value);
-    if (made !== null) uses.get(made)!.isOther = true;
-  }
-  if (node.op === "do") {
-    for (const [at, each] of node.nodes.entries()) {
-      const isDropped = at < node.nodes.length - 1;
-      if (!(isDropped && isNamed(each))) collect(each, home, uses);
+
+  readonly #collect = (node: Ir): void => {
+    switch (node.op) {
+      case "local":
+      case "global":
+        return this.#other(knownCallee(node));
+      case "fn":
+        return this.#other(node.lambda);
+      case "call":
+        return this.#call(node);
+      case "do":
+        return this.#sequence(node.nodes);
+      case "define":
+        this.#other(madeFunction(node.value));
     }
-    return;
+    eachPart(node, this.#collect);
+  };
+
+  #other(lambda: Lambda | null): void {
+    const use = lambda === null ? undefined : this.#uses.get(lambda);
+    if (use !== undefined) use.isOther = true;
   }
-  if (node.op === "call") {
-    collectCall(node, home, uses);
-    return;
+
+  #sequence(nodes: readonly Ir[]): void {
+    const last = nodes.length - 1;
+    for (let at = 0; at <= last; at++) {
+      if (at === last || !isNamed(nodes[at]!)) this.#collect(nodes[at]!);
+    }
   }
-  eachPart(node, (part) => collect(part, home, uses));
+
+  #call(node: IrCall): void {
+    for (const arg of node.args) this.#collect(arg);
+    const target = calledFunction(node);
+    if (target === null) {
+      this.#collect(node.callee);
+      return;
+    }
+    const use = this.#uses.get(target)!;
+    if (this.#home !== target) use.calls.push({ node, home: this.#home });
+    else if (!node.isTail || !fits(node, target)) use.isOther = true;
+  }
 }
 
 /** A function that is given a name, and nothing more. */
 function isNamed(node: Ir): node is Extract<Ir, { op: "set" }> {
   return node.op === "set" && node.value.op === "fn" && node.variable.lambda === node.value.lambda;
-}
-
-function collectCall(node: IrCall, home: Lambda | null, uses: ReadonlyMap<Lambda, Use>): void {
-  for (const arg of node.args) collect(arg, home, uses);
-  const target = calledFunction(node);
-  if (target === null) {
-    collect(node.callee, home, uses);
-    return;
-  }
-  const isSelf = home === target;
-  const use = uses.get(target)!;
-  if (!isSelf) use.calls.push({ node, home });
-  else if (!node.isTail || !fits(node, target)) use.isOther = true;
 }
 
 /** The function that a call is of: known by name, or made on the spot. */

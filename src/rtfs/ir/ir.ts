@@ -47,6 +47,8 @@ export interface Lambda {
   body: Ir;
   /** Functions whose tail calls go round among them have one number. */
   group: number;
+  /** A local name holds it, or it is called where it is made. */
+  isLocal: boolean;
   /** Its code runs in place of the one call of it. */
   isInline: boolean;
   /** It calls itself in tail position. */

@@ -1,11 +1,15 @@
 /**
  * Nodes to the optimiser's form: slots become variables, frames become blocks.
  *
+ * Each node is folded as soon as its parts are made, and what gives functions their names is noted
+ * on the way: neither takes a walk of its own.
+ *
  * @module
  */
 import type { Analysed } from "../analysis/analyser.ts";
 import type { CodeNode, Node, Pattern, Scope } from "../analysis/node.ts";
-import type { Type } from "../types/type.ts";
+import { nameFunctions, type Naming } from "./facts.ts";
+import { folded } from "./fold.ts";
 import type { Block, Global, Ir, IrPattern, IrProgram, Lambda, Variable } from "./ir.ts";
 
 const NIL: Ir = { op: "const", value: null };
@@ -33,6 +37,7 @@ class Lowering {
   readonly #proven: ReadonlySet<Node>;
   readonly #globals: readonly Global[];
   readonly #lambdas: Lambda[] = [];
+  readonly #namings: Naming[] = [];
   readonly #frames = new Map<Scope, Frame>();
   #count = 0;
 
@@ -50,7 +55,9 @@ class Lowering {
   program(): IrProgram {
     const { scope, nodes } = this.#analysed;
     const block = this.#open(scope, null);
-    const lowered = nodes.map((node) => this.#node(node, { scope, lambda: null }));
+    const place: Place = { scope, lambda: null };
+    const lowered = nodes.map((node) => this.#node(node, place));
+    nameFunctions(this.#namings);
     return { block, nodes: lowered, globals: this.#globals, lambdas: this.#lambdas };
   }
 
@@ -76,6 +83,10 @@ class Lowering {
   }
 
   #node(node: Node, place: Place): Ir {
+    return folded(this.#lowered(node, place));
+  }
+
+  #lowered(node: Node, place: Place): Ir {
     switch (node.op) {
       case "const":
       case "builtin":
@@ -100,7 +111,8 @@ class Lowering {
         return { op: node.op, nodes: this.#all(node.nodes, place) };
       case "set": {
         const value = this.#node(node.value, place);
-        return { op: "set", variable: this.#written(place, node.slot), value };
+        const variable = this.#written(place, node.slot);
+        return this.#naming({ op: "set", variable, value });
       }
       case "bind": {
         const value = this.#node(node.value, place);
@@ -108,7 +120,7 @@ class Lowering {
       }
       case "define": {
         const globals = node.cells.map(({ index }) => this.#globals[index]!);
-        return { op: "define", globals, value: this.#node(node.value, place) };
+        return this.#naming({ op: "define", globals, value: this.#node(node.value, place) });
       }
       case "check": {
         const value = this.#node(node.value, place);
@@ -119,8 +131,8 @@ class Lowering {
         return { op: "fn", lambda: this.#function(node.code, place) };
       case "call": {
         const callee = this.#node(node.callee, place);
-        const isNamed = node.callee.op === "builtin";
-        return { ...node, callee, args: this.#all(node.args, place), isNamed };
+        if (callee.op === "fn") callee.lambda.isLocal = true;
+        return { ...node, callee, args: this.#all(node.args, place) };
       }
       case "host-call":
         return { ...node, args: this.#all(node.args, place) };
@@ -145,6 +157,11 @@ class Lowering {
       case "dotimes":
         return this.#loop(node, place);
     }
+  }
+
+  #naming(node: Naming): Ir {
+    this.#namings.push(node);
+    return node;
   }
 
   #meta(node: Extract<Node, { op: "meta" }>, place: Place): Ir {
@@ -179,7 +196,7 @@ class Lowering {
     lambda.rest = code.restSlot === 0 ? null : this.#variable(scope, code.restSlot);
     const prologue = this.#all(code.prologue, inner);
     const body = this.#node(code.body, inner);
-    lambda.body = prologue.length === 0 ? body : { op: "do", nodes: [...prologue, body] };
+    lambda.body = prologue.length === 0 ? body : folded({ op: "do", nodes: [...prologue, body] });
     return lambda;
   }
 
@@ -300,6 +317,7 @@ function newLambda(id: number, name: string, parent: Lambda | null): Lambda {
     rest: null,
     body: NIL,
     group: id,
+    isLocal: false,
     isInline: false,
     isLoop: false,
     mayBounce: false,

@@ -6,18 +6,14 @@
 import type { Analysed } from "../analysis/analyser.ts";
 import type { Node } from "../analysis/node.ts";
 import { dropNeedlessChecks } from "./assigned.ts";
-import { countUses, findKnownFunctions } from "./facts.ts";
+import { countUses } from "./facts.ts";
 import { inlineOnce } from "./inline.ts";
-import { fold } from "./fold.ts";
 import type { IrProgram } from "./ir.ts";
 import { lowerProgram } from "./lower.ts";
 import { settleTailCalls } from "./tail-calls.ts";
 
-/** @param proven - Checks of these nodes that always succeed. */
-export function optimise(analysed: Analysed, proven: ReadonlySet<Node> = new Set()): IrProgram {
-  const program = lowerProgram(analysed, proven);
-  fold(program);
-  findKnownFunctions(program);
+export function optimise(analysed: Analysed): IrProgram {
+  const program = lowerProgram(analysed);
   dropNeedlessChecks(program);
   inlineOnce(program);
   countUses(program);

@@ -30,7 +30,7 @@ export function eachPart(node: Ir, visit: Visit): void {
     case "do":
     case "and":
     case "or":
-      return node.nodes.forEach((part) => visit(part));
+      return visitEach(node.nodes, visit);
     case "set":
     case "define":
     case "check":
@@ -40,14 +40,14 @@ export function eachPart(node: Ir, visit: Visit): void {
       return eachDefault(node.pattern, visit);
     case "call":
       visit(node.callee);
-      return node.args.forEach((part) => visit(part));
+      return visitEach(node.args, visit);
     case "inline":
-      node.args.forEach((part) => visit(part));
+      visitEach(node.args, visit);
       return visit(node.lambda.body);
     case "host-call":
-      return node.args.forEach((part) => visit(part));
+      return visitEach(node.args, visit);
     case "vector":
-      return node.items.forEach((part) => visit(part));
+      return visitEach(node.items, visit);
     case "context":
       return visit(node.fallback);
     case "map":
@@ -61,6 +61,10 @@ export function eachPart(node: Ir, visit: Visit): void {
     case "dotimes":
       return eachControlPart(node, visit);
   }
+}
+
+function visitEach(nodes: readonly Ir[], visit: Visit): void {
+  for (let at = 0; at < nodes.length; at++) visit(nodes[at]!);
 }
 
 function eachControlPart(node: Control | Extract<Ir, { op: "meta" }>, visit: Visit): void {

@@ -62,7 +62,8 @@ export function settleTailCalls(program: IrProgram): void {
     lambda.group = -1 - lambda.id;
     edges.set(lambda, new Set());
   }
-  for (const [home, body] of roots(program)) collect(body, homePlace(home), edges);
+  const collector = new TailCollector(edges);
+  for (const [home, body] of roots(program)) collector.root(home, body);
   new Groups(edges).number();
   for (const [lambda, targets] of edges) {
     if ([...targets].some(({ group }) => group === lambda.group)) lambda.mayBounce = true;
@@ -70,21 +71,39 @@ export function settleTailCalls(program: IrProgram): void {
   spreadBounces(edges);
 }
 
-/** Tail calls below `node`: loops are marked, others become edges. */
-function collect(node: Ir, place: TailPlace, edges: Map<Lambda, Set<Lambda>>): void {
-  if (node.op === "inline") {
-    for (const arg of node.args) collect(arg, place, edges);
-    collect(node.lambda.body, inlinePlace(place, node.lambda, node.isTail), edges);
-    return;
+/** Tail calls in the code of one function: loops are marked, others become edges. */
+class TailCollector {
+  readonly #edges: ReadonlyMap<Lambda, Set<Lambda>>;
+  #place: TailPlace = homePlace(null);
+
+  constructor(edges: ReadonlyMap<Lambda, Set<Lambda>>) {
+    this.#edges = edges;
   }
-  if (node.op === "call") {
-    const kind = tailKind(node, place);
+
+  root(home: Lambda | null, body: Ir): void {
+    this.#place = homePlace(home);
+    this.#collect(body);
+  }
+
+  readonly #collect = (node: Ir): void => {
+    if (node.op === "call" && node.isTail) this.#call(node);
+    if (node.op === "inline") {
+      for (const arg of node.args) this.#collect(arg);
+      const around = this.#place;
+      this.#place = inlinePlace(around, node.lambda, node.isTail);
+      this.#collect(node.lambda.body);
+      this.#place = around;
+    } else eachPart(node, this.#collect);
+  };
+
+  #call(node: IrCall): void {
+    const { home } = this.#place;
+    const kind = tailKind(node, this.#place);
     const target = knownTarget(node);
     if (kind === "loop") target!.isLoop = true;
-    else if (kind === "direct") edges.get(place.home!)!.add(target!);
-    else if (kind === "bounce") place.home!.mayBounce = true;
+    else if (kind === "direct") this.#edges.get(home!)!.add(target!);
+    else if (kind === "bounce") home!.mayBounce = true;
   }
-  eachPart(node, (part) => collect(part, place, edges));
 }
 
 /** The function a call by name is of, inlined or not. */
