@@ -24,6 +24,9 @@ interface Shape {
   readonly needsStatements: boolean;
 }
 
+const LEAF: Shape = { height: 1, needsStatements: false };
+const STATEMENT: Shape = { height: 1, needsStatements: true };
+/** Of nodes with parts: they are asked again and again. */
 const shapes = new WeakMap<Ir, Shape>();
 export const STATEMENTS = new Set<Ir["op"]>([
   "try",
@@ -37,19 +40,21 @@ export const STATEMENTS = new Set<Ir["op"]>([
   "context",
 ]);
 
+const LEAVES = new Set<Ir["op"]>(["const", "local", "global", "builtin", "argument", "fn"]);
+
 /** Whether a node cannot be written as one expression, and how deep it would nest. */
 export function shapeOf(node: Ir): Shape {
+  if (LEAVES.has(node.op)) return LEAF;
+  if (STATEMENTS.has(node.op)) return STATEMENT;
   const known = shapes.get(node);
   if (known !== undefined) return known;
   let height = 0;
-  let needsStatements = STATEMENTS.has(node.op);
-  if (!needsStatements) {
-    eachPart(node, (part) => {
-      const shape = shapeOf(part);
-      height = Math.max(height, shape.height);
-      needsStatements ||= shape.needsStatements;
-    });
-  }
+  let needsStatements = false;
+  eachPart(node, (part) => {
+    const shape = shapeOf(part);
+    height = Math.max(height, shape.height);
+    needsStatements ||= shape.needsStatements;
+  });
   const isCut = height >= HEIGHT_MAX;
   const shape = { height: isCut ? 0 : height + 1, needsStatements: needsStatements || isCut };
   shapes.set(node, shape);
