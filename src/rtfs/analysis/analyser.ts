@@ -28,7 +28,7 @@ import type { MapKey } from "../values/value.ts";
 import { NIL } from "./build.ts";
 import { argumentContext, type Context } from "./context.ts";
 import { HINTS } from "./hints.ts";
-import { type Block, findLocal, Names, newBlock, newScope } from "./names.ts";
+import { type Block, findLocal, localNode, Names, newBlock, newScope } from "./names.ts";
 import type { Binding, Cell, Node, Scope } from "./node.ts";
 import { suggestName } from "./suggest.ts";
 import { TypeAliases } from "./type-aliases.ts";
@@ -83,8 +83,8 @@ export class Analyser {
   readonly loops: Map<Scope, Loop> = new Map();
   /** Names the program defines at top level, also further down. */
   readonly #defined = new Set<string>();
-  /** The special form being read: what problems in it are told. */
-  #usage: string | undefined = undefined;
+  /** The head of the special form being read: what problems in it are told. */
+  #head = "";
   readonly #problems: Diagnostic[] = [];
   #depth = 0;
 
@@ -140,9 +140,14 @@ export class Analyser {
 
   /** Record a problem and stand in for the form. */
   problem(span: SourceSpan, message: string, more: DiagnosticMore = {}): Node {
-    this.#problems.push(diagnostic(span, message, { ...more, hint: more.hint ?? this.#usage }));
+    this.#problems.push(diagnostic(span, message, { ...more, hint: more.hint ?? this.#usage() }));
     if (this.#problems.length >= DIAGNOSTICS_MAX) throw new TooMany();
     return NIL;
+  }
+
+  #usage(): string | undefined {
+    const usage = USAGE.get(this.#head);
+    return usage === undefined ? undefined : `Write ${usage}`;
   }
 
   form(form: Form, context: Context): Node {
@@ -181,7 +186,9 @@ export class Analyser {
   }
 
   #symbol(name: string, span: SourceSpan, block: Block): Node {
-    if (this.#isOwn(name, block)) return this.names.resolve(name, block, span);
+    const local = findLocal(name, block);
+    if (local !== null) return localNode(local, block, span);
+    if (this.#isGlobal(name)) return this.names.resolve(name, block, span);
     const helper = this.language.helpers.get(name);
     if (helper !== undefined) return helper.value(placeOf(block), span);
     if (this.language.builtins.has(name)) return this.names.resolve(name, block, span);
@@ -197,7 +204,11 @@ export class Analyser {
 
   /** Whether the program itself gives the name a meaning here. */
   #isOwn(name: string, block: Block): boolean {
-    return findLocal(name, block) !== null || this.#defined.has(name) || this.names.isDefined(name);
+    return findLocal(name, block) !== null || this.#isGlobal(name);
+  }
+
+  #isGlobal(name: string): boolean {
+    return this.#defined.has(name) || this.names.isDefined(name);
   }
 
   #map(form: MapForm, context: Context): Node {
@@ -217,8 +228,14 @@ export class Analyser {
   #list(form: ListForm, context: Context): Node {
     const head = form.items[0];
     if (head === undefined) return { op: "const", value: formToValue(form) };
-    const special = head.kind === "symbol" ? this.#special(head.name, context.block) : undefined;
-    return special === undefined ? this.call(form, context) : this.#inUsage(form, special, context);
+    if (head.kind !== "symbol") return this.call(form, context);
+    const special = this.#special(head.name, context.block);
+    if (special === undefined) return this.call(form, context);
+    const around = this.#head;
+    this.#head = head.name;
+    const node = special(this, form, context);
+    this.#head = around;
+    return node;
   }
 
   #special(name: string, block: Block): SpecialForm | undefined {
@@ -230,31 +247,24 @@ export class Analyser {
     return softForms.get(name) ?? helpers.get(name)?.call;
   }
 
-  #inUsage(form: ListForm, special: SpecialForm, context: Context): Node {
-    const around = this.#usage;
-    const usage = USAGE.get(headName(form)!);
-    this.#usage = usage === undefined ? undefined : `Write ${usage}`;
-    const node = special(this, form, context);
-    this.#usage = around;
-    return node;
-  }
-
   call(form: ListForm, context: Context): Node {
     const inner = argumentContext(context);
-    const [head, ...rest] = form.items;
-    const callee = this.form(undotted(head!), inner);
-    const args = rest.map((arg) => this.form(arg, inner));
+    const { items } = form;
+    const callee = this.form(undotted(items[0]!), inner);
+    const args: Node[] = [];
+    for (let at = 1; at < items.length; at++) args.push(this.form(items[at]!, inner));
     return { op: "call", callee, args, isTail: context.isTail, span: form.span };
   }
 
   /** Forms in order; the last one gives the value. Empty: nil. */
   sequence(forms: readonly Form[], context: Context): Node {
+    if (forms.length === 1) return this.form(forms[0]!, context);
+    if (forms.length === 0) return NIL;
     const last = forms.length - 1;
     const nodes = forms.map((form, index) =>
       this.form(form, index === last ? context : { ...context, isTail: false }),
     );
-    if (nodes.length === 1) return nodes[0]!;
-    return nodes.length === 0 ? NIL : { op: "do", nodes };
+    return { op: "do", nodes };
   }
 
   type(form: Form): TypeValidator | null {

@@ -7,7 +7,7 @@ import type { SourceSpan } from "../../foundation/source-span.ts";
 import type { Form } from "../syntax/form.ts";
 import { ErrorValue, keyword, MapValue, type Value } from "../values/value.ts";
 import type { Context } from "./context.ts";
-import { bindName, newBlock, newScope } from "./names.ts";
+import { bindName, localNode, newBlock, newScope } from "./names.ts";
 import type { Binding, CodeNode, Node } from "./node.ts";
 
 export const NIL: Node = { op: "const", value: null };
@@ -56,12 +56,9 @@ export function mapNode(
   };
 }
 
-/** The value of a local at the place of `context`, however many frames lie between. */
+/** The value of a local at the place of `context`. */
 export function readLocal(binding: Binding, { block }: Context, span: SourceSpan): Node {
-  let depth = 0;
-  for (let scope = block.scope; scope !== binding.scope; scope = scope.parent!) depth++;
-  if (depth > 0) binding.scope.isCaptured = true;
-  return { op: "local", depth, binding, span };
+  return localNode(binding, block, span);
 }
 
 /** A name that no program can write, in a block of its own. */

@@ -7,8 +7,11 @@ export interface Annotated {
   readonly metadata: readonly MapForm[];
 }
 
+const NONE: readonly MapForm[] = [];
+
 /** `(metadata m form)` taken apart, however often it is nested. */
 export function stripMetadata(form: Form): Annotated {
+  if (headName(form) !== "metadata") return { form, metadata: NONE };
   const metadata: MapForm[] = [];
   let at = form;
   for (;;) {

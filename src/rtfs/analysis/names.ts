@@ -45,8 +45,8 @@ export class Names {
   }
 
   resolve(name: string, block: Block, span: SourceSpan): Node {
-    const local = findLocal(name, block);
-    if (local !== null) return { op: "local", ...local, span };
+    const binding = findLocal(name, block);
+    if (binding !== null) return localNode(binding, block, span);
     const cell = this.#current.get(name);
     if (cell !== undefined) return { op: "global", cell, span };
     if (this.#builtins.has(name)) return { op: "builtin", name, span };
@@ -101,21 +101,24 @@ export class Names {
   }
 }
 
-/** The innermost local of that name. Reading it from another frame marks its scope as captured. */
-export function findLocal(name: string, block: Block): { depth: number; binding: Binding } | null {
+/** The innermost local of that name. */
+export function findLocal(name: string, block: Block): Binding | null {
   for (let at: Block | null = block; at !== null; at = at.parent) {
     const binding = at.names.get(name);
-    if (binding === undefined) continue;
-    let depth = 0;
-    for (let scope = block.scope; scope !== binding.scope; scope = scope.parent!) depth++;
-    if (depth > 0) binding.scope.isCaptured = true;
-    return { depth, binding };
+    if (binding !== undefined) return binding;
   }
   return null;
 }
 
+/** The value of a local, read in `block`, however many frames lie between. */
+export function localNode(binding: Binding, block: Block, span: SourceSpan): Node {
+  let depth = 0;
+  for (let scope = block.scope; scope !== binding.scope; scope = scope.parent!) depth++;
+  return { op: "local", depth, binding, span };
+}
+
 export function newScope(parent: Scope | null): Scope {
-  return { parent, slots: 1, isCaptured: false };
+  return { parent, slots: 1 };
 }
 
 export function newBlock(parent: Block | null, scope: Scope): Block {
@@ -125,8 +128,6 @@ export function newBlock(parent: Block | null, scope: Scope): Block {
 /** Bind `name` in `block`, shadowing what it meant there. */
 export function bindName(block: Block, name: string, isLate = false): Binding {
   const slot = block.scope.slots++;
-  // A checked slot must start empty, so its frame is never used for a second turn.
-  if (isLate) block.scope.isCaptured = true;
   const binding: Binding = { name, scope: block.scope, slot, isLate, value: null };
   block.names.set(name, binding);
   return binding;

@@ -28,8 +28,6 @@ export interface Scope {
   readonly parent: Scope | null;
   /** Slots so far; slot 0 holds the parent frame. */
   slots: number;
-  /** Each turn needs a frame of its own: a function reads it later, or a slot must start empty. */
-  isCaptured: boolean;
 }
 
 /** A top-level name. Redefinition makes a new cell; who read the old one keeps it. */

@@ -177,17 +177,16 @@ export function mentionedNames(forms: readonly Form[], pay: Pay = () => {}): Rea
 /** Whether one of the names stands anywhere in the forms. */
 export function mentionsAny(forms: readonly Form[], names: ReadonlySet<string>): boolean {
   const waiting: (readonly Form[])[] = [forms];
-  for (let items = waiting.pop(); items !== undefined; items = waiting.pop()) {
-    for (const form of items) {
-      if (form.kind === "symbol") {
-        if (names.has(form.name)) return true;
-      } else if (form.kind === "list" || form.kind === "vector") waiting.push(form.items);
-      else if (form.kind === "map") {
-        waiting.push(form.entries.map(({ value }) => value));
-        if (form.entries.some(({ key }) => key.kind === "symbol" && names.has(key.name)))
-          return true;
-      }
+  const isOne = (form: Form): boolean => {
+    if (form.kind === "symbol") return names.has(form.name);
+    if (form.kind === "list" || form.kind === "vector") waiting.push(form.items);
+    else if (form.kind === "map") {
+      return form.entries.some(({ key, value }) => isOne(key) || isOne(value));
     }
+    return false;
+  };
+  for (let items = waiting.pop(); items !== undefined; items = waiting.pop()) {
+    if (items.some(isOne)) return true;
   }
   return false;
 }

@@ -301,7 +301,7 @@ class Reader {
     const first = text.charCodeAt(start);
     const isName = (bitsOfAll & NAME) !== 0 && length <= NAME_LENGTH_MAX;
     if (isName && (CHARACTER_BITS[first]! & WORD_START) !== 0 && length !== 36) {
-      const name = text.slice(start, end);
+      const name = this.#lexer.name(start);
       const span = this.#lexer.span();
       if (name === "nil") return this.#add({ kind: "nil", span });
       if (name === "true") return this.#add({ kind: "boolean", value: true, span });
@@ -309,7 +309,7 @@ class Reader {
       if (!name.startsWith("resource://")) return this.#add({ kind: "symbol", name, span });
     } else if (isName && first === 58 && length > 1) {
       if (text.charCodeAt(start + 1) !== 58 && text.charCodeAt(end - 1) !== 58) {
-        const name = text.slice(start + 1, end);
+        const name = this.#lexer.name(start + 1);
         return this.#add({ kind: "keyword", name, span: this.#lexer.span() });
       }
     } else if ((bitsOfAll & DIGIT) !== 0 && length <= 15) {
