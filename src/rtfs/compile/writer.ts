@@ -232,7 +232,8 @@ export class Writer implements Writing {
 
   /** Texts of values that are made in order. */
   values(nodes: readonly Ir[]): readonly string[] {
-    const last = nodes.findLastIndex((node) => shapeOf(node).needsStatements);
+    let last = nodes.length - 1;
+    while (last >= 0 && !shapeOf(nodes[last]!).needsStatements) last--;
     return nodes.map((node, at) => {
       const text = this.expression(node);
       return at < last && !isStable(node) ? this.spilled(text) : text;
