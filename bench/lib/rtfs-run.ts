@@ -24,7 +24,7 @@ export interface Row {
   readonly limit: number;
 }
 
-function lowerQuartile(values: readonly number[]): number {
+export function lowerQuartile(values: readonly number[]): number {
   const sorted = values.toSorted((left, right) => left - right);
   return sorted[Math.floor(sorted.length / 4)] ?? Number.NaN;
 }
