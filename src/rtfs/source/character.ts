@@ -13,6 +13,8 @@ export const DIGIT = 4;
 export const BLANK = 8;
 /** A token that starts so and is all names is a symbol or one of the literal words. */
 export const WORD_START = 16;
+/** A digit or the point of a decimal. */
+export const DECIMAL = 32;
 
 /** Bits of a UTF-16 unit below 128; above it nothing is a name, a digit or a delimiter. */
 export const CHARACTER_BITS: Uint8Array = newTable();
@@ -26,6 +28,7 @@ function newTable(): Uint8Array {
   mark('()[]{}";', DELIMITER);
   mark("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_$*/=<>!?&", NAME | WORD_START);
   mark("+-%.@:", NAME);
-  mark("0123456789", NAME | DIGIT);
+  mark("0123456789", NAME | DIGIT | DECIMAL);
+  mark(".", DECIMAL);
   return table;
 }

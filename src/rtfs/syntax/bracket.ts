@@ -23,22 +23,17 @@ export interface Open {
   arity: number;
 }
 
-const CLOSERS: Readonly<Record<Opener | Prefix, Closer | null>> = {
-  "(": ")",
-  "[": "]",
-  "{": "}",
-  "#(": ")",
-  "'": null,
-  "`": null,
-  "~": null,
-  "~@": null,
-  "^": null,
-};
+/** Written out: a table would be searched by text for each bracket. */
+function closerOf(shape: Opener | Prefix): Closer | null {
+  if (shape === "(" || shape === "#(") return ")";
+  if (shape === "[") return "]";
+  return shape === "{" ? "}" : null;
+}
 
 /** The opener at the lexer's token. */
 export function newOpen(shape: Opener | Prefix, lexer: Lexer, from: number): Open {
   const { start, line, column } = lexer;
-  return { shape, closer: CLOSERS[shape], start, line, column, from, arity: 0 };
+  return { shape, closer: closerOf(shape), start, line, column, from, arity: 0 };
 }
 
 /** The place of the opener itself. */

@@ -28,9 +28,6 @@ export type TokenKind =
   | "open-comment"
   | "end";
 
-/** Names that are found again, a power of two. */
-const NAMES_KEPT = 1024;
-
 export class Lexer {
   readonly text: string;
   readonly file: string;
@@ -47,8 +44,6 @@ export class Lexer {
   endLine = 1;
   /** The bits every character of an atom has, and those any has; above ASCII counts as no bits. */
   bitsOfAll = 0;
-  #hash = 0;
-  readonly #names = Array<string>(NAMES_KEPT);
   /** A string: holds a backslash or a CR, so its value is not its text. */
   isEscaped = false;
   #lineStart = 0;
@@ -75,17 +70,6 @@ export class Lexer {
   spanOf(start: number, end: number): SourceSpan {
     const column = this.column + start - this.start;
     return { file: this.file, start, end, line: this.line, column };
-  }
-
-  /** The atom's text from `start` on. Equal names are mostly one string, as they take memory. */
-  name(start: number): string {
-    const { text, end } = this;
-    const slot = this.#hash & (NAMES_KEPT - 1);
-    const known = this.#names[slot];
-    if (known?.length === end - start && text.startsWith(known, start)) return known;
-    const name = text.slice(start, end);
-    this.#names[slot] = name;
-    return name;
   }
 
   /** Move to the next token. */
@@ -173,16 +157,13 @@ export class Lexer {
     const { text } = this;
     const { length } = text;
     let bitsOfAll = first < 128 ? CHARACTER_BITS[first]! : 0;
-    let hash = first;
     let at = start + 1;
     for (; at < length; at++) {
       const unit = text.charCodeAt(at);
       const bits = unit < 128 ? CHARACTER_BITS[unit]! : 0;
       if ((bits & DELIMITER) !== 0) break;
       bitsOfAll &= bits;
-      hash = ((hash << 5) - hash + unit) | 0;
     }
-    this.#hash = hash;
     this.bitsOfAll = bitsOfAll;
     return this.#begin("atom", start, at);
   }

@@ -16,7 +16,7 @@ import {
   diagnostic,
 } from "../diagnostic.ts";
 import { hiddenCharacters, SOURCE_BYTES_MAX, tooLarge, utf8Length } from "../source/decode.ts";
-import { CHARACTER_BITS, DIGIT, NAME, WORD_START } from "../source/character.ts";
+import { CHARACTER_BITS, DECIMAL, DIGIT, NAME, WORD_START } from "../source/character.ts";
 import {
   finishBracket,
   finishPrefix,
@@ -48,6 +48,8 @@ export interface ReadOptions {
 }
 
 const DEPTH_MAX = 512;
+/** Longest decimal that is read at once: in the range of a float, whatever it is. */
+const DECIMAL_LENGTH_MAX = 64;
 /** Parameters of a `#( )`. */
 const POSITIONS_MAX = 20;
 
@@ -301,7 +303,7 @@ class Reader {
     const first = text.charCodeAt(start);
     const isName = (bitsOfAll & NAME) !== 0 && length <= NAME_LENGTH_MAX;
     if (isName && (CHARACTER_BITS[first]! & WORD_START) !== 0 && length !== 36) {
-      const name = this.#lexer.name(start);
+      const name = text.slice(start, end);
       const span = this.#lexer.span();
       if (name === "nil") return this.#add({ kind: "nil", span });
       if (name === "true") return this.#add({ kind: "boolean", value: true, span });
@@ -309,12 +311,19 @@ class Reader {
       if (!name.startsWith("resource://")) return this.#add({ kind: "symbol", name, span });
     } else if (isName && first === 58 && length > 1) {
       if (text.charCodeAt(start + 1) !== 58 && text.charCodeAt(end - 1) !== 58) {
-        const name = this.#lexer.name(start + 1);
+        const name = text.slice(start + 1, end);
         return this.#add({ kind: "keyword", name, span: this.#lexer.span() });
       }
     } else if ((bitsOfAll & DIGIT) !== 0 && length <= 15) {
       const value = Number(text.slice(start, end));
       return this.#add({ kind: "integer", value, span: this.#lexer.span() });
+    } else if ((bitsOfAll & DECIMAL) !== 0 && length <= DECIMAL_LENGTH_MAX) {
+      const digits = text.slice(start, end);
+      const point = digits.indexOf(".");
+      if (point > 0 && point < length - 1 && point === digits.lastIndexOf(".")) {
+        const value = Number(digits);
+        return this.#add({ kind: "float", value, span: this.#lexer.span() });
+      }
     }
     this.#otherAtom(text.slice(start, end));
   }
