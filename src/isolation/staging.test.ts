@@ -172,6 +172,7 @@ describe("programArgv", () => {
       "--disable-sigusr1",
       "--freeze-flags-after-init",
       "--no-additive-safe-int-feedback",
+      "--min-semi-space-size=8",
       "--stack-size=3900",
       "--max-old-space-size=192",
       "--permission",

@@ -172,12 +172,12 @@ export class Analyser {
       }
       case "map":
         return this.#map(form, context);
+      case "keyword":
+      case "integer":
+      case "string":
       case "nil":
       case "boolean":
-      case "integer":
       case "float":
-      case "string":
-      case "keyword":
       case "timestamp":
       case "uuid":
       case "resource":

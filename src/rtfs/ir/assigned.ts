@@ -64,6 +64,12 @@ class Walk {
       case "global":
         if (this.#written.has(node.global)) node.isChecked = false;
         return;
+      case "const":
+      case "builtin":
+      case "argument":
+        return;
+      case "call":
+        return eachPart(node, this.#visit);
       case "do":
         this.sequence(node.nodes);
         return;
@@ -80,7 +86,6 @@ class Walk {
         this.#node(node.test);
         this.#branch(node.then);
         return this.#branch(node.otherwise);
-      case "call":
       case "host-call":
       case "vector":
       case "map":
@@ -89,10 +94,6 @@ class Walk {
       case "inline":
         for (const arg of node.args) this.#node(arg);
         return this.#branch(node.lambda.body);
-      case "const":
-      case "builtin":
-      case "argument":
-        return;
       case "and":
       case "or":
       case "bind":

@@ -98,6 +98,11 @@ class Lowering {
         const global = this.#globals[node.cell.index]!;
         return { op: "global", global, isChecked: true, span: node.span };
       }
+      case "call": {
+        const callee = this.#node(node.callee, place);
+        if (callee.op === "fn") callee.lambda.isLocal = true;
+        return { ...node, callee, args: this.#all(node.args, place) };
+      }
       case "if":
         return {
           op: "if",
@@ -129,11 +134,6 @@ class Lowering {
       }
       case "fn":
         return { op: "fn", lambda: this.#function(node.code, place) };
-      case "call": {
-        const callee = this.#node(node.callee, place);
-        if (callee.op === "fn") callee.lambda.isLocal = true;
-        return { ...node, callee, args: this.#all(node.args, place) };
-      }
       case "host-call":
         return { ...node, args: this.#all(node.args, place) };
       case "context": {

@@ -9,7 +9,7 @@
  * @module
  */
 import type { SourceSpan } from "../../foundation/source-span.ts";
-import { BLANK, CHARACTER_BITS, DELIMITER } from "../source/character.ts";
+import { BLANK, CHARACTER_BITS, DELIMITER, NAME } from "../source/character.ts";
 
 export type Opener = "(" | "[" | "{" | "#(";
 export type Closer = ")" | "]" | "}";
@@ -80,11 +80,13 @@ export class Lexer {
     for (;;) {
       if (at >= length) return this.#begin("end", length, length);
       const unit = text.charCodeAt(at);
+      const bits = unit < 128 ? CHARACTER_BITS[unit]! : 0;
+      if ((bits & NAME) !== 0) return this.#atom(at, bits);
       if (unit === 10) {
         at++;
         this.endLine++;
         this.#lineStart = at;
-      } else if (unit < 128 && (CHARACTER_BITS[unit]! & BLANK) !== 0) at++;
+      } else if ((bits & BLANK) !== 0) at++;
       else if (unit === 59) {
         const newLine = text.indexOf("\n", at);
         const end = newLine < 0 ? length : newLine;
@@ -150,13 +152,14 @@ export class Lexer {
       case 35:
         if (this.text.charCodeAt(at + 1) === 40) return this.#begin("#(", at, at + 2);
     }
-    return this.#atom(at, unit);
+    return this.#atom(at, 0);
   }
 
+  /** @param first - The bits of its first character. */
   #atom(start: number, first: number): TokenKind {
     const { text } = this;
     const { length } = text;
-    let bitsOfAll = first < 128 ? CHARACTER_BITS[first]! : 0;
+    let bitsOfAll = first;
     let at = start + 1;
     for (; at < length; at++) {
       const unit = text.charCodeAt(at);

@@ -155,6 +155,12 @@ class Reader {
       case "(":
         if (this.#isStrict && lexer.column === 1) this.#abandonOpen();
         return this.#open("(");
+      case ")":
+      case "]":
+      case "}":
+        return this.#close(lexer.kind);
+      case "string":
+        return this.#string();
       case "[":
       case "{":
       case "#(":
@@ -164,12 +170,6 @@ class Reader {
       case "~@":
       case "^":
         return this.#open(lexer.kind);
-      case ")":
-      case "]":
-      case "}":
-        return this.#close(lexer.kind);
-      case "string":
-        return this.#string();
       case "line-comment":
       case "block-comment":
         return this.#comments.add(lexer);
