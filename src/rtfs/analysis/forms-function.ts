@@ -124,6 +124,7 @@ function readParameters(analyser: Analyser, form: VectorForm, block: Block): Par
 
 /** Two parameters of one name: which of them the body means is nobody's guess. */
 function refuseRepeated(analyser: Analyser, parameters: readonly Annotated[]): void {
+  if (parameters.length === 1 && parameters[0]!.target.kind === "symbol") return;
   const seen = new Map<string, SourceSpan>();
   for (const { target } of parameters) {
     for (const { name, span } of namesOf(target)) {

@@ -73,6 +73,7 @@ export function withMetadata(
   context: Context,
   make: (inner: Context) => Node,
 ): Node {
+  if (metadata.length === 0) return make(context);
   const entries: (readonly [MapKey, Form])[] = [];
   const runtime: (readonly [string, Node])[] = [];
   const inner = argumentContext(context);
