@@ -68,20 +68,14 @@ class UseCollector {
   }
 
   readonly #collect = (node: Ir): void => {
-    switch (node.op) {
-      case "local":
-      case "global":
-        return this.#other(knownCallee(node));
-      case "fn":
-        return this.#other(node.lambda);
-      case "call":
-        return this.#call(node);
-      case "do":
-        return this.#sequence(node.nodes);
-      case "define":
-        this.#other(madeFunction(node.value));
+    if (node.op === "local" || node.op === "global") this.#other(knownCallee(node));
+    else if (node.op === "fn") this.#other(node.lambda);
+    else if (node.op === "call") this.#call(node);
+    else if (node.op === "do") this.#sequence(node.nodes);
+    else {
+      if (node.op === "define") this.#other(madeFunction(node.value));
+      eachPart(node, this.#collect);
     }
-    eachPart(node, this.#collect);
   };
 
   #other(lambda: Lambda | null): void {
