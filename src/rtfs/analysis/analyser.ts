@@ -298,6 +298,7 @@ export function recordType({ items, span }: ListForm): Form {
 
 /** `(.m target)` is `(m target)`. */
 function undotted(head: Form): Form {
-  if (head.kind !== "symbol" || !/^\.[A-Za-z_]/.test(head.name)) return head;
+  if (head.kind !== "symbol" || head.name.charCodeAt(0) !== 46) return head;
+  if (!/^\.[A-Za-z_]/.test(head.name)) return head;
   return { ...head, name: head.name.slice(1) };
 }
