@@ -24,10 +24,14 @@ interface Shape {
   readonly needsStatements: boolean;
 }
 
+/** A node as the writer sees it: with what it found out, as it asks again and again. */
+interface Noted {
+  readonly op: Ir["op"];
+  shape?: Shape;
+}
+
 const LEAF: Shape = { height: 1, needsStatements: false };
 const STATEMENT: Shape = { height: 1, needsStatements: true };
-/** Of nodes with parts: they are asked again and again. */
-const shapes = new WeakMap<Ir, Shape>();
 export const STATEMENTS = new Set<Ir["op"]>([
   "try",
   "match",
@@ -46,8 +50,8 @@ const LEAVES = new Set<Ir["op"]>(["const", "local", "global", "builtin", "argume
 export function shapeOf(node: Ir): Shape {
   if (LEAVES.has(node.op)) return LEAF;
   if (STATEMENTS.has(node.op)) return STATEMENT;
-  const known = shapes.get(node);
-  if (known !== undefined) return known;
+  const noted: Noted = node;
+  if (noted.shape !== undefined) return noted.shape;
   let height = 0;
   let needsStatements = false;
   eachPart(node, (part) => {
@@ -56,9 +60,8 @@ export function shapeOf(node: Ir): Shape {
     needsStatements ||= shape.needsStatements;
   });
   const isCut = height >= HEIGHT_MAX;
-  const shape = { height: isCut ? 0 : height + 1, needsStatements: needsStatements || isCut };
-  shapes.set(node, shape);
-  return shape;
+  noted.shape = { height: isCut ? 0 : height + 1, needsStatements: needsStatements || isCut };
+  return noted.shape;
 }
 
 export function isTailTarget(target: Target): boolean {
