@@ -16,7 +16,8 @@ function hostOf(source) {
   const session = "00".repeat(32);
   const limits = { fuel: 10_000_000, depthMax: 1_000 };
   const hello = { type: "hello", version: 1, session, image: "cache" };
-  const execute = { type: "execute", id: 1, source, file: "plan.rtfs", args: [], ...limits };
+  const program = { source, file: "plan.rtfs", modules: [], args: [] };
+  const execute = { type: "execute", id: 1, ...program, ...limits };
   let toGuest = Buffer.concat([hello, execute].map(encodeFrame));
   const reader = new FrameReader();
   const host = { ended: false };
@@ -29,7 +30,8 @@ function hostOf(source) {
     for (const message of reader.push(bytes.subarray(at)).value) {
       const answer = { type: "result", id: message.id, ok: true, value: null };
       if (message.type === "call") toGuest = Buffer.concat([toGuest, encodeFrame(answer)]);
-      host.ended ||= message.type === "result";
+      // Plans may fail on such answers; the guest itself must not.
+      host.ended ||= message.type === "result" && message.error?.code !== "INTERNAL";
     }
     return bytes.length - at;
   };

@@ -45,6 +45,7 @@ export async function firstPlan(source: string): Promise<FirstPlan> {
     id: 1,
     source: `${source}\n${END}`,
     file: "plan.rtfs",
+    modules: [],
     args: [],
     ...limits,
   });

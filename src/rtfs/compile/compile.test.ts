@@ -107,7 +107,7 @@ function valueOf(source: string) {
 /** Functions of the runtime and fields of the machine and of values that the writers name. */
 function textWordsOfRuntime(): readonly string[] {
   return (
-    "begin firstOf sum run1 run2 Array push Fn Vec Lst MapV TAIL add sub mul div mod lt gt le ge eq settle lib libCount any anyLast count tail key " +
+    "begin firstOf sum run1 run2 Array push Fn Vec Lst MapV TAIL add sub inc dec mul div mod lt gt le ge eq settle lib libCount any anyLast count tail key " +
     "keyCall unset noArgument check map record text1 text2 text3 itemsOf itemAt takenItems takenMap restOf without fits same noMatch caught " +
     "accepts integer turnsOf gather enterStep leaveStep failStep context host effect fuel refuel stop site code arity " +
     "length get toValue tailCode tailCount tail0 tail1 tail2 tail3 tailRest metadata Map set Number isSafeInteger Math abs"

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Global, Ir, IrProgram, Lambda } from "./ir.ts";
+import type { Global, Ir, IrCall, IrProgram, Lambda } from "./ir.ts";
 import { eachPart } from "./parts.ts";
 
 /** The program's own forms, and the bodies of the functions that have code of their own. */
@@ -90,7 +90,9 @@ export function countUses(program: IrProgram): void {
       const known = fittingCallee(node.callee, node.args.length);
       if (known === null || isCheckedLocal(node.callee)) down(node.callee);
       if (known !== null) known.isNamed = true;
-      for (const arg of node.args) down(arg);
+      const walked = walkedLambda(node);
+      if (walked !== null) walked.isNamed = true;
+      for (const arg of walked === null ? node.args : node.args.slice(1)) down(arg);
     } else eachPart(node, down);
   };
   for (const [, body] of roots(program)) down(body);

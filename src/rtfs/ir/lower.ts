@@ -8,6 +8,7 @@
  */
 import type { Analysed } from "../analysis/analyser.ts";
 import type { CodeNode, Node, Pattern, Scope } from "../analysis/node.ts";
+import type { Type } from "../types/type.ts";
 import { nameFunctions, type Naming } from "./facts.ts";
 import { folded } from "./fold.ts";
 import type { Block, Global, Ir, IrPattern, IrProgram, Lambda, Variable } from "./ir.ts";
@@ -98,11 +99,8 @@ class Lowering {
         const global = this.#globals[node.cell.index]!;
         return { op: "global", global, isChecked: true, span: node.span };
       }
-      case "call": {
-        const callee = this.#node(node.callee, place);
-        if (callee.op === "fn") callee.lambda.isLocal = true;
-        return { ...node, callee, args: this.#all(node.args, place) };
-      }
+      case "call":
+        return this.#call(node, place);
       case "if":
         return {
           op: "if",
@@ -162,6 +160,13 @@ class Lowering {
   #naming(node: Naming): Ir {
     this.#namings.push(node);
     return node;
+  }
+
+  #call(node: Extract<Node, { op: "call" }>, place: Place): Ir {
+    const callee = this.#node(node.callee, place);
+    if (callee.op === "fn") callee.lambda.isLocal = true;
+    const isNamed = node.callee.op === "builtin";
+    return { ...node, callee, args: this.#all(node.args, place), isNamed };
   }
 
   #meta(node: Extract<Node, { op: "meta" }>, place: Place): Ir {
@@ -286,14 +291,14 @@ class Lowering {
   }
 }
 
-/** A fresh variable of a block. */
-export /** Whether a value that fits is found to do so for no fuel. */
+/** Whether a value that fits is found to do so for no fuel. */
 function costsNothing(type: Type | null): boolean {
   if (type?.kind === "optional") return costsNothing(type.type);
   return type?.kind === "primitive";
 }
 
-function newVariable(id: number, block: Block): Variable {
+/** A fresh variable of a block. */
+export function newVariable(id: number, block: Block): Variable {
   const variable: Variable = {
     id,
     name: "",

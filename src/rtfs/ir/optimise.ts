@@ -12,8 +12,9 @@ import type { IrProgram } from "./ir.ts";
 import { lowerProgram } from "./lower.ts";
 import { settleTailCalls } from "./tail-calls.ts";
 
-export function optimise(analysed: Analysed): IrProgram {
-  const program = lowerProgram(analysed);
+/** @param proven - Checks of these nodes that always succeed. */
+export function optimise(analysed: Analysed, proven: ReadonlySet<Node> = new Set()): IrProgram {
+  const program = lowerProgram(analysed, proven);
   dropNeedlessChecks(program);
   inlineOnce(program);
   countUses(program);
