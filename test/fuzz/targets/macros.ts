@@ -33,7 +33,8 @@ const MACROS = HEADS.map((head, at) => {
   const body = BODIES[at % BODIES.length]!.replace("HEAD", head);
   return `(defmacro ${macroName(head)} ${body})`;
 }).join(" ");
-const HEAD = new RegExp(`(?<=\\()(${HEADS.join("|")})(?= )`, "g");
+/** Heads with at least one part, which some of the macros need. */
+const HEAD = new RegExp(`(?<=\\()(${HEADS.join("|")})(?= [^\\s);])`, "g");
 /** Where a head may be data, or its macro may not be known. */
 const NOT_PLAIN = /['`~"^#]|quote|macro|module|import|defstruct|deftype|:compat/;
 
