@@ -6,6 +6,7 @@
  * @module
  */
 import { parseParameters, splitName } from "../analysis/annotation.ts";
+import { stripMetadata } from "../analysis/metadata.ts";
 import type { Form, MapForm, SymbolForm, VectorForm } from "../syntax/form.ts";
 import type { Place } from "./place.ts";
 import { mapForms, mapValues, withItems } from "./rewrite.ts";
@@ -84,7 +85,8 @@ export function walkParameters(walker: Walker, form: VectorForm, place: Place): 
     const copy = copies[index]!;
     if (types.has(copy)) return walker.type(item);
     if (item.kind === "symbol") return typedName(walker, item);
-    return patterns.has(copy) ? walkPattern(walker, item, place) : item;
+    const isPattern = patterns.has(stripMetadata(copy).form);
+    return isPattern ? walkPattern(walker, stripMetadata(item).form, place) : item;
   });
   return withItems(form, items);
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { stripMetadata } from "../analysis/metadata.ts";
 import { type AnnotatedValue, parseBindings, takeReturnType } from "../analysis/annotation.ts";
 import { type Form, headName, type ListForm, type VectorForm } from "../syntax/form.ts";
 import { mentionedNames } from "./form-value.ts";
@@ -117,6 +118,7 @@ function walkBindings(walker: Walker, form: VectorForm, place: Place): VectorFor
     if (target.kind === "symbol" && isFunction) pending.names.add(target.name);
   }
   const changed = new Map<Form, Form>();
+  let next = 0;
   for (const [index, { target, type, value }] of parsed.entries()) {
     const { form: own, place: at } = values[index]!;
     const isFunction = target.kind === "symbol" && walker.isFunction(own, place);
@@ -124,7 +126,12 @@ function walkBindings(walker: Walker, form: VectorForm, place: Place): VectorFor
     const written = type === null ? undefined : places.get(type);
     if (written !== undefined) changed.set(type!, walker.type(written));
     if (target.kind === "symbol") walker.bind(target, place.block);
-    else changed.set(target, walkPattern(walker, places.get(target)!, place));
+    else {
+      // Metadata of a pattern says nothing about its value.
+      next = copies.findIndex((copy, from) => from >= next && stripMetadata(copy).form === target);
+      const pattern = stripMetadata(form.items[next]!).form;
+      changed.set(copies[next++]!, walkPattern(walker, pattern, place));
+    }
   }
   const items = mapForms(form.items, (item, index) => {
     const other = changed.get(copies[index]!);
