@@ -132,8 +132,8 @@ function check(text: string): readonly string[] {
     same("the first of all matches is the found one", all[0] ?? null, found);
     // V8 finds a `\\B` inside a surrogate pair.
     const isAlike = !pattern.includes("\\B") || !/[\ud800-\udfff]/.test(subject);
-    // JavaScript searches by trial, so repetitions in repetitions meet short texts only.
-    const isQuick = subject.length <= 10 || !/\)[*+?{].*\)[*+?{]/.test(pattern);
+    // JavaScript searches by trial, so repetitions of repetitions or of choices meet short texts only.
+    const isQuick = subject.length <= 10 || !/(?:\)[*+?{]|\|).*\)[*+?{]/.test(pattern);
     if (kind === "js" && isAlike && isQuick) {
       const peer = new RegExp(pattern, "gu");
       same(
