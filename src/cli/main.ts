@@ -10,7 +10,6 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
 import { ensureParents } from "../host/index.ts";
-import type { EarlyLaunch, World } from "../runtime/index.ts";
 import type { Io } from "./command.ts";
 import { allCommands, commandNamed } from "./commands/index.ts";
 import { renderError } from "./render.ts";
@@ -22,12 +21,11 @@ let finished = false;
 /** Run the command that `argv` names, and end the process with its exit code. */
 export async function main(
   argv: readonly string[],
-  world: World,
-  early: EarlyLaunch | null,
+  given: Pick<Io, "world" | "early" | "signal">,
 ): Promise<void> {
   guardEnd();
   try {
-    finish(await obey(argv, world, early));
+    finish(await obey(argv, given));
   } catch (cause) {
     const error = cause instanceof CcosError ? cause : internalError(cause);
     if (ownWords(argv).includes("--json"))
@@ -39,12 +37,11 @@ export async function main(
 
 async function obey(
   argv: readonly string[],
-  world: World,
-  early: EarlyLaunch | null,
+  given: Pick<Io, "world" | "early" | "signal">,
 ): Promise<number> {
   const own = ownWords(argv);
   const json = own.includes("--json");
-  const io: Io = { ...createIo(json, own.includes("--no-color")), world, early };
+  const io: Io = { ...createIo(json, own.includes("--no-color")), ...given };
   if (own.includes("--version")) {
     io.out(json ? JSON.stringify({ version: VERSION, node: process.versions.node }) : VERSION);
     return 0;
@@ -59,7 +56,7 @@ async function obey(
     await ensureParents(io.world.stateDir);
     return await found.command.run(argv.slice(found.words), io);
   } finally {
-    await early?.close();
+    await io.early?.close();
   }
 }
 
@@ -91,16 +88,12 @@ async function help(own: readonly string[], io: Io): Promise<number> {
   });
 }
 
-function createIo(json: boolean, plain: boolean): Omit<Io, "world" | "early"> {
-  const abort = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.once(signal, () => abort.abort(signal));
+function createIo(json: boolean, plain: boolean): Omit<Io, "world" | "early" | "signal"> {
   const terminal = !plain && process.stderr.isTTY === true && process.env["NO_COLOR"] === undefined;
   return {
     json,
     terminal,
     cwd: process.cwd(),
-    signal: abort.signal,
     packageDir: join(distDir, ".."),
     out: (text) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`),
     say: (text) => void process.stderr.write(`${text}\n`),

@@ -10,10 +10,20 @@ import { createWorld } from "./world.ts";
 export async function start(): Promise<void> {
   const argv = process.argv.slice(2);
   const world = createWorld();
+  // Before anything is started: whoever is interrupted ends what it began.
+  const signal = interruption();
   const early = isPlanRun(argv) ? await launchEarly(world) : null;
   await early?.started;
   const { main } = await import("./main.ts");
-  await main(argv, world, early);
+  await main(argv, { world, early, signal });
+}
+
+/** Fires when the process is told to end. */
+function interruption(): AbortSignal {
+  const abort = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(signal, () => abort.abort(signal));
+  return abort.signal;
 }
 
 /** `run FILE`, and nothing that ends before a guest is needed. */

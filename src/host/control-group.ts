@@ -13,12 +13,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmdirSync,
   writeFileSync,
 } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
+import { killPid } from "./process.ts";
 
 export interface GroupUsage {
   /** Times the kernel killed a process of the group for memory. */
@@ -58,13 +60,15 @@ let known: Hierarchies | null | undefined;
 let counter = 0;
 /** A group was made in this process: what was measured of the walls counts on groups. */
 let worked = false;
+/** A group was refused in this process: a wall stands without one, and no other may be taken for it. */
+let refused = false;
 
 /**
  * Whether walls of this process get a memory group. Part of what a measurement is valid for: a wall that was
  * measured with groups must not be trusted without them.
  */
 export function controlGroupsWork(): boolean {
-  if (worked) return true;
+  if (worked || refused) return worked;
   const group = createControlGroup(64 * 1024 * 1024);
   group?.remove();
   return group !== null;
@@ -79,8 +83,8 @@ export function createControlGroup(memoryBytesMax: number): ControlGroup | null 
     known = findHierarchies();
     if (known !== null) sweep(hierarchiesOf(known).map((each) => each.parent));
   }
-  if (known === null) return null;
-  const name = `ccos-${process.pid}-${++counter}`;
+  if (known === null || refused) return null;
+  const name = `ccos-${pidNamespace()}-${process.pid}-${++counter}`;
   const made: string[] = [];
   try {
     for (const { parent } of hierarchiesOf(known)) {
@@ -91,7 +95,10 @@ export function createControlGroup(memoryBytesMax: number): ControlGroup | null 
   } catch (error) {
     for (const directory of made) removeIfEmpty(directory);
     if (!isRefusal(error)) throw error;
-    if (!worked) return null;
+    if (!worked) {
+      refused = true;
+      return null;
+    }
     throw new CcosError("ISOLATION_UNAVAILABLE", {
       what: "Cannot make a memory group for the wall",
       why: "groups could be made before and are refused now; the wall was measured with them",
@@ -150,20 +157,35 @@ function groupOfVersion2(found: Hierarchy, name: string): ControlGroup {
 }
 
 function members(directory: string): readonly number[] {
-  return readOr(join(directory, "cgroup.procs"), "")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map(Number);
+  return (
+    readOr(join(directory, "cgroup.procs"), "")
+      .split("\n")
+      .map(Number)
+      // 0: nothing, or a process of another namespace, and to a signal our own group.
+      .filter((pid) => pid > 0)
+  );
 }
 
-/** Groups of supervisors that were killed: their members died with them. A group with members stays. */
+/**
+ * Groups of supervisors that were killed. Their members died with them, but for a wall that was just being raised: its first process had
+ * not yet asked to. Pids mean something in one namespace only: groups of others stay.
+ */
 function sweep(directories: readonly string[]): void {
+  const own = pidNamespace();
   for (const directory of directories) {
     for (const name of namesIn(directory)) {
-      const pid = /^ccos-(\d+)-\d+$/.exec(name)?.[1];
-      if (pid !== undefined && !existsSync(`/proc/${pid}`)) removeIfEmpty(join(directory, name));
+      const [, namespace, pid] = /^ccos-(\d+)-(\d+)-\d+$/.exec(name) ?? [];
+      if (namespace !== own || existsSync(`/proc/${pid}`)) continue;
+      const group = join(directory, name);
+      for (const member of members(group)) killPid(member);
+      removeIfEmpty(group);
     }
   }
+}
+
+/** The number of the namespace that this process's pids are of. */
+function pidNamespace(): string {
+  return /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0";
 }
 
 function namesIn(directory: string): readonly string[] {

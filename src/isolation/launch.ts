@@ -136,7 +136,14 @@ async function launch(
   const onAbort = (): void => stop("cancelled");
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
-  const clock = setTimeout(() => stop("timeout"), limits.wallMs);
+  const startClock = (): NodeJS.Timeout => setTimeout(() => stop("timeout"), limits.wallMs);
+  let clock = startClock();
+  const restartClock = (): boolean => {
+    if (watch.exited || watch.reason !== null) return false;
+    clearTimeout(clock);
+    clock = startClock();
+    return true;
+  };
   const poll = setInterval(() => observe(watch, stop), POLL_MS);
   const ending = process.exited.then(async (end) => {
     watch.exited = true;
@@ -149,7 +156,7 @@ async function launch(
   });
   // Whoever never asks for the ending must not be ended by it.
   ending.catch(() => undefined);
-  const execution = executionOf(plan, process, output, ending);
+  const execution = { ...executionOf(plan, process, output, ending), restartClock };
   return { execution, close: () => closeWall(watch) };
 }
 
@@ -210,7 +217,7 @@ function executionOf(
   process: SpawnedProcess,
   output: CappedOutput,
   ending: Promise<Ending>,
-): Execution {
+): Omit<Execution, "restartClock"> {
   const stdin = process.writable(0);
   const channel = plan.channel ? process.duplex(3) : null;
   if (stdin === null) throw new TypeError("Descriptor 0 is a pipe");

@@ -107,6 +107,12 @@ export interface Execution {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly ending: Promise<Ending>;
+  /**
+   * Count the wall clock anew: a program that waited gets its task now.
+   *
+   * @returns False when it has ended, or is being ended.
+   */
+  restartClock(): boolean;
 }
 
 /** Single-tenant, single-use: one program, then closed. */

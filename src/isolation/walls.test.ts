@@ -328,6 +328,24 @@ for (const name of ["process/bubblewrap", "process/unshare"]) {
         expect((await run(perl(bomb), { limit: { pidsMax: 12 } })).out).toBe("12");
       });
 
+      test("counts the wall clock anew, once it has its task, while it lives", async () => {
+        const session = await provider.open({ ...SPEC, limits: { ...SPEC.limits, wallMs: 2_000 } });
+        try {
+          const execution = await session.execute(sh("sleep 3"), new AbortController().signal);
+          await pause(1_500);
+          expect(execution.restartClock()).toBe(true);
+          expect(await execution.ending).toEqual({ kind: "exited", status: 0 });
+          expect(execution.restartClock()).toBe(false);
+          const late = await provider.open({ ...SPEC, limits: { ...SPEC.limits, wallMs: 600 } });
+          const second = await late.execute(sh("sleep 9"), new AbortController().signal);
+          expect(second.restartClock()).toBe(true);
+          expect(await second.ending).toEqual({ kind: "killed", by: "timeout" });
+          await late.close();
+        } finally {
+          await session.close();
+        }
+      });
+
       test("ends as cancelled, and refuses to start when it was cancelled before", async () => {
         const controller = new AbortController();
         setTimeout(() => controller.abort(), 100);
@@ -441,6 +459,6 @@ function groupsOf(pid: number): readonly string[] {
   const own = /:memory:(\/.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "";
   const directory = join("/sys/fs/cgroup/memory", own);
   return existsSync(directory)
-    ? readdirSync(directory).filter((each) => each.startsWith(`ccos-${pid}-`))
+    ? readdirSync(directory).filter((each) => new RegExp(`^ccos-\\d+-${pid}-`).test(each))
     : [];
 }

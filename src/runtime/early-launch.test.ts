@@ -159,6 +159,14 @@ describe("a waiting guest", () => {
     expect(await early.take(WALL, LIMITS, running)).toBeNull();
   });
 
+  test("that ended while it waited is not taken", async () => {
+    const limits = { ...LIMITS, wallMs: 300 };
+    const early = await guestOf(guess(limits));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await early.take(WALL, limits, running)).toBeNull();
+    expect(guests()).toBe(0);
+  });
+
   test("ends with the run that took it", async () => {
     for (const when of ["before", "after"] as const) {
       rmSync(join(stateDir, "walls"), { recursive: true, force: true });
@@ -167,8 +175,10 @@ describe("a waiting guest", () => {
       if (when === "before") abort.abort();
       const taken = await early.take(WALL, LIMITS, abort.signal);
       if (when === "after") abort.abort();
-      expect(await taken?.execution.ending).toEqual({ kind: "killed", by: "cancelled" });
+      if (when === "before") expect(taken).toBeNull();
+      else expect(await taken?.execution.ending).toEqual({ kind: "killed", by: "cancelled" });
       await taken?.session.close();
+      expect(guests()).toBe(0);
     }
   });
 });

@@ -3,7 +3,8 @@
  *
  * The wall and the limits are a guess: what the last run of this state directory had. The run takes the
  * guest only when its config asks for exactly these and the wall was measured as ever; else it is ended unused. It has
- * no program, no message and no record until then, so that nothing depends on the guess but time.
+ * no program, no message and no record until then, and its clock begins anew, so that nothing depends on the guess but
+ * time.
  *
  * Read in this order: EarlyLaunch, launchEarly, rememberLaunch.
  *
@@ -67,8 +68,11 @@ export async function launchEarly(world: World): Promise<EarlyLaunch | null> {
       launched = null;
       signal.addEventListener("abort", () => abort.abort(signal.reason), { once: true });
       if (signal.aborted) abort.abort(signal.reason);
-      // A wall that did not stand is raised again by whoever asked, and says then what is wrong.
-      return await taken.catch(() => null);
+      const guest = await taken.catch(() => null);
+      if (guest?.execution.restartClock() === true) return guest;
+      // A wall that did not stand, or no longer, is raised again by whoever asked, and says then what is wrong.
+      await guest?.session.close();
+      return null;
     },
     close,
   };

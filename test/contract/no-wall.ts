@@ -95,7 +95,14 @@ function run(argv: readonly string[]): { execution: Execution; kill: () => void 
   channel.on("error", () => channel.destroy());
   const { stdin, stdout, stderr } = child;
   return {
-    execution: { channel: { readable: channel, writable: channel }, stdin, stdout, stderr, ending },
+    execution: {
+      channel: { readable: channel, writable: channel },
+      stdin,
+      stdout,
+      stderr,
+      ending,
+      restartClock: () => true,
+    },
     kill: () => child.kill("SIGKILL"),
   };
 }
