@@ -18,7 +18,6 @@ import {
   inferEffects,
   type InferredCall,
   type PlanOutline,
-  unionRows,
 } from "../rtfs/index.ts";
 import { contractsOf, knownResource, POLICY_MATCHERS } from "./effect-contracts.ts";
 import { describeResource } from "./resource-text.ts";
@@ -35,7 +34,8 @@ export interface SiteJudgement {
   readonly span: SourceSpan;
 }
 
-export type Callable = ReadonlyMap<string | null, ReadonlyMap<string, EffectRow>>;
+/** By step (`null`: the code outside any) and canonical id: what each call of it can do. */
+export type Callable = ReadonlyMap<string | null, ReadonlyMap<string, readonly EffectRow[]>>;
 
 export interface Admission {
   readonly admitted: boolean;
@@ -55,7 +55,7 @@ export function admitPlan(
   registry: CapabilityRegistry,
 ): Admission {
   const plan = inferEffects(outline, contractsOf(registry), POLICY_MATCHERS);
-  const callable = new Map<string | null, ReadonlyMap<string, EffectRow>>();
+  const callable = new Map<string | null, ReadonlyMap<string, readonly EffectRow[]>>();
   const sites: SiteJudgement[] = [];
   const refusals = Map.groupBy(plan.refusals, ({ step }) => step);
   for (const { step, calls } of plan.steps) {
@@ -74,11 +74,11 @@ export function admitPlan(
   };
 }
 
-/** The union of the calls of each capability; `sites` are the same calls, judged. */
+/** The rows of the calls of each capability; `sites` are the same calls, judged. */
 function rowsById(
   calls: readonly InferredCall[],
   sites: readonly SiteJudgement[],
-): ReadonlyMap<string, EffectRow> {
+): ReadonlyMap<string, readonly EffectRow[]> {
   const rows = new Map<string, EffectRow[]>();
   for (const [index, { effects }] of calls.entries()) {
     const id = sites[index]?.capability ?? "";
@@ -86,7 +86,7 @@ function rowsById(
     if (known === undefined) rows.set(id, [effects]);
     else known.push(effects);
   }
-  return new Map([...rows].map(([id, each]) => [id, unionRows(each, POLICY_MATCHERS)]));
+  return rows;
 }
 
 function judge(call: InferredCall, policy: Policy, registry: CapabilityRegistry): SiteJudgement {

@@ -19,11 +19,17 @@ export function beyondPlan(
   step: string | null,
   { capability, resource }: { readonly capability: Capability; readonly resource: ResourceRequest },
 ): Verdict | null {
-  const row = callable.get(step)?.get(capability.manifest.id);
+  const rows = callable.get(step)?.get(capability.manifest.id) ?? [];
   const wanted = effectsOn(capability, resource);
-  if (row === undefined || wanted === null) return denial(step, "has no such call");
-  const gap = containsRow(row, wanted, POLICY_MATCHERS);
-  return gap === null ? null : denial(step, `was admitted for less: ${explainGap(gap)}`);
+  if (wanted === null) return denial(step, "has no such call");
+  let why = "has no such call";
+  // One call must cover it all: the host of one and the method of another are no call of the plan.
+  for (const row of rows) {
+    const gap = containsRow(row, wanted, POLICY_MATCHERS);
+    if (gap === null) return null;
+    why = `was admitted for less: ${explainGap(gap)}`;
+  }
+  return denial(step, why);
 }
 
 function denial(step: string | null, why: string): Verdict {

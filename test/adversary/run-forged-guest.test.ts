@@ -124,6 +124,7 @@ function forger(bytes: Uint8Array, then: Uint8Array | undefined, heard: Heard): 
     stdout: silent(),
     stderr: silent(),
     ending: Promise.resolve({ kind: "exited", status: 0 }),
+    restartClock: () => true,
   };
 }
 
@@ -179,7 +180,8 @@ describe("a call that the config grants and the plan does not have", () => {
   const plan = `
     ^{:effects [[:fs {:paths ["/workspace/in"] :modes [:read]}]]}
     (step "read" (call :ccos.io.read-file "/workspace/in/a"))
-    (step "fetch" (call :ccos.network.http-fetch {:url "https://api.example.com/v1" :method "GET"}))
+    (step "fetch" (do (call :ccos.network.http-fetch {:url "https://api.example.com/v1" :method "GET"})
+                      (call :ccos.network.http-fetch {:url "https://other.example.com/v1" :method "POST"})))
     (step "any" (call :ccos.io.write-file (str "/workspace/" (call :ccos.echo "x")) "text"))`;
   const asks = (step: string, capability: string, args: string): Uint8Array =>
     Buffer.concat([
@@ -219,7 +221,7 @@ describe("a call that the config grants and the plan does not have", () => {
       fetch(`${url("https://evil.example.com/v1")},${GET}`),
     ],
     [
-      "another method",
+      "the host of one call with the method of another",
       "fetch",
       "ccos.network.http-fetch",
       fetch(`${url("https://api.example.com/v1")},${GET.replace("GET", "POST")}`),

@@ -130,8 +130,8 @@ function check(text: string): readonly string[] {
     const all = compiled.value.all(subject, pay);
     same("test says whether find finds", compiled.value.test(subject, pay), found !== null);
     same("the first of all matches is the found one", all[0] ?? null, found);
-    // V8 finds a `\\B` inside a surrogate pair.
-    const isAlike = !pattern.includes("\\B") || !/[\ud800-\udfff]/.test(subject);
+    // V8 finds a `\\B` inside a surrogate pair, and no match of `[^a]$` that is one.
+    const isAlike = !/\\B|\$/.test(pattern) || !/[\ud800-\udfff]/.test(subject);
     // JavaScript searches by trial, so repetitions of repetitions or of choices meet short texts only.
     const isQuick = subject.length <= 10 || !/(?:\)[*+?{]|\|).*\)[*+?{]/.test(pattern);
     if (kind === "js" && isAlike && isQuick) {
