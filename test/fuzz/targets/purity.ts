@@ -35,7 +35,7 @@ const WORD = new RegExp(`(?<![\\w$-])(?:${ANY})(?![\\w$-])`, "g");
 const PART = new RegExp(ANY, "g");
 /** Functions that look inside a text or compare by it see that a twin is another text. */
 const LOOKS_INSIDE =
-  /subs|split|case|reverse|char|re-|index|replace|compare|sort|trim|with\?|hash|matches|includes|min|max|rest|last|drop|nth|[<>]|parse|hex|encode|template/;
+  /subs|split|case|reverse|char|re-|index|replace|compare|sort|trim|with\?|hash|matches|includes|min|max|rest|last|drop|nth|into|concat|vec|seq|take|mapcat|interleave|distinct|[<>]|parse|hex|encode|template/;
 
 function twinOf(name: string, at: number): string {
   const letters = at.toString(36).padStart(2, "q");
