@@ -36,6 +36,9 @@ describe("Assistant.useAt", () => {
     ["a loop variable", "(for [i [1 2]] |i)", "local 1:7"],
     ["a match binding", "(match 1 n when (> |n 0) n _ 0)", "local 1:10"],
     ["a caught error", "(try 1 (catch TypeError e (:message |e)))", "local 1:25"],
+    ["a parameter under metadata", "(fn ^:a [p] |p)", "parameter 1:10"],
+    ["a named fn under metadata", "(fn ^:a ^:b go [n] (|go n))", "function 1:13"],
+    ["a function whose name has metadata", "(defn ^:a f ^:b [] 1) (|f)", "function 1:11"],
     ["a macro", "(defmacro m [x] x) (|m 1)", "macro 1:11"],
     [
       "what is unquoted in a template",

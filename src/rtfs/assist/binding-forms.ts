@@ -4,6 +4,7 @@
  * @module
  */
 import { parseBindings, splitName } from "../analysis/annotation.ts";
+import { stripMetadata } from "../analysis/metadata.ts";
 import type { Form, ListForm, SymbolForm } from "../syntax/form.ts";
 import type { Binder, DefinitionKind, Environment, NameWalk } from "./name-index.ts";
 
@@ -59,7 +60,7 @@ function quoted(walk: NameWalk, forms: readonly Form[], environment: Environment
 /** `(def name type? value)`, `(defn name [params] body…)`: global wherever it stands. */
 function defined(kind: DefinitionKind): Binder {
   return (walk, form, environment) => {
-    const [, name, ...rest] = form.items;
+    const [, name, ...rest] = form.items.map(bare);
     if (name?.kind !== "symbol") return walk.forms(form.items.slice(1), environment);
     if (kind !== "value") {
       const at = rest.findIndex((each) => each.kind === "vector");
@@ -98,12 +99,17 @@ function functionParameters(value: Form): Form | null {
   if (value.kind !== "list") return null;
   const [head, ...rest] = value.items;
   if (head?.kind !== "symbol" || !/^(?:fn|lambda|\u03bb)$/.test(head.name)) return null;
-  return rest.find((each) => each.kind === "vector") ?? null;
+  return rest.map(bare).find((each) => each.kind === "vector") ?? null;
+}
+
+/** Without the metadata written on it. */
+function bare(form: Form): Form {
+  return stripMetadata(form).form;
 }
 
 function named(kind: DefinitionKind): Binder {
   return (walk, form, environment) => {
-    const [, name, ...rest] = form.items;
+    const [, name, ...rest] = form.items.map(bare);
     if (name?.kind === "symbol")
       walk.define(name, { kind, form, parameters: null, type: null, ...ALL }, null);
     walk.forms(rest, environment);
@@ -118,18 +124,19 @@ function moduleForm(walk: NameWalk, form: ListForm, environment: Environment): v
 }
 
 function anonymous(walk: NameWalk, form: ListForm, environment: Environment): void {
-  const [, first] = form.items;
+  const [, first, second] = form.items.map(bare);
   if (first?.kind !== "symbol") return functionParts(walk, form, 1, environment);
   const block = inner(environment);
   const range = { from: form.span.start, to: form.span.end };
-  const parameters = form.items[2] ?? null;
+  const parameters = second ?? null;
   walk.define(first, { kind: "function", form, parameters, type: null, ...range }, block);
   functionParts(walk, form, 2, block);
 }
 
 /** Parameters at `at`, then the body. */
 function functionParts(walk: NameWalk, form: ListForm, at: number, outer: Environment): void {
-  const parameters = form.items[at];
+  const written = form.items[at];
+  const parameters = written === undefined ? undefined : bare(written);
   const block = inner(outer);
   if (parameters?.kind === "vector") {
     const scope: PatternScope = { form, kind: "parameter", from: parameters.span.start, block };

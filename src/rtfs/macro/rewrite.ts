@@ -5,6 +5,7 @@
  * @module
  */
 import { splitName } from "../analysis/annotation.ts";
+import { stripMetadata } from "../analysis/metadata.ts";
 import type { Form, ListForm, MapForm, SymbolForm, VectorForm } from "../syntax/form.ts";
 import { isTypeName } from "../types/primitives.ts";
 
@@ -77,10 +78,26 @@ export function definedName(form: ListForm): Defined | null {
 
 /** `name`, or the name in `^meta name`. */
 function bareName(form: Form | undefined): SymbolForm | null {
-  if (form?.kind === "symbol") return form;
-  const [head, , named] = form?.kind === "list" ? form.items : [];
-  const isMeta = head?.kind === "symbol" && head.name === "metadata" && named?.kind === "symbol";
-  return isMeta ? named : null;
+  const bare = form === undefined ? null : stripMetadata(form).form;
+  return bare?.kind === "symbol" ? bare : null;
+}
+
+/** The form that metadata is written on changed, and its maps; both as they stand when nothing changes. */
+export function mapAnnotated(
+  form: Form,
+  change: (bare: Form) => Form,
+  changeMap: (map: Form) => Form = (map) => map,
+): Form {
+  if (form.kind !== "list" || stripMetadata(form).form === form) return change(form);
+  const parts: readonly ((part: Form) => Form)[] = [
+    (head) => head,
+    changeMap,
+    (inner) => mapAnnotated(inner, change, changeMap),
+  ];
+  return withItems(
+    form,
+    mapForms(form.items, (item, index) => parts[index]?.(item) ?? item),
+  );
 }
 
 /** The definition with another name. */
@@ -90,11 +107,8 @@ export function renamedDefinition(
   to: string,
 ): ListForm {
   const renamed: SymbolForm = { ...target, name: to + suffix };
-  const items = form.items.map((item, index) => {
-    if (index !== 1) return item;
-    return item.kind === "list"
-      ? { ...item, items: [...item.items.slice(0, 2), renamed] }
-      : renamed;
-  });
+  const items = form.items.map((item, index) =>
+    index === 1 ? mapAnnotated(item, () => renamed) : item,
+  );
   return { ...form, items };
 }

@@ -12,7 +12,7 @@ import { type Form, headName, type ListForm, type VectorForm } from "../syntax/f
 import { mentionedNames } from "./form-value.ts";
 import { soleName, typedName, walkMatchPattern, walkParameters, walkPattern } from "./patterns.ts";
 import { Block, innerPlace, inside, type Place } from "./place.ts";
-import { mapForms, threaded, withItems } from "./rewrite.ts";
+import { mapAnnotated, mapForms, threaded, withItems } from "./rewrite.ts";
 import type { Placed, Walker } from "./walker.ts";
 
 type Shape = (walker: Walker, form: ListForm, place: Place) => Form;
@@ -69,7 +69,8 @@ const defnShape: Shape = (walker, form, place) =>
   walker.define(form, place, (definition) => functionParts(walker, definition, 2, place));
 
 const fnShape: Shape = (walker, form, place) => {
-  const name = form.items[1];
+  const [, first] = form.items;
+  const name = first === undefined ? undefined : stripMetadata(first).form;
   if (name?.kind !== "symbol") return functionParts(walker, form, 1, place);
   const named = innerPlace(place);
   walker.bind(name, named.block);
@@ -78,10 +79,17 @@ const fnShape: Shape = (walker, form, place) => {
 
 /** Parameters at `at`, then the return type, then the body. */
 function functionParts(walker: Walker, form: ListForm, at: number, outer: Place): ListForm {
-  const params = form.items[at];
+  const written = form.items[at];
+  const params = written === undefined ? undefined : stripMetadata(written).form;
   if (params?.kind !== "vector") return form;
   const place = innerPlace(outer);
-  const walked = part(form, at, () => walkParameters(walker, params, place));
+  const walked = part(form, at, (each) =>
+    mapAnnotated(
+      each,
+      () => walkParameters(walker, params, place),
+      (map) => walker.walk(map, inside(place)),
+    ),
+  );
   const { body } = takeReturnType(form.items.slice(at + 1));
   const first = body.length > 1 ? body[0]! : null;
   // A type of a module may be known to this walk alone.
