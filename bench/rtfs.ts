@@ -12,7 +12,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { compiledEngine, runProgram } from "../src/rtfs/index.ts";
-import { type FirstPlan, firstPlan } from "./lib/first-plan.ts";
+import { type FirstPlan, firstPlan, planOf } from "./lib/first-plan.ts";
 import { GUEST_FLAG, lowerQuartile, measure, programOf } from "./lib/rtfs-run.ts";
 import { type Mark, markLine, shown, table, writeResults } from "./lib/stats.ts";
 import { PROGRAMS } from "./rtfs-programs.ts";
@@ -20,18 +20,6 @@ import { PROGRAMS } from "./rtfs-programs.ts";
 /** A plan of 200 lines, from text to its value. */
 const PLAN_LIMIT_MS = 15;
 const PLAN_ROUNDS = 25;
-
-function planOf(lines: number): string {
-  const texts = Array.from({ length: lines / 4 }, (_, at) =>
-    [
-      `(defn part-${at} [rows limit]`,
-      `  (let [kept (filter (fn [r] (> (:n r) limit)) rows) total (reduce + 0 (map :n kept))]`,
-      `    (if (> total ${at}) {:id ${at} :total total :label (str "part " ${at})} nil)))`,
-      `(def value-${at} (part-${at} [{:n ${at}} {:n 2} {:n 3}] 1))`,
-    ].join("\n"),
-  );
-  return texts.join("\n");
-}
 
 /** Milliseconds of the processor from the text of a plan with so many lines to its value. */
 function planMs(lines: number): number {

@@ -19,6 +19,7 @@ import {
   type WireError,
 } from "../src/foundation/protocol.ts";
 import { formatSpan, type SourceSpan } from "../src/foundation/source-span.ts";
+import { EXERCISE, EXERCISE_TURNS } from "./exercise.ts";
 import {
   compiledEngine,
   compileProgram,
@@ -210,13 +211,35 @@ function execute(message: Extract<HostMessage, { type: "execute" }>, host: Host)
   }
 }
 
+/** Run a plan of our own, so that the code of the next one is compiled. Nothing of it is left. */
+function exercise(): void {
+  const host: Host = {
+    call: (_capability, args) => args[0] ?? null,
+    step: () => undefined,
+    context: () => undefined,
+    contextSet: () => undefined,
+  };
+  const message = { type: "execute", id: 0, source: EXERCISE, file: "exercise.rtfs" } as const;
+  const limits = { modules: [], args: [], fuel: 1e6, depthMax: 100 };
+  for (let turn = 0; turn < EXERCISE_TURNS; turn++) {
+    const ending = execute({ ...message, ...limits }, host);
+    if (!ending.ok) throw new BrokenChannel(`the exercise failed: ${ending.error.message}`);
+    encodeFrame(ending);
+  }
+}
+
 function errorEnding(error: RtfsError): Ending {
   return failure(error.kind, error.message, error.span, codeOf(error));
 }
 
 /** @returns whether the conversation came to its proper end. */
 function converse(channel: Channel): boolean {
-  const hello = channel.receive();
+  let hello = channel.receive();
+  if (hello.type === "warm") {
+    exercise();
+    channel.send(encodeFrame({ type: "event", name: "warm", data: {} } satisfies GuestMessage));
+    hello = channel.receive();
+  }
   if (hello.type !== "hello" || hello.version !== PROTOCOL_VERSION) return false;
   const { version, session, image } = hello;
   channel.send(encodeFrame({ type: "ready", version, session, image } satisfies GuestMessage));

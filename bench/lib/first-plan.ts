@@ -24,6 +24,19 @@ export interface FirstPlan {
   readonly allMs: number;
 }
 
+/** A plan of so many lines (a multiple of 4): functions over records, each called once. */
+export function planOf(lines: number): string {
+  const texts = Array.from({ length: lines / 4 }, (_, at) =>
+    [
+      `(defn part-${at} [rows limit]`,
+      `  (let [kept (filter (fn [r] (> (:n r) limit)) rows) total (reduce + 0 (map :n kept))]`,
+      `    (if (> total ${at}) {:id ${at} :total total :label (str "part " ${at})} nil)))`,
+      `(def value-${at} (part-${at} [{:n ${at}} {:n 2} {:n 3}] 1))`,
+    ].join("\n"),
+  );
+  return texts.join("\n");
+}
+
 const END = "(call :bench.end)";
 
 /** Run one plan in a new process. @throws when it does not end with a value. */

@@ -28,6 +28,6 @@ function interruption(): AbortSignal {
 
 /** `run FILE`, and nothing that ends before a guest is needed. */
 function isPlanRun(argv: readonly string[]): boolean {
-  const ends = ["--", "--help", "-h", "--version"];
+  const ends = ["--", "--batch", "--help", "-h", "--version"];
   return argv[0] === "run" && argv.length > 1 && !argv.some((word) => ends.includes(word));
 }

@@ -66,6 +66,11 @@ export class FrameReader {
     return ok(frames);
   }
 
+  /** No part of a frame waits for its rest. */
+  get isEmpty(): boolean {
+    return this.#buffered === 0;
+  }
+
   #refuse(reason: string): Result<never, string> {
     this.#refused = reason;
     this.#chunks = [];

@@ -52,6 +52,8 @@ export type HostMessage =
   | { readonly type: "result"; readonly id: number; readonly ok: true; readonly value: JsonValue }
   | { readonly type: "result"; readonly id: number; readonly ok: false; readonly error: WireError }
   | { readonly type: "ack"; readonly id: number }
+  /** Before `hello`, to a guest that will wait: run your own exercise, and say `event` "warm" when it is done. */
+  | { readonly type: "warm" }
   | { readonly type: "stop" };
 
 /** Guest to host. Values are wire values (src/rtfs/wire.ts): JSON with tags. */
@@ -145,6 +147,7 @@ const HOST_SHAPES: Readonly<Record<string, Shape>> = {
     depthMax: isNumber,
   },
   ack: { id: isId },
+  warm: {},
   stop: {},
 };
 const DONE: Shape = { ok: (value) => value === true, value: isAny };

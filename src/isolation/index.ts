@@ -25,3 +25,10 @@ export {
 export { EVALUATOR_STACK_KIB } from "./program.ts";
 export { type Selection, selectProvider } from "./select.ts";
 export { type ProbeCacheOptions, rememberProbe } from "./probe-cache.ts";
+export {
+  POOL_SIZE_MAX,
+  type Waiting,
+  WarmPool,
+  type WarmPoolCounts,
+  type WarmPoolOptions,
+} from "./warm-pool.ts";

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { isJsonObject } from "../foundation/json.ts";
 import { ensurePrivateDir, readOwned, writeAtomic } from "../host/index.ts";
 import { createProviders, type SandboxLimits } from "../isolation/index.ts";
-import { closeLaunched, type Launched, launchPlan, loadGuest } from "./guest-launch.ts";
+import { launchStandby, type Standby, type WaitingGuests } from "./standby.ts";
 import type { World } from "./world.ts";
 
 /** What a launch is made of; equal guesses give equal walls. */
@@ -24,14 +24,10 @@ interface Guess {
   readonly limits: SandboxLimits;
 }
 
-export interface EarlyLaunch {
+/** Its guest is taken when wall and limits are those of the guess, and closed when they are not. */
+export interface EarlyLaunch extends WaitingGuests {
   /** The guest's process runs, or there will be none. Never rejects. */
   readonly started: Promise<void>;
-  /**
-   * The guest, when wall and limits are those of the guess; null: there is none. A signal that fires later ends it.
-   * Once: it is the caller's from then on, and closed here when it does not fit.
-   */
-  take(wall: string, limits: SandboxLimits, signal: AbortSignal): Promise<Launched | null>;
   /** End a guest that nobody took. */
   close(): Promise<void>;
 }
@@ -44,35 +40,26 @@ export async function launchEarly(world: World): Promise<EarlyLaunch | null> {
   if (guess === null) return null;
   const [provider] = createProviders({ ...world, only: [guess.wall] });
   if (provider === undefined || world.onlyWalls?.includes(guess.wall) === false) return null;
-  const abort = new AbortController();
-  let launched: Promise<Launched> | null = loadGuest(world).then((guest) =>
-    launchPlan(guess.limits, provider, guest, abort.signal),
-  );
-  const started = launched.then(
+  let standby: Standby | null = launchStandby(world, provider, guess.limits);
+  const started = standby.launched.then(
     () => undefined,
     () => undefined,
   );
   const close = async (): Promise<void> => {
-    const left = launched;
-    launched = null;
-    if (left !== null) await closeLaunched(left);
+    const left = standby;
+    standby = null;
+    await left?.close();
   };
   return {
     started,
     take: async (wall, limits, signal) => {
-      if (launched === null || !isDeepStrictEqual(guess, { wall, limits })) {
+      if (standby === null || !isDeepStrictEqual(guess, { wall, limits })) {
         await close();
         return null;
       }
-      const taken = launched;
-      launched = null;
-      signal.addEventListener("abort", () => abort.abort(signal.reason), { once: true });
-      if (signal.aborted) abort.abort(signal.reason);
-      const guest = await taken.catch(() => null);
-      if (guest?.execution.restartClock() === true) return guest;
-      // A wall that did not stand, or no longer, is raised again by whoever asked, and says then what is wrong.
-      await guest?.session.close();
-      return null;
+      const taken = standby;
+      standby = null;
+      return await taken.take(signal);
     },
     close,
   };

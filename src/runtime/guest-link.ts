@@ -96,6 +96,8 @@ export function converse(
         take(message.value);
       }
     });
+    // A channel that waited in a pool was paused.
+    channel.readable.resume();
     channel.writable.on("drain", () => channel.readable.resume());
     // The guest may have died before anyone listened; its events are not repeated.
     if (channel.readable.closed || channel.readable.readableEnded) finish({ kind: "closed" });

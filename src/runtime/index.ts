@@ -16,6 +16,8 @@ export { decideQuestion } from "./question.ts";
 export { type Replay, replayRun } from "./replay.ts";
 export { type EarlyLaunch, launchEarly } from "./early-launch.ts";
 export { runAgent, type RunEvent, type RunReport } from "./run.ts";
+export { createGuestPools, type GuestPools, type WaitingGuests } from "./standby.ts";
+export { POOL_SIZE_MAX } from "../isolation/index.ts";
 export { findRun, listRuns } from "./run-directory.ts";
 export { repairRun, verifyRun } from "./verify-run.ts";
 export { chooseWall } from "./choose-wall.ts";

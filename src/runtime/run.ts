@@ -21,7 +21,8 @@ import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } fro
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { loadSecrets } from "./secrets.ts";
 import { chooseWall } from "./choose-wall.ts";
-import { type EarlyLaunch, rememberLaunch } from "./early-launch.ts";
+import { rememberLaunch } from "./early-launch.ts";
+import type { WaitingGuests } from "./standby.ts";
 import { closeLaunched, type Launched, launchPlan, loadGuest } from "./guest-launch.ts";
 import { sandboxLimits, type World } from "./world.ts";
 
@@ -48,7 +49,7 @@ export interface RunOptions {
   readonly observe: (event: RunEvent) => void;
   readonly signal: AbortSignal;
   /** A guest that waits already; absent: it starts when it is known what it needs. */
-  readonly early?: EarlyLaunch | null;
+  readonly waiting?: WaitingGuests | null;
 }
 
 export interface RunReport {
@@ -110,14 +111,14 @@ async function beginLaunch(
   world: World,
   prepared: PreparedRun,
   wall: IsolationProvider,
-  { early, signal }: Pick<RunOptions, "early" | "signal">,
+  { waiting, signal }: Pick<RunOptions, "waiting" | "signal">,
 ): Promise<Launching | null> {
   if (prepared.admission?.admitted !== true) return null;
   const guest = await loadGuest(world);
   const limits = sandboxLimits(prepared.config);
-  const waiting = (await early?.take(wall.name, limits, signal)) ?? null;
+  const taken = (await waiting?.take(wall.name, limits, signal)) ?? null;
   const launched =
-    waiting === null ? launchPlan(limits, wall, guest, signal) : Promise.resolve(waiting);
+    taken === null ? launchPlan(limits, wall, guest, signal) : Promise.resolve(taken);
   launched.catch(() => undefined);
   return {
     launched,

@@ -11,7 +11,7 @@ import { startCompanion } from "../../host/index.ts";
 import { type Command, type Io, parseCommand } from "../command.ts";
 import { readSource } from "../inputs.ts";
 import { verifyAndReport } from "./chain.ts";
-import { runAndReport } from "./run.ts";
+import { runAndReport } from "../run-report.ts";
 
 /** The port written in the example; the demo puts a free one in its place. */
 const EXAMPLE_PORT = "8737";

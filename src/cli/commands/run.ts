@@ -4,17 +4,20 @@
  *
  * @module
  */
-import { CcosError } from "../../foundation/errors.ts";
-import { type RunInputs, runAgent } from "../../runtime/index.ts";
-import { type Command, type Io, parseCommand, usageError } from "../command.ts";
-import { planInputs, readSource, type StagedFile, stageCommand } from "../inputs.ts";
-import { exitCodeOf, reportJson, reportScreen, RunScreen } from "../run-screen.ts";
-import { valueText } from "../value-text.ts";
+import { POOL_SIZE_MAX, type RunInputs } from "../../runtime/index.ts";
+import { type Command, type Io, type Parsed, parseCommand, usageError } from "../command.ts";
+import { planInputs, readSource, stageCommand } from "../inputs.ts";
+import { runAndReport } from "../run-report.ts";
+import { runBatch } from "./run-batch.ts";
 
-/** `ccos run FILE`, or `ccos run --policy FILE -- PROGRAM ARGS…`. */
+/** Guests that wait in a batch unless `--warm` says otherwise. */
+const WARM_DEFAULT = 2;
+
+/** `ccos run FILE`, or `ccos run --policy FILE -- PROGRAM ARGS…`, or `ccos run --batch FILE`. */
 export const run: Command = {
   name: "run",
-  usage: "run FILE [--json]   |   run --policy FILE [--json] -- PROGRAM [ARGS…]",
+  usage:
+    "run FILE [--json]   |   run --policy FILE [--json] -- PROGRAM [ARGS…]   |   run --batch [FILE|-] [--warm N]",
   summary:
     "Run an agent's plan, or any program, behind the walls; one line per effect as it is decided",
 
@@ -25,7 +28,11 @@ export const run: Command = {
     const parsed = parseCommand(run, own, {
       policy: { type: "string" },
       production: { type: "boolean" },
+      batch: { type: "boolean" },
+      warm: { type: "string" },
     });
+    if (parsed.flag("batch")) return await batch(parsed, command, io);
+    if (parsed.text("warm") !== undefined) throw usageError(run, "--warm goes with --batch");
     const production = parsed.flag("production");
     const policy = parsed.text("policy");
     if (command === null) {
@@ -58,43 +65,13 @@ export const run: Command = {
   },
 };
 
-/** Run, show each effect, print the result on stdout. Shared with `ccos demo`. */
-export async function runAndReport(
-  io: Io,
-  inputs: RunInputs,
-  staged: readonly StagedFile[],
-): Promise<number> {
-  const screen = new RunScreen(io);
-  const output: Uint8Array[] = [];
-  const report = await runAgent(io.world, {
-    inputs,
-    staged,
-    terminal: {
-      get stdin() {
-        return process.stdin;
-      },
-      out: (chunk) => void (io.json ? output.push(chunk) : process.stdout.write(chunk)),
-      error: (chunk) => void process.stderr.write(chunk),
-    },
-    observe: (event) => screen.show(event),
-    signal: io.signal,
-    early: io.early,
-  });
-  const status = exitCodeOf(report.outcome);
-  if (io.json)
-    io.out(
-      JSON.stringify(reportJson(report, screen.events, Buffer.concat(output).toString("utf8"))),
-    );
-  else {
-    if (report.outcome.kind === "value") io.out(valueText(report.outcome.value));
-    for (const line of reportScreen(report, screen, io.terminal)) io.say(line);
-  }
-  if (!io.json && report.outcome.kind === "failed" && report.outcome.code === "PROVIDER_CRASHED") {
-    throw new CcosError("PROVIDER_CRASHED", {
-      what: "Cannot finish the run",
-      why: report.outcome.message,
-      fix: "Run `ccos doctor`",
-    });
-  }
-  return status;
+async function batch(parsed: Parsed, command: readonly string[] | null, io: Io): Promise<number> {
+  const [file = "-", ...rest] = parsed.positionals;
+  const isOwn = parsed.text("policy") === undefined && !parsed.flag("production");
+  if (command !== null || rest.length > 0 || !isOwn)
+    throw usageError(run, "--batch reads one file or stdin; each line is a job");
+  const warm = parsed.text("warm") ?? String(WARM_DEFAULT);
+  if (!/^\d{1,3}$/.test(warm) || Number(warm) > POOL_SIZE_MAX)
+    throw usageError(run, `--warm is a number up to ${POOL_SIZE_MAX}`);
+  return await runBatch(io, file, Number(warm));
 }

@@ -12,7 +12,7 @@ import { type Command, parseCommand, usageError } from "../../command.ts";
 import { rowText } from "../../effects-text.ts";
 import { printable } from "../../render.ts";
 import { MODULE_OPTIONS, MODULE_USAGE, ModuleFiles } from "../../rtfs/modules.ts";
-import { readNamed } from "../../rtfs/streams.ts";
+import { readNamed } from "../../streams.ts";
 
 export const rtfsEffects: Command = {
   name: "rtfs effects",

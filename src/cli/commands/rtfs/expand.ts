@@ -5,7 +5,7 @@ import { createEvaluator } from "../../rtfs/evaluator.ts";
 import { type Problem, renderProblem } from "../../rtfs/excerpt.ts";
 import { LIMIT_OPTIONS, LIMITS_USAGE, limitsOf } from "../../rtfs/limits.ts";
 import { askWithModules, MODULE_OPTIONS, MODULE_USAGE, ModuleFiles } from "../../rtfs/modules.ts";
-import { readNamed, writeOut } from "../../rtfs/streams.ts";
+import { readNamed, writeOut } from "../../streams.ts";
 
 /** `ccos rtfs expand FILE`: what is left of a program after modules and macros. */
 export const rtfsExpand: Command = {

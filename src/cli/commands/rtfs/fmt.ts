@@ -13,7 +13,7 @@ import { type Command, type Io, type Parsed, parseCommand, usageError } from "..
 import { marksFor, printable } from "../../render.ts";
 import { type Problem, renderProblem } from "../../rtfs/excerpt.ts";
 import { findFiles } from "../../rtfs/find-files.ts";
-import { readNamed, writeOut } from "../../rtfs/streams.ts";
+import { readNamed, writeOut } from "../../streams.ts";
 
 interface Formatted {
   readonly file: string;

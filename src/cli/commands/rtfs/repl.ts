@@ -21,7 +21,7 @@ import { REPL_COMMANDS, type ReplHands, showNodes } from "../../rtfs/repl-comman
 import { loadHistory, saveHistory } from "../../rtfs/repl-history.ts";
 import { isIncomplete, ReplSession } from "../../rtfs/repl-session.ts";
 import { RIGHTS_OPTIONS, RIGHTS_USAGE, rightsOf } from "../../rtfs/rights.ts";
-import { writeOut } from "../../rtfs/streams.ts";
+import { writeOut } from "../../streams.ts";
 
 /** Longest input, UTF-16 units. */
 const INPUT_LENGTH_MAX = 1024 * 1024;

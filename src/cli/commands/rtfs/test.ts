@@ -11,7 +11,7 @@ import { renderProblem, type SourceOf } from "../../rtfs/excerpt.ts";
 import { findFiles } from "../../rtfs/find-files.ts";
 import { LIMIT_OPTIONS, LIMITS_USAGE, limitsOf } from "../../rtfs/limits.ts";
 import { askWithModules, MODULE_OPTIONS, MODULE_USAGE, ModuleFiles } from "../../rtfs/modules.ts";
-import { readNamed } from "../../rtfs/streams.ts";
+import { readNamed } from "../../streams.ts";
 
 /** `ccos rtfs test [FILE|DIRECTORY…]`. */
 export const rtfsTest: Command = {

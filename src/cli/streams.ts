@@ -1,6 +1,6 @@
-import { CcosError } from "../../foundation/errors.ts";
-import { decodeSource } from "../../rtfs/index.ts";
-import { readSource } from "../inputs.ts";
+import { CcosError } from "../foundation/errors.ts";
+import { decodeSource } from "../rtfs/index.ts";
+import { readSource } from "./inputs.ts";
 
 const SOURCE_BYTES_MAX = 1024 * 1024;
 
