@@ -15,14 +15,15 @@ import { RtfsError } from "../../values/rtfs-error.ts";
 import type { Value } from "../../values/value.ts";
 import { loopOf } from "../check-alias.ts";
 import { compileParsedType } from "../compile-type.ts";
+import { TYPE_DEPTH_MAX } from "../parse-type.ts";
 import type { Predicate, Type } from "../type.ts";
 import { References } from "./references.ts";
 import { readPredicate } from "./predicate-schema.ts";
 import { BadSchema, MARK, member, type SchemaProblem } from "./problem.ts";
 import { APPLICATORS, readTyped, TYPE_KEYWORDS, type Reading } from "./read-typed.ts";
 
-/** Deepest nesting of schemas. */
-export const SCHEMA_DEPTH_MAX = 32;
+/** Deepest nesting of schemas: no type that this language has is written deeper. */
+export const SCHEMA_DEPTH_MAX = TYPE_DEPTH_MAX;
 /** Most schemas, literals and members of one conversion. */
 export const SCHEMA_SIZE_MAX = 10_000;
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { JsonObject, JsonValue } from "../../../foundation/json.ts";
 import { jsonToValue, valueToJson } from "../../json-value.ts";
+import { readForms } from "../../syntax/reader.ts";
 import { types, values } from "../arbitrary-type.ts";
 import { compileParsedType, parseType } from "../compile-type.ts";
 import { printType } from "../print-type.ts";
@@ -289,6 +290,21 @@ describe("jsonSchemaToType", () => {
   });
 });
 
+describe("the deepest types", () => {
+  test.each([
+    ["maps", "{:a ", "nil", "}", 64],
+    ["maps with a bound", "[:and {:a ", "nil", "} [:map [:a :any]]]", 32],
+    ["vectors", "[:vector ", ":int", "]", 64],
+    ["unions", "[:union nil [:map [:a ", ":int", "]]]", 32],
+  ])("of %s, in a program, are written and read", (_, open, inner, close, depth) => {
+    const forms = readForms(open.repeat(depth) + inner + close.repeat(depth), { file: "t" });
+    const type = forms.ok ? parseType(forms.value[0]!) : forms;
+    if (!type.ok) throw new Error("no type");
+    const schema = typeToJsonSchema(type.value, ALIASES);
+    expect(schema.ok && jsonSchemaToType(schema.value).ok).toBe(true);
+  });
+});
+
 describe("hostile schemas", () => {
   const refused = (schema: JsonValue): string => {
     const read = jsonSchemaToType(schema, { onLoss: "report" });
@@ -298,10 +314,10 @@ describe("hostile schemas", () => {
   test("deep ones are refused", () => {
     let schema: JsonObject = {};
     for (let level = 0; level < 100_000; level++) schema = { type: "array", items: schema };
-    expect(refused(schema)).toBe("The schema nests deeper than 32");
+    expect(refused(schema)).toBe("The schema nests deeper than 64");
     let either: JsonObject = {};
     for (let level = 0; level < 100_000; level++) either = { anyOf: [either] };
-    expect(refused(either)).toBe("The schema nests deeper than 32");
+    expect(refused(either)).toBe("The schema nests deeper than 64");
     let literal: JsonValue = 1;
     for (let level = 0; level < 100_000; level++) literal = [literal];
     expect(refused({ const: literal })).toContain("JSON nests deeper than");
