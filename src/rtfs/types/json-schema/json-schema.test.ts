@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { JsonObject, JsonValue } from "../../../foundation/json.ts";
 import { jsonToValue, valueToJson } from "../../json-value.ts";
-import { readForms } from "../../syntax/reader.ts";
 import { types, values } from "../arbitrary-type.ts";
 import { compileParsedType, parseType } from "../compile-type.ts";
 import { printType } from "../print-type.ts";
@@ -287,24 +286,6 @@ describe("jsonSchemaToType", () => {
       "",
       "/properties/a/multipleOf",
     ]);
-  });
-});
-
-describe("the deepest types", () => {
-  const nested = (open: string, close: string, depth: number): string =>
-    `${open.repeat(depth)}nil${close.repeat(depth)}`;
-
-  test.each([
-    ["maps", nested("{:a ", "}", 64)],
-    ["maps twice bounded", nested("[:and {:a ", "} [:map [:a :any]]]", 32)],
-    ["vectors", nested("[:vector ", "]", 64)],
-    ["unions", nested("[:union :int [:map [:a ", "]]]", 32)],
-  ])("of %s, in a program, are written and read", (_, text) => {
-    const forms = readForms(text, { file: "t" });
-    const type = forms.ok ? parseType(forms.value[0]!) : forms;
-    if (!type.ok) throw new Error("no type");
-    const schema = typeToJsonSchema(type.value, ALIASES);
-    expect(schema.ok && jsonSchemaToType(schema.value).ok).toBe(true);
   });
 });
 
