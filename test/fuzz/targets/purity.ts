@@ -47,9 +47,9 @@ const LOOKS_INSIDE =
   /subs|split|case|reverse|char|re-|index|replace|compare|sort|trim|with\?|hash|matches|includes|min|max|rest|last|drop|nth|into|concat|vec|seq|take|mapcat|interleave|distinct|[<>]|parse|hex|encode|template/;
 
 function twinOf(name: string, at: number, letter: string): string {
-  const letters = at.toString(36).padStart(2, "q");
-  const same = letter.repeat(Math.max(1, name.length - 3));
-  return name.length === 2 ? `${name[0]}${same}` : `${name[0]}${same}${letters}`;
+  if (name.length === 2) return `${name[0]}${letter}`;
+  const letters = (at + 100 * (1 + "jby".indexOf(letter))).toString(36);
+  return `${name[0]}${letter.repeat(name.length - 3)}${letters}`;
 }
 
 const ROOTS: readonly object[] = [
