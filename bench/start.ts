@@ -1,13 +1,22 @@
 /**
- * Start times: the walls beside bare bubblewrap and beside the `srt` command line; `ccos run` of a pure plan.
+ * Start times: the walls beside bare bubblewrap, bare runsc and the `srt` command line; `ccos run` of a pure plan.
  *
  *   npm run build && node bench/start.ts [ROUNDS] [--json FILE]
  *
- * Every round runs every row once, in turn. Host root drops to an unprivileged user for bare bubblewrap, as
- * the product does. Medians, and ratios inside this run only.
+ * Every round runs every row once, in turn. Host root drops to an unprivileged user for bare bubblewrap and
+ * bare runsc, as the product does. Medians, and ratios inside this run only.
  */
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProviders, type SandboxSpec } from "../src/isolation/index.ts";
@@ -19,7 +28,8 @@ const dir = mkdtempSync(join(tmpdir(), "ccos-bench-"));
 chmodSync(dir, 0o755);
 const node =
   existsSync("/usr/bin/node") && process.geteuid?.() === 0 ? await stagedNode() : process.execPath;
-const user = process.geteuid?.() === 0 ? { uid: 200_999, gid: 200_999 } : {};
+const user: { uid?: number; gid?: number } =
+  process.geteuid?.() === 0 ? { uid: 200_999, gid: 200_999 } : {};
 
 /** The staged copy that the walls use: a dropped user cannot reach a Node below a private home. */
 async function stagedNode(): Promise<string> {
@@ -35,7 +45,7 @@ function run(
   return new Promise((resolve, reject) => {
     const child = spawn(file, rest, {
       stdio: "ignore",
-      env: { PATH: "/usr/bin:/bin" },
+      env: { PATH: "/usr/sbin:/usr/bin:/bin" },
       ...options,
     });
     child.on("error", reject);
@@ -120,6 +130,62 @@ const BWRAP = [
   "/work",
   "--",
 ];
+
+/** A bundle by hand with the mounts of the walls, for the bare command line: no filter, no limits, no channel. */
+function layBundle(path: string): void {
+  const root = join(path, "rootfs");
+  const shared = ["/usr", "/etc/ssl/certs", "/etc/alternatives"].filter((each) => existsSync(each));
+  const folders = ["proc", "dev", "sys", "tmp", "work", "ccos", ...shared];
+  for (const folder of folders) mkdirSync(join(root, folder), { recursive: true });
+  for (const name of ["bin", "lib", "lib64"]) symlinkSync(`usr/${name}`, join(root, name));
+  const files = [
+    ["/etc/ld.so.cache", "/etc/ld.so.cache"],
+    [node, "/ccos/node"],
+  ] as const;
+  for (const [, target] of files) writeFileSync(join(root, target), "");
+  const bind = (source: string, destination: string): object => ({
+    destination,
+    type: "bind",
+    source,
+    options: ["rbind", "ro"],
+  });
+  const memory = ["/tmp", "/work"].map((destination) => ({ destination, type: "tmpfs" }));
+  const config = {
+    ociVersion: "1.0.0",
+    process: {
+      user: { uid: 1000, gid: 1000 },
+      args: ["/ccos/node", "-e", "0"],
+      env: ["PATH=/usr/bin:/bin"],
+      cwd: "/",
+    },
+    root: { path: "rootfs", readonly: true },
+    mounts: [
+      { destination: "/proc", type: "proc" },
+      ...memory,
+      ...shared.map((each) => bind(each, each)),
+      ...files.map(([source, target]) => bind(source, target)),
+    ],
+    linux: { namespaces: ["pid", "network", "ipc", "uts", "mount"].map((type) => ({ type })) },
+  };
+  writeFileSync(join(path, "config.json"), JSON.stringify(config));
+  mkdirSync(join(path, "state"));
+  if (user.uid !== undefined) chownSync(join(path, "state"), user.uid, user.uid);
+}
+
+let sandboxes = 0;
+const runsc = (): readonly string[] => [
+  "runsc",
+  `--root=${join(dir, "bundle", "state")}`,
+  "--platform=ptrace",
+  "--rootless",
+  "--ignore-cgroups",
+  "--network=none",
+  "run",
+  "--bundle",
+  join(dir, "bundle"),
+  `ccos-bench-${process.pid}-${++sandboxes}`,
+];
+
 const SPEC: SandboxSpec = {
   limits: {
     wallMs: 30_000,
@@ -135,8 +201,11 @@ const SPEC: SandboxSpec = {
   sockets: false,
 };
 
+const providers = createProviders({ nodePath: process.execPath, stateDir: dir });
+
+/** What a wall finds out about the host once, it finds out in the rounds that do not count. */
 async function walled(name: string): Promise<void> {
-  const [provider] = createProviders({ nodePath: process.execPath, stateDir: dir, only: [name] });
+  const provider = providers.find((each) => each.name === name);
   if (provider === undefined) throw new Error(`no provider ${name}`);
   const session = await provider.open(SPEC);
   const execution = await session.execute(
@@ -152,6 +221,7 @@ async function walled(name: string): Promise<void> {
   await session.close();
 }
 
+layBundle(join(dir, "bundle"));
 writeFileSync(join(dir, "plan.rtfs"), "(+ 1 2)");
 writeFileSync(
   join(dir, "agent.rtfs"),
@@ -173,6 +243,8 @@ const rows: Record<string, () => Promise<void>> = {
   "process/bubblewrap node -e 0": () => walled("process/bubblewrap"),
   "process/unshare node -e 0": () => walled("process/unshare"),
   "process/landlock node -e 0": () => walled("process/landlock"),
+  "runsc run node -e 0, bare": () => run(runsc(), user),
+  "gvisor/runsc node -e 0": () => walled("gvisor/runsc"),
   "srt command line node -e 0": () =>
     run([process.execPath, srt, "--settings", join(dir, "srt.json"), "--", node, "-e", "0"], {
       env: home,
@@ -205,6 +277,7 @@ rmSync(dir, { recursive: true, force: true });
 const ms = (name: string): number => median(times[name] ?? [Number.NaN]);
 const ratios = {
   "walls / bare bwrap (≤ 1.25)": ms("process/bubblewrap node -e 0") / ms("bwrap node -e 0, bare"),
+  "gvisor / bare runsc (≤ 1.1)": ms("gvisor/runsc node -e 0") / ms("runsc run node -e 0, bare"),
   "srt added / walls added (≥ 10)":
     (ms("srt command line node -e 0") - ms("node -e 0, bare")) /
     (ms("process/bubblewrap node -e 0") - ms("node -e 0, bare")),

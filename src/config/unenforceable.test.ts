@@ -10,8 +10,8 @@ function pathsOf(fields: string): readonly string[] {
 test.each([
   ["", []],
   [":orchestrator {:isolation {:mode :process}}", []],
-  [":orchestrator {:isolation {:mode :container}}", ["orchestrator.isolation.mode"]],
-  [":orchestrator {:isolation {:mode :gvisor}}", ["orchestrator.isolation.mode"]],
+  [":orchestrator {:isolation {:mode :container}}", []],
+  [":orchestrator {:isolation {:mode :gvisor}}", []],
   [":orchestrator {:isolation {:mode :microvm}}", ["orchestrator.isolation.mode"]],
   [":microvm {:attestation {:enabled true}}", ["microvm.attestation.enabled"]],
   [":network {:enabled true :egress {:via :direct}}", ["network.egress.via"]],

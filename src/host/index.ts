@@ -42,10 +42,17 @@ export {
   type SpawnRequest,
   SYSTEM_DIRECTORIES,
 } from "./process.ts";
-export { isGone, processFacts, treeUsage } from "./process-tree.ts";
+export { isGone, memoryFileBytes, processesWith, processFacts, treeUsage } from "./process-tree.ts";
 export { leaseUser, type UserLease } from "./user-lease.ts";
 export { storedExecutable } from "./executable-store.ts";
-export { closedToOthers, headOf, openSocketTo, placeAt, realPath } from "./places.ts";
+export {
+  closedToOthers,
+  headOf,
+  openGuardedSocket,
+  openSocketTo,
+  placeAt,
+  realPath,
+} from "./places.ts";
 export { sleep } from "./clock.ts";
 export { type ConnectRequest, serveConnect } from "./connect-server.ts";
 export { createFileAccess } from "./file-access.ts";
@@ -57,7 +64,12 @@ export {
   resolveHost,
   type UnixListener,
 } from "./network.ts";
-export { type PrivateDirectory, type PrivateFile, privateDirectory } from "./private-directory.ts";
+export {
+  type DirectoryContent,
+  type PrivateDirectory,
+  type PrivateFile,
+  privateDirectory,
+} from "./private-directory.ts";
 export { answerTask, startThread, type Thread, threadsAtOnce } from "./thread.ts";
 export { bootId, fileIdentity, measureSync } from "./machine.ts";
 export { type Companion, type CompanionRequest, startCompanion } from "./companion.ts";

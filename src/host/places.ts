@@ -103,3 +103,14 @@ export function openSocketTo(path: string, gid: number): string | null {
   }
   return null;
 }
+
+/**
+ * Let whoever reaches a socket of ours connect to it, where its directory keeps everybody else away.
+ *
+ * @returns False when the directory is open to others: nothing is changed.
+ */
+export function openGuardedSocket(path: string): boolean {
+  if ((statSync(dirname(path)).mode & 0o001) !== 0) return false;
+  chmodSync(path, (statSync(path).mode & 0o7777) | 0o066);
+  return true;
+}

@@ -1,9 +1,20 @@
 /**
  * Private directories for walls, and the sweep of those whose maker was killed.
  *
+ * Made and removed without waiting: some forty small calls, each of which would cost more in the pool of threads.
+ *
  * @module
  */
-import { chmod, chown, lstat, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { lstat, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { realPath } from "./places.ts";
@@ -20,7 +31,7 @@ export interface PrivateDirectory {
   /** Absolute, without symbolic links. */
   readonly path: string;
   /** Idempotent. */
-  remove(): Promise<void>;
+  remove(): void;
 }
 
 const PREFIX = "ccos-wall-";
@@ -39,42 +50,55 @@ async function sweep(parent: string): Promise<void> {
   }
 }
 
+export interface DirectoryContent {
+  readonly files?: readonly PrivateFile[];
+  /** Empty directories, relative. */
+  readonly folders?: readonly string[];
+  /** Symbolic links, relative; never followed here. */
+  readonly links?: readonly { readonly path: string; readonly to: string }[];
+  /** Folders that the reader may write. */
+  readonly writable?: readonly string[];
+}
+
 /**
- * A new directory that only we, and `reader` when given, may enter; the reader may change nothing in it.
+ * A new directory that only we, and `reader` when given, may enter; the reader may change nothing in it
+ * but `writable`. Inside everything is readable: the directory itself bars the way.
  *
- * @param folders - Empty directories to make in it, relative.
- * @param reader - A group; giving one takes root.
+ * @param reader - A user whose group has the same number; giving one takes root.
  */
 export async function privateDirectory(
-  files: readonly PrivateFile[],
-  folders: readonly string[],
+  content: DirectoryContent,
   reader: number | undefined,
 ): Promise<PrivateDirectory> {
+  const { files = [], folders = [], links = [], writable = [] } = content;
   const parent = realPath(tmpdir()) ?? "/tmp";
   swept ??= sweep(parent);
   await swept;
-  const path = await mkdtemp(join(parent, `${PREFIX}${process.pid}-`));
-  const remove = async (): Promise<void> => await rm(path, { recursive: true, force: true });
+  const path = mkdtempSync(join(parent, `${PREFIX}${process.pid}-`));
+  const remove = (): void => rmSync(path, { recursive: true, force: true });
   try {
     const made = new Set<string>();
-    for (const folder of [...folders, ...files.map((file) => dirname(file.path))]) {
+    const inner = [...files, ...links].map((each) => dirname(each.path));
+    for (const folder of [...folders, ...writable, ...inner]) {
       for (let at = folder; at !== "."; at = dirname(at)) made.add(at);
     }
-    for (const folder of [...made].sort()) await mkdir(join(path, folder), { mode: 0o700 });
-    for (const file of files)
-      await writeFile(join(path, file.path), file.content, { flag: "wx", mode: 0o600 });
-    for (const file of files)
-      await show(join(path, file.path), file.executable ? 0o550 : 0o440, reader);
-    if (reader !== undefined)
-      for (const folder of [".", ...made]) await show(join(path, folder), 0o750, reader);
+    for (const folder of [...made].sort()) {
+      mkdirSync(join(path, folder));
+      chmodSync(join(path, folder), 0o755);
+    }
+    for (const { path: name, content: bytes, executable } of files) {
+      writeFileSync(join(path, name), bytes, { flag: "wx", mode: 0o600 });
+      chmodSync(join(path, name), executable ? 0o555 : 0o444);
+    }
+    for (const link of links) symlinkSync(link.to, join(path, link.path));
+    if (reader !== undefined) {
+      for (const folder of writable) chownSync(join(path, folder), reader, reader);
+      chownSync(path, process.geteuid?.() ?? 0, reader);
+      chmodSync(path, 0o750);
+    }
     return { path, remove };
   } catch (cause) {
-    await remove();
+    remove();
     throw cause;
   }
-}
-
-async function show(path: string, mode: number, reader: number | undefined): Promise<void> {
-  if (reader !== undefined) await chown(path, process.geteuid?.() ?? 0, reader);
-  await chmod(path, mode);
 }

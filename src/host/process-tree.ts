@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 
 export interface TreeUsage {
   readonly processes: number;
@@ -128,4 +128,45 @@ export function isGone(pid: number, startTicks: number): boolean {
   return (
     facts === null || facts.startTicks !== startTicks || facts.state === "Z" || facts.state === "X"
   );
+}
+
+/** Living processes whose command line holds `word` as one of its words, or at the end of one after "=". */
+export function processesWith(word: string): readonly number[] {
+  return listOrEmpty("/proc")
+    .map(Number)
+    .filter((pid) => Number.isSafeInteger(pid) && hasWord(pid, word));
+}
+
+function hasWord(pid: number, word: string): boolean {
+  let line: string;
+  try {
+    line = readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return false;
+  }
+  return line.split("\0").some((each) => each === word || each.endsWith(`=${word}`));
+}
+
+/**
+ * What an anonymous file (memfd) of that name takes up, whoever has mapped which part of it: the largest that
+ * one of the tree's processes holds open, bytes. 0: none does, or the kernel does not let us look.
+ */
+export function memoryFileBytes(root: number, name: string): number {
+  const paths = descendants(root).flatMap((pid) =>
+    listOrEmpty(`/proc/${pid}/fd`).map((descriptor) => `/proc/${pid}/fd/${descriptor}`),
+  );
+  return Math.max(0, ...paths.map((path) => (leadsTo(path, `/memfd:${name} `) ? sizeOf(path) : 0)));
+}
+
+function leadsTo(path: string, start: string): boolean {
+  try {
+    return readlinkSync(path).startsWith(start);
+  } catch {
+    return false;
+  }
+}
+
+/** Bytes that are really there: a sparse file may call itself larger. */
+function sizeOf(path: string): number {
+  return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
 }

@@ -125,6 +125,8 @@ function followed(child: ChildProcess, pid: number): SpawnedProcess {
   });
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
   child.on("error", () => undefined);
+  // A process that ended leaves its pipes broken; its end says so, not an exception of ours.
+  for (const each of child.stdio) each?.on("error", () => undefined);
   const stream = (descriptor: number): Duplex | null =>
     (child.stdio[descriptor] as Duplex | null | undefined) ?? null;
   return {

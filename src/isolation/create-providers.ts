@@ -1,6 +1,7 @@
 /** Every way of raising a wall that this version knows. */
 import type { IsolationProvider } from "./provider.ts";
 import { createBubblewrap } from "./providers/bubblewrap.ts";
+import { createGvisor } from "./providers/gvisor.ts";
 import { createLandlock } from "./providers/landlock.ts";
 import { createNodePermission } from "./providers/node-permission.ts";
 import { createUnshare } from "./providers/unshare.ts";
@@ -17,6 +18,7 @@ export interface ProviderOptions {
 /** Every provider of this version, strongest first; none is probed yet. */
 export function createProviders({ nodePath, only }: ProviderOptions): readonly IsolationProvider[] {
   const all = [
+    createGvisor(nodePath),
     createBubblewrap(nodePath),
     createUnshare(nodePath),
     createLandlock(nodePath),

@@ -23,7 +23,7 @@ export {
   type Session,
 } from "./provider.ts";
 export { EVALUATOR_STACK_KIB } from "./program.ts";
-export { type Selection, selectProvider } from "./select.ts";
+export { inOrder, type Selection, selectProvider } from "./select.ts";
 export { type ProbeCacheOptions, rememberProbe } from "./probe-cache.ts";
 export {
   POOL_SIZE_MAX,

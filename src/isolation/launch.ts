@@ -17,6 +17,7 @@ import {
   type Descriptor,
   isGone,
   killPid,
+  memoryFileBytes,
   type ProcessEnd,
   processFacts,
   type SpawnedProcess,
@@ -36,6 +37,8 @@ export interface LaunchPlan {
   readonly user?: { readonly uid: number; readonly gid: number } | undefined;
   /** A control channel on descriptor 3. */
   readonly channel: boolean;
+  /** Descriptor that the program's input is written to. Absent: 0. */
+  readonly stdin?: number;
   /** Descriptors from 4 up. */
   readonly descriptors: readonly Descriptor[];
   /**
@@ -45,6 +48,12 @@ export interface LaunchPlan {
   readonly start: ((process: SpawnedProcess) => void) | null;
   /** Host pid of the process whose death ends the wall, and when that pid is known; null: the first one. */
   readonly init: { readonly known: Promise<void>; pid(): number | null } | null;
+  /** Memory that the wall itself needs beside the program's, bytes. Absent: GROUP_BYTES_OWN. */
+  readonly ownBytes?: number;
+  /** The anonymous file that holds the program's memory, where its processes map only parts of it at a time. */
+  readonly memoryFile?: string;
+  /** Living processes of the wall, where the end of the first one or of `init` does not take all with it at once. */
+  readonly left?: () => readonly number[];
   /** The program's own end, from the first process's end; null when the wall never stood. */
   endingOf(end: ProcessEnd): ProcessEnd | null;
   /** Give back what the wall used. Called once, when the tree is gone. */
@@ -54,8 +63,11 @@ export interface LaunchPlan {
 const POLL_MS = 100;
 const GONE_MS_MAX = 10_000;
 const REAP_MS_MAX = 100;
-/** What the wall itself needs inside its control group, bytes. */
+/** What a small wall itself needs inside its control group, bytes. */
 const GROUP_BYTES_OWN = 8 * 1024 * 1024;
+
+/** Of the program: its three streams and the channel. */
+const STREAMS = [0, 1, 2, 3];
 
 type Reason = Extract<Ending, { kind: "killed" }>["by"];
 
@@ -162,8 +174,8 @@ async function launch(
 
 /** Make the control group, spawn in it, let go on. On failure nothing is left. */
 async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
-  const group =
-    plan.start === null ? null : createControlGroup(limits.memoryBytes + GROUP_BYTES_OWN);
+  const bytes = limits.memoryBytes + (plan.ownBytes ?? GROUP_BYTES_OWN);
+  const group = plan.start === null ? null : createControlGroup(bytes);
   let process: SpawnedProcess;
   try {
     const spawning = (): Promise<SpawnedProcess> => spawnProcess(requestOf(plan));
@@ -218,12 +230,9 @@ function executionOf(
   output: CappedOutput,
   ending: Promise<Ending>,
 ): Omit<Execution, "restartClock"> {
-  const stdin = process.writable(0);
+  const stdin = process.writable(plan.stdin ?? 0);
   const channel = plan.channel ? process.duplex(3) : null;
-  if (stdin === null) throw new TypeError("Descriptor 0 is a pipe");
-  // A program that ended no longer reads; its ending says so, not an exception here.
-  stdin.on("error", () => undefined);
-  channel?.on("error", () => undefined);
+  if (stdin === null) throw new TypeError("The descriptor for input is a pipe");
   return {
     channel: channel === null ? null : { readable: channel, writable: channel },
     stdin,
@@ -251,11 +260,15 @@ function observe(watch: Watch, stop: (reason: Reason) => void): void {
 function observeTree(watch: Watch, countsMemory: boolean): void {
   const { limits, process, plan } = watch;
   if (watch.exited) return;
-  const tree = treeUsage(plan.init?.pid() ?? process.pid, limits.memoryBytes);
+  const bytesMax = limits.memoryBytes + (plan.ownBytes ?? 0);
+  const root = plan.init?.pid() ?? process.pid;
+  const tree = treeUsage(root, bytesMax);
   watch.cpuMs = Math.max(watch.cpuMs, tree.cpuMs);
   if (!countsMemory) return;
-  watch.memoryBytesPeak = Math.max(watch.memoryBytesPeak, tree.memoryBytes);
-  if (tree.memoryBytes > limits.memoryBytes) watch.outOfMemory = true;
+  const fileBytes = plan.memoryFile === undefined ? 0 : memoryFileBytes(root, plan.memoryFile);
+  const memoryBytes = Math.max(tree.memoryBytes, fileBytes);
+  watch.memoryBytesPeak = Math.max(watch.memoryBytesPeak, memoryBytes);
+  if (memoryBytes > bytesMax) watch.outOfMemory = true;
 }
 
 /** SIGKILL, inside first: whoever is still ours to name cannot be a reused pid. */
@@ -321,7 +334,10 @@ async function closeWall(watch: Watch): Promise<void> {
   const inner = plan.init?.pid() ?? null;
   const isEmpty = (): boolean => {
     if (inner !== null && watch.initTicks !== null && !isGone(inner, watch.initTicks)) return false;
-    return group === null || group.remove();
+    if (group !== null) return group.remove();
+    const left = plan.left?.() ?? [];
+    for (const pid of left) killPid(pid);
+    return left.length === 0;
   };
   const deadline = Date.now() + GONE_MS_MAX;
   for (let waitMs = 1; !isEmpty(); waitMs = Math.min(waitMs * 2, 50)) {
@@ -329,7 +345,7 @@ async function closeWall(watch: Watch): Promise<void> {
     await pause(waitMs);
     for (const pid of group?.pids() ?? []) killPid(pid);
   }
-  for (const descriptor of [0, 1, 2, 3]) process.duplex(descriptor)?.destroy();
+  for (const each of STREAMS) process.duplex(each)?.destroy();
   await plan.release();
 }
 

@@ -22,7 +22,7 @@ import {
 } from "./provider.ts";
 
 /** Wall clock of one provider's whole measurement, milliseconds. */
-const MEASURE_MS = 15_000;
+const MEASURE_MS = 40_000;
 const SESSIONS = 2;
 
 export interface MeasureContext {

@@ -25,7 +25,17 @@ export interface ProbeCacheOptions {
 }
 
 /** Everything that any wall is made of. */
-const TOOLS = ["bwrap", "prlimit", "unshare", "setpriv", "mount", "umount", "pivot_root", "perl"];
+const TOOLS = [
+  "bwrap",
+  "prlimit",
+  "unshare",
+  "setpriv",
+  "mount",
+  "umount",
+  "pivot_root",
+  "perl",
+  "runsc",
+];
 const ANSWER_BYTES_MAX = 16 * 1024;
 
 /** The same provider, whose probe answers from the last one when nothing has changed since. */
@@ -39,7 +49,10 @@ export function rememberProbe(
   const probe = async (): Promise<Probe> => {
     const key = keyOf(options);
     const version = await readAnswer(path, key);
-    if (version !== null) return { kind: "ready", version };
+    if (version !== null) {
+      provider.recall?.(version);
+      return { kind: "ready", version };
+    }
     const answer = await provider.probe();
     if (answer.kind === "ready") {
       await ensurePrivateDir(options.stateDir);

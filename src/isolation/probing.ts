@@ -10,10 +10,10 @@ import type { IsolationProvider, Probe, SandboxSpec } from "./provider.ts";
 const PROBE_MS_MAX = 450;
 const MIB = 1024 * 1024;
 
-/** Small and bare; what a probe and a first measurement ask for. */
-const PROBE_SPEC: SandboxSpec = {
+/** Small and bare; what a probe asks for. */
+const probeSpec = (wallMs: number): SandboxSpec => ({
   limits: {
-    wallMs: PROBE_MS_MAX,
+    wallMs,
     cpuMs: 1_000,
     memoryBytes: 64 * MIB,
     pidsMax: 8,
@@ -24,7 +24,7 @@ const PROBE_SPEC: SandboxSpec = {
   binds: [],
   environment: {},
   sockets: false,
-};
+});
 
 export interface ProbeQuestion {
   /** Command that prints the tool's version. */
@@ -49,9 +49,15 @@ export async function probeBy(
   }
 }
 
-/** @returns Null when the wall stood and the program ran in it. */
-async function raiseOnce(open: IsolationProvider["open"]): Promise<string | null> {
-  const session = await open(PROBE_SPEC);
+/**
+ * @param wallMs - When to give up, milliseconds.
+ * @returns Null when the wall stood and the program ran in it.
+ */
+export async function raiseOnce(
+  open: IsolationProvider["open"],
+  wallMs: number = PROBE_MS_MAX,
+): Promise<string | null> {
+  const session = await open(probeSpec(wallMs));
   try {
     const never = new AbortController().signal;
     const run = await session.execute({ kind: "external", argv: ["true"], channel: false }, never);
@@ -66,7 +72,11 @@ async function raiseOnce(open: IsolationProvider["open"]): Promise<string | null
   }
 }
 
-async function versionOf({ argv, pattern }: ProbeQuestion): Promise<string> {
+/** What a tool calls itself; `unknown` when it does not say. */
+export async function versionOf({
+  argv,
+  pattern,
+}: Pick<ProbeQuestion, "argv" | "pattern">): Promise<string> {
   const asked = await spawnProcess({ argv, env: {}, descriptors: ["null", "pipe", "null"] });
   let text = "";
   asked.readable(1)?.on("data", (chunk: Buffer) => {

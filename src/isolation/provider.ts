@@ -80,6 +80,11 @@ export interface SandboxSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** Whether the guest may create Unix and loopback sockets (needed for the proxy and capability socket). */
   readonly sockets: boolean;
+  /**
+   * Where the host does not see the program's own processes, those of the wall carry this word in their command
+   * lines: letters, digits and `-`, at most 64. Absent: none.
+   */
+  readonly label?: string;
 }
 
 export type SandboxProgram =
@@ -128,15 +133,17 @@ export interface Session {
 }
 
 export interface IsolationProvider {
-  /** `process/bubblewrap`, `process/unshare`, `process/landlock`, `process/node-permission`. */
+  /** `gvisor/runsc`, `process/bubblewrap`, `process/unshare`, `process/landlock`, `process/node-permission`. */
   readonly name: string;
   /** Rank in selection: the higher, the stronger. */
   readonly strength: number;
   readonly runs: ReadonlySet<SandboxProgram["kind"]>;
   /** Whether it can grant Unix and loopback sockets and still hold the network. */
   readonly sockets: boolean;
-  /** Look without leaving a trace: under 500 ms, no file written, no process left. */
+  /** Look without leaving a trace: under 500 ms on an idle host, no file written, no process left. */
   probe(): Promise<Probe>;
+  /** Take the version that a probe of this boot gave, so that what it found out is not tried again. */
+  recall?(version: string): void;
   /** @throws {CcosError} `ISOLATION_UNAVAILABLE` when the spec asks what this wall cannot hold. */
   open(spec: SandboxSpec): Promise<Session>;
 }

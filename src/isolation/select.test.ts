@@ -49,6 +49,23 @@ describe("selectProvider", () => {
     }
   });
 
+  test("takes a heavier kind only when it is asked for or no lighter one stands", async () => {
+    const walls = [
+      provider("vm", { strength: 85 }),
+      provider("container", { strength: 60 }),
+      provider("light", { strength: 20 }),
+      provider("lighter", { strength: 10 }),
+    ];
+    const taken = async (mode: string, from = walls): Promise<string> =>
+      (await selectProvider(from, { ...plan, mode })).name;
+    expect(
+      await Promise.all(
+        ["wasm", "process", "container", "gvisor", "microvm"].map((mode) => taken(mode)),
+      ),
+    ).toEqual(["light", "light", "container", "container", "vm"]);
+    expect(await taken("process", walls.slice(0, 2))).toBe("container");
+  });
+
   test("says of each wall why not, and how to get it", async () => {
     const absent = provider("process/absent", { strength: 40, probe: missing });
     const other = provider("process/other", { strength: 20, runs: ["external"] });

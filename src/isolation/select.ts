@@ -1,5 +1,6 @@
 /**
- * Which wall a program gets: the strongest one that stands on this host and runs it, or none and why.
+ * Which wall a program gets: the strongest of the lightest kind that its mode allows and that stands on this
+ * host, or none and why. A wall with a kernel of its own costs ten times a start: who wants one asks for it.
  *
  * @module
  */
@@ -14,17 +15,29 @@ export interface Selection {
   readonly sockets: boolean;
 }
 
-/** Minimum strength of each mode. Walls of this version are of the `process` kind. */
+const CONTAINER_STRENGTH = 60;
+const MICROVM_STRENGTH = 80;
+
+/** Minimum strength of each mode. */
 const MODE_STRENGTH: ReadonlyMap<string, number> = new Map([
   ["wasm", 1],
   ["process", 10],
-  ["container", 60],
-  ["gvisor", 60],
-  ["microvm", 80],
+  ["container", CONTAINER_STRENGTH],
+  ["gvisor", CONTAINER_STRENGTH],
+  ["microvm", MICROVM_STRENGTH],
 ]);
 
+/** In the order in which they are to be tried: lighter kinds first, the stronger first in each. */
+export function inOrder(providers: readonly IsolationProvider[]): readonly IsolationProvider[] {
+  const weight = ({ strength }: IsolationProvider): number =>
+    [CONTAINER_STRENGTH, MICROVM_STRENGTH].filter((least) => strength >= least).length;
+  return [...providers].sort(
+    (left, right) => weight(left) - weight(right) || right.strength - left.strength,
+  );
+}
+
 /**
- * @param providers - Probed in the order of their strength, until one is ready.
+ * @param providers - Probed in the order of inOrder, until one is ready.
  * @throws {CcosError} `ISOLATION_UNAVAILABLE` with what is missing and how to get it.
  */
 export async function selectProvider(
@@ -36,7 +49,7 @@ export async function selectProvider(
     throw unavailable(selection, [`no wall is called "${selection.mode}"`], []);
   const reasons: string[] = [];
   const hints: string[] = [];
-  for (const provider of [...providers].sort((left, right) => right.strength - left.strength)) {
+  for (const provider of inOrder(providers)) {
     const unfit = unfitness(provider, selection, least);
     const probe: Probe | null = unfit === null ? await provider.probe() : null;
     if (probe?.kind === "ready") return provider;

@@ -98,6 +98,9 @@ export async function layWall(
 ): Promise<Layout> {
   const host = systemLayout();
   checkTargets(spec);
+  if (spec.label !== undefined && !/^[A-Za-z0-9-]{1,64}$/.test(spec.label)) {
+    throw refused(`Cannot label the wall "${spec.label}"`, "letters, digits and - make a label");
+  }
   const node = await reachableNode(nodePath, user !== undefined);
   return {
     shown: [...host.shown, { source: node, target: NODE_INSIDE }],

@@ -1,5 +1,6 @@
 /**
- * Which wall a run gets: the strongest that was measured on this host to hold what the config asks.
+ * Which wall a run gets: the first, in the order of isolation/select.ts, that was measured on this host to hold
+ * what the config asks.
  *
  * A wall that is missing, too weak for the config's mode, or measured not to hold a guarantee that the mode needs
  * is passed over with its reason; when none is left the start is refused. Nothing is inferred: the cells come from
@@ -16,6 +17,7 @@ import {
   createProviders,
   type Guarantee,
   GUARANTEES,
+  inOrder,
   type IsolationProvider,
   type MeasuredMatrix,
   measuredMatrix,
@@ -60,7 +62,7 @@ export async function chooseWall(world: World, wish: WallWish): Promise<ChosenWa
   const { config, kind } = wish;
   const { mode } = config.orchestrator.isolation;
   const reasons: string[] = [];
-  for (const candidate of await providersOf(world)) {
+  for (const candidate of inOrder(await providersOf(world))) {
     const sockets = kind === "external" && wantsEffects(config);
     const provider = await fitting(candidate, { kind, mode, sockets }, reasons);
     if (provider === null) continue;
@@ -89,6 +91,13 @@ export async function providersOf(world: World): Promise<readonly IsolationProvi
   });
   const boot = await bootId();
   return all.map((provider) => rememberProbe(provider, { stateDir, nodePath, bootId: boot }));
+}
+
+/** The one of that name, with what its last probe found out about this host; null: this version has none. */
+export async function wallNamed(world: World, name: string): Promise<IsolationProvider | null> {
+  const [provider] = await providersOf({ ...world, onlyWalls: [name] });
+  if (provider?.recall !== undefined) await provider.probe();
+  return provider ?? null;
 }
 
 /** What was measured of these walls, cached unless `fresh`. */

@@ -14,7 +14,8 @@ import { isDeepStrictEqual } from "node:util";
 import { join } from "node:path";
 import { isJsonObject } from "../foundation/json.ts";
 import { ensurePrivateDir, readOwned, writeAtomic } from "../host/index.ts";
-import { createProviders, type SandboxLimits } from "../isolation/index.ts";
+import type { SandboxLimits } from "../isolation/index.ts";
+import { wallNamed } from "./choose-wall.ts";
 import { launchStandby, type Standby, type WaitingGuests } from "./standby.ts";
 import type { World } from "./world.ts";
 
@@ -38,8 +39,9 @@ const GUESS_BYTES_MAX = 4_096;
 export async function launchEarly(world: World): Promise<EarlyLaunch | null> {
   const guess = await readGuess(world);
   if (guess === null) return null;
-  const [provider] = createProviders({ ...world, only: [guess.wall] });
-  if (provider === undefined || world.onlyWalls?.includes(guess.wall) === false) return null;
+  if (world.onlyWalls?.includes(guess.wall) === false) return null;
+  const provider = await wallNamed(world, guess.wall);
+  if (provider === null) return null;
   let standby: Standby | null = launchStandby(world, provider, guess.limits);
   const started = standby.launched.then(
     () => undefined,

@@ -5,7 +5,7 @@
  */
 import { release } from "node:os";
 import { measureSync } from "../host/index.ts";
-import type { Measurement, Probe } from "../isolation/index.ts";
+import { inOrder, type Measurement, type Probe } from "../isolation/index.ts";
 import { matrixOf, providersOf } from "./choose-wall.ts";
 import type { World } from "./world.ts";
 
@@ -35,8 +35,8 @@ export async function examineHost(
   for (const provider of providers) probes.set(provider.name, await provider.probe());
   const ready = providers.filter((provider) => probes.get(provider.name)?.kind === "ready");
   const matrix = await matrixOf(world, ready, { waiting: progress, signal, fresh: true });
-  const strongest = (kind: "rtfs" | "external"): string | null =>
-    ready.find((provider) => provider.runs.has(kind))?.name ?? null;
+  const taken = (kind: "rtfs" | "external"): string | null =>
+    inOrder(ready).find((provider) => provider.runs.has(kind))?.name ?? null;
   return {
     node: process.versions.node,
     kernel: `linux ${release()}`,
@@ -49,6 +49,6 @@ export async function examineHost(
       measurements:
         matrix.providers.find((each) => each.name === provider.name)?.measurements ?? [],
     })),
-    chosen: { rtfs: strongest("rtfs"), external: strongest("external") },
+    chosen: { rtfs: taken("rtfs"), external: taken("external") },
   };
 }

@@ -87,7 +87,7 @@ export async function conductCommand(
     callsMax: prepared.config.limits.calls,
     observe: room.observe,
   });
-  const sockets = await privateDirectory([], [], undefined);
+  const sockets = await privateDirectory({}, undefined);
   const broken = new AbortController();
   const session = randomBytes(32).toString("hex");
   const capability = await serveCapabilities(join(sockets.path, "capability.sock"), session, {
@@ -129,7 +129,7 @@ export async function conductCommand(
   } finally {
     await proxy?.proxy.close();
     await capability.close();
-    await sockets.remove();
+    sockets.remove();
   }
 }
 

@@ -17,7 +17,6 @@ function runs(): readonly string[] {
 }
 
 test.each([
-  ["orchestrator.isolation.mode", ":orchestrator {:isolation {:mode :gvisor}}"],
   ["causal_chain.anchor.enabled", ":causal_chain {:anchor {:enabled true}}"],
   [
     "governance.policies.default.requires_approvals",

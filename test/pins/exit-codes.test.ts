@@ -42,7 +42,7 @@ const CASES: readonly (readonly [status: number, what: string, args: readonly st
   [65, "a plan that cannot be read", ["run", "unread.rtfs"]],
   [65, "an absent file", ["check", "absent.rtfs"]],
   [65, "an absent run", ["chain", "verify", "run-01HF7YAT00000000000000000A"]],
-  [69, "a config that cannot be enforced", ["run", "gvisor.rtfs"]],
+  [69, "a config that cannot be enforced", ["run", "unenforceable.rtfs"]],
   [77, "a plan that is refused", ["run", "refused.rtfs"]],
   [77, "a denial that the plan does not catch", ["run", "denied.rtfs"]],
   [
@@ -68,7 +68,7 @@ beforeAll(() => {
   agent("fails", "(/ 1 0)");
   agent("fuel", spin, ":limits {:fuel 1000}");
   agent("unread", "(+ 1");
-  agent("gvisor", "1", ":orchestrator {:isolation {:mode :gvisor}}");
+  agent("unenforceable", "1", ":causal_chain {:anchor {:enabled true}}");
   agent("refused", '(step "s" (call :ccos.network.http-fetch "https://a.example/"))');
   agent("denied", `(def u "x") (step "s" ${ungranted})`);
   agent("clock", spin, ":limits {:wall-ms 500 :fuel 1000000000000}");

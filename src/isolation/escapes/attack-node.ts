@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { AttackTargets } from "./attack.ts";
+import { type AttackTargets, SPIN_LEAST_MS } from "./attack.ts";
 
 /** What to attack, and how far at most. */
 export type NodeAttack =
@@ -15,7 +15,7 @@ export type NodeAttack =
   | { readonly mode: "flags"; readonly directory: string }
   | { readonly mode: "descriptors" }
   | { readonly mode: "heap" | "buffers"; readonly bytesMax: number }
-  /** `spin`: until that much CPU time was used; `sleep`: that long on the wall clock. */
+  /** `spin`: until that much CPU time was used, and SPIN_LEAST_MS; `sleep`: that long on the wall clock. */
   | { readonly mode: "spin" | "sleep"; readonly ms: number }
   | { readonly mode: "flood" | "fill"; readonly bytesMax: number }
   | { readonly mode: "children"; readonly count: number };
@@ -223,7 +223,7 @@ const runs = {
   descriptors: attackDescriptors,
   heap: () => eat(() => Array.from({ length: MIB }, (_, n) => n + 0.5), job.bytesMax),
   buffers: () => eat(() => Buffer.alloc(8 * MIB, 1), job.bytesMax),
-  spin: () => { while (process.cpuUsage().user < job.ms * 1000); say("cpu", "spin", "progress", job.ms); },
+  spin: () => { const end = Date.now() + ${SPIN_LEAST_MS}; while (process.cpuUsage().user < job.ms * 1000 || Date.now() < end); say("cpu", "spin", "progress", job.ms); },
   sleep: () => { say("tree-gone", "up", "twin", process.pid); setTimeout(() => {}, job.ms); },
   flood: () => flood(job.bytesMax),
   fill: () => fill(job.bytesMax),

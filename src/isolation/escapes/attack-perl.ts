@@ -6,9 +6,12 @@
  *
  * @module
  */
-import type { AttackTargets } from "./attack.ts";
+import { type AttackTargets, SPIN_LEAST_MS } from "./attack.ts";
 
-/** What to attack, and how far at most. `spin`: CPU seconds in each of two children. `tree` leaves a daemon that ignores every signal it can. */
+/**
+ * What to attack, and how far at most. `spin`: CPU seconds in each of two children, and SPIN_LEAST_MS. `tree` leaves a
+ * daemon that ignores every signal it can.
+ */
 export type PerlAttack =
   | { readonly mode: "surface"; readonly targets: AttackTargets }
   | { readonly mode: "descriptors" }
@@ -94,7 +97,12 @@ function facts(attack: PerlAttack): readonly (readonly [string, string | number]
     case "sleep":
     case "tree":
     case "stay":
-      return [...base, ["seconds", attack.seconds], ["marker", attack.marker]];
+      return [
+        ...base,
+        ["seconds", attack.seconds],
+        ["least", SPIN_LEAST_MS / 1_000],
+        ["marker", attack.marker],
+      ];
   }
 }
 
@@ -303,7 +311,8 @@ sub family {
 }
 sub spin {
   my @pids;
-  for (1 .. 2) { my $pid = fork; defined $pid or last; if (!$pid) { 1 while (times)[0] < one("seconds"); POSIX::_exit(0); } push @pids, $pid; }
+  my $end = time + one("least");
+  for (1 .. 2) { my $pid = fork; defined $pid or last; if (!$pid) { my @t; do { @t = times } while $t[0] + $t[1] < one("seconds") || time < $end; POSIX::_exit(0); } push @pids, $pid; }
   my $whole = 0; for (@pids) { waitpid $_, 0; $whole++ if $? == 0 }
   say_line("cpu", "two children", "progress", $whole);
 }
@@ -317,7 +326,8 @@ sub tree {
     select undef, undef, undef, 0.2 while time < $end; POSIX::_exit(0);
   }
   close $w; sysread $r, my $up, 2; say_line("tree-gone", "up", "twin", "daemon started");
-  select undef, undef, undef, one("mode") eq "tree" ? 0.3 : one("seconds");
+  # The host looks while the leader lives: until it closes our input.
+  my $in = ""; vec($in, 0, 1) = 1; select $in, undef, undef, one("seconds");
 }
 my %runs = (surface => \&surface, descriptors => \&descriptors, forks => \&forks, fill => \&fill, shared => \&shared, family => \&family, spin => \&spin, tree => \&tree, stay => \&tree,
   sleep => sub { $SIG{$_} = "IGNORE" for qw(TERM INT HUP); my $end = time + one("seconds"); select undef, undef, undef, 0.2 while time < $end; });

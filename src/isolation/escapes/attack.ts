@@ -19,6 +19,12 @@ export interface Report {
   readonly saw: string;
 }
 
+/**
+ * How long a spinning attack goes on at least, milliseconds. A kernel of the wall's own counts the time that the host
+ * kept it waiting as time it ran: what it says was used is not what the host gave.
+ */
+export const SPIN_LEAST_MS = 4_000;
+
 /** Where the host's canaries are, as the attack is told. Never the token itself. */
 export interface AttackTargets {
   readonly network: readonly (readonly [kind: string, host: string, port: number])[];

@@ -3,7 +3,8 @@
  * the descriptors that a supervisor leaves open.
  *
  * Read in this order: treeTrials, attackTree, attackSupervisor, superviseAttack. Every process of an
- * attack carries a random marker in its command line; the host looks for it, through every namespace.
+ * attack carries a random marker in its command line, or its wall's processes do where the host does not
+ * see the attack's; the host looks for it, through every namespace.
  * The twin: the marker is seen while the wall stands.
  *
  * @module
@@ -25,7 +26,7 @@ import {
 
 /** How long the tree may need to vanish, milliseconds. */
 const GONE_WITHIN_MS = 3_000;
-const SUPERVISOR_MS = 6_000;
+const SUPERVISOR_MS = 12_000;
 
 /** What a supervisor is told, as one line of JSON on its stdin. */
 export interface SupervisorJob {
@@ -69,7 +70,8 @@ async function attackTree(
     alive = (await processesNaming(marker)).length;
   };
   const limits = by === "perl" ? {} : { wallMs: 600 };
-  const seen = await observe(context, { program: treeProgram(by, marker), limits, onUp });
+  const program = treeProgram(by, marker);
+  const seen = await observe(context, { program, limits, label: marker, onUp });
   const left = await leftAfter(marker);
   const why = `${endingText(seen.ending)} ${plain(seen.complaint)}`;
   return [{ guarantee: "tree-gone", ...judgeTree(alive, left, why) }];
@@ -183,7 +185,8 @@ export async function superviseAttack(
   const { reports } = await observe(context, { program: attack });
   for (const { guarantee, attempt, outcome, saw } of reports)
     print([guarantee, attempt, outcome, saw].join("\t"));
-  const session = await context.provider.open(specOf({ limits: { wallMs: 20_000 } }));
+  const spec = specOf({ limits: { wallMs: 20_000 }, label: job.marker });
+  const session = await context.provider.open(spec);
   const execution = await session.execute(stayingTree(job), context.signal);
   execution.stdout.once("data", () => print("up"));
   execution.stderr.on("data", (chunk: Buffer) => print(`! ${plain(chunk.toString("latin1"))}`));

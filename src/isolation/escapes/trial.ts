@@ -53,7 +53,8 @@ export interface Attack {
   readonly program: SandboxProgram;
   readonly limits?: Partial<SandboxLimits>;
   readonly sockets?: boolean;
-  /** Called once, when the first report of the attack arrives. */
+  readonly label?: string;
+  /** Called once, when the first report of the attack arrives; the attack's input ends after it. */
   readonly onUp?: () => Promise<void>;
 }
 
@@ -79,13 +80,14 @@ export function perlProgram(attack: PerlAttack): SandboxProgram {
   return { kind: "external", argv: perlAttack(attack), channel: false };
 }
 
-export function specOf(attack: Pick<Attack, "limits" | "sockets">): SandboxSpec {
+export function specOf(attack: Pick<Attack, "limits" | "sockets" | "label">): SandboxSpec {
   return {
     limits: { ...LIMITS, ...attack.limits },
     files: [],
     binds: [],
     environment: {},
     sockets: attack.sockets ?? false,
+    ...(attack.label === undefined ? {} : { label: attack.label }),
   };
 }
 
@@ -96,13 +98,12 @@ export async function observe(context: TrialContext, attack: Attack): Promise<Ob
     const execution = await session.execute(attack.program, context.signal);
     const started = performance.now();
     execution.stdin.on("error", () => execution.stdin.destroy());
-    execution.stdin.end();
     const gathered = { outputBytes: 0 };
-    let up = attack.onUp;
+    const { onUp } = attack;
     let rising: Promise<void> | undefined;
+    if (onUp === undefined) execution.stdin.end();
     const out = gather(execution.stdout, gathered, () => {
-      rising ??= up?.();
-      up = undefined;
+      if (onUp !== undefined) rising ??= onUp().finally(() => execution.stdin.end());
     });
     const error = gather(execution.stderr, gathered);
     const ending = await execution.ending;

@@ -69,7 +69,10 @@ export async function prepareLandlock(
   try {
     const files = [...spec.files, ...guestFiles(program)];
     const layout = await layWall({ ...spec, files }, nodePath, userOf(user));
-    const directory = await privateDirectory(files.map(relative), ["work", "ccos"], user?.uid);
+    const directory = await privateDirectory(
+      { files: files.map(relative), folders: ["work", "ccos"] },
+      user?.uid,
+    );
     try {
       const inside = insideOf(program, layout, {
         files,
@@ -81,12 +84,12 @@ export async function prepareLandlock(
         try {
           await plan.release();
         } finally {
-          await directory.remove();
+          directory.remove();
         }
       };
       return { ...plan, release };
     } catch (cause) {
-      await directory.remove();
+      directory.remove();
       throw cause;
     }
   } catch (cause) {

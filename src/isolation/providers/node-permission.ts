@@ -111,7 +111,7 @@ async function planOf(
   const layout = await layWall({ ...spec, files }, nodePath, owner);
   const node = layout.shown.find((each) => each.target === NODE_INSIDE)?.source ?? nodePath;
   const relative = files.map((each) => ({ ...each, path: each.path.replace(/^\/+/, "") }));
-  const directory = await privateDirectory(relative, [], user?.uid);
+  const directory = await privateDirectory({ files: relative }, user?.uid);
   const placed = placedGuest(program, (path) => `${directory.path}${path}`);
   const [file = node, ...rest] = guestArgv(placed, node, spec.limits);
   return {
@@ -126,7 +126,7 @@ async function planOf(
     endingOf: (end) => end,
     release: async () => {
       user?.release();
-      await directory.remove();
+      directory.remove();
     },
   };
 }

@@ -15,4 +15,10 @@ export const devices: WallAttack = {
       }
     }
     twin sub { put("/dev/null", "x"); length slurp("/dev/zero") ? "null and zero" : die "empty" };`,
+  answeredInside: {
+    gvisor: {
+      attempts: ["write /dev/fuse", "write /dev/net/tun"],
+      why: "the sentry's own: a file system or an interface of its own network takes rights that nobody has there",
+    },
+  },
 };

@@ -16,7 +16,7 @@ export const processes: WallAttack = {
     twin sub { my $pid = fork; defined $pid or die "$!"; if (!$pid) { sleep 5; POSIX::_exit(0) } kill("KILL", $pid) == 1 or die "$!"; waitpid $pid, 0; ($? & 127) == 9 ? "its own child" : die "not ended" };`,
   answeredInside: {
     gvisor: {
-      attempts: ["memory of", "write memory of", "compare with", "seize"],
+      attempts: ["memory of", "write memory of", "compare with", "seize", "oom_score_adj"],
       why: "the processes are of the same sandbox and user; the host's are not in the sentry's table",
     },
   },

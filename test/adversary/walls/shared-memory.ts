@@ -9,4 +9,10 @@ export const sharedMemory: WallAttack = {
     attempt "another's queue", sub { my $id = call("msgget", 0x43434f53, 0); "id $id" };
     attempt "huge pages", sub { call("mmap", 0, 2097152, 3, 0x40022, -1, 0); "mapped" };
     twin sub { call("mmap", 0, 4096, 3, 0x22, -1, 0); "its own page" };`,
+  answeredInside: {
+    gvisor: {
+      attempts: ["huge pages"],
+      why: "the sentry gives ordinary pages of its memory file, within the limit on memory",
+    },
+  },
 };
