@@ -41,7 +41,7 @@ const CUT_DIGEST = /^sha\d{1,4}[:/].*(?:\.\.\.|\u2026)$/su;
 type Read<T> = (node: ConfigNode, path: string, reading: Reading) => T | undefined;
 
 /** Absent or refused: the fallback. Absent and required: MISSING_FIELD as well. */
-function present<T>(read: Read<T>, fallback: T, isRequired = false): Decoder<T> {
+export function present<T>(read: Read<T>, fallback: T, isRequired = false): Decoder<T> {
   return (node, path, reading) => {
     if (node !== undefined && node.kind !== "nil") return read(node, path, reading) ?? fallback;
     if (isRequired) reading.refuse("MISSING_FIELD", path, `${path} is required`);
@@ -49,7 +49,7 @@ function present<T>(read: Read<T>, fallback: T, isRequired = false): Decoder<T> 
   };
 }
 
-function mismatch(
+export function mismatch(
   reading: Reading,
   path: string,
   words: { expected: string; node: ConfigNode },
@@ -277,7 +277,7 @@ function knownEntries(
     const { keySpan: span } = entry;
     if (known === undefined) {
       const message = `${at} is not a key of the schema`;
-      const suggestion = hintFor(entry, byKey);
+      const suggestion = hintFor(entry, byKey, reading);
       reading.reportKey("UNKNOWN_FIELD", at, { message, suggestion, span });
     } else if (values.has(known.name)) {
       reading.reportKey("DUPLICATE_KEY", at, { message: `${at} is given more than once`, span });
@@ -292,10 +292,11 @@ function knownEntries(
 function hintFor(
   entry: ConfigEntry,
   byKey: ReadonlyMap<string, { name: string; key: string }>,
+  { spell }: Reading,
 ): string {
   const meant = entry.keyKind === null ? null : nearest(foldKey(entry.key), [...byKey.keys()]);
   const key = meant === null ? undefined : byKey.get(meant)?.key;
-  if (key !== undefined) return `Did you mean :${key}?`;
-  const keys = [...byKey.values()].map((each) => `:${each.key}`);
+  if (key !== undefined) return `Did you mean ${spell(key)}?`;
+  const keys = [...byKey.values()].map((each) => spell(each.key));
   return `This map takes ${counted(keys.length, "key")}: ${alternatives(keys)}`;
 }

@@ -5,3 +5,7 @@ export { compilePolicy } from "./policy.ts";
 export { PROFILES_SOURCE } from "./profiles.ts";
 export type { AgentConfig, Finding, LoadedConfig } from "./types.ts";
 export { unenforceable } from "./unenforceable.ts";
+export { ENVIRONMENTS } from "./settings-types.ts";
+export type { EnvironmentName, LoadedSettings, RunBounds, Settings } from "./settings-types.ts";
+export { boundConfig, boundsOf, type BoundsSources, loadSettings } from "./settings.ts";
+export { parseDuration, parseSize } from "./units.ts";

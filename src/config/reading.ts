@@ -21,6 +21,8 @@ export interface KeyWords {
 
 export interface Reading {
   readonly placeholdersAllowed: boolean;
+  /** How a key is written in this file: `:key` in RTFS. */
+  readonly spell: (key: string) => string;
   /** Remember where a path was written. */
   place(path: string, span: SourceSpan | null): void;
   spanOf(path: string): SourceSpan | null;
@@ -36,7 +38,11 @@ export interface Reading {
   findings(): readonly Finding[];
 }
 
-export function createReading(root: SourceSpan | null, placeholdersAllowed: boolean): Reading {
+export function createReading(
+  root: SourceSpan | null,
+  placeholdersAllowed: boolean,
+  spell: Reading["spell"] = (key) => `:${key}`,
+): Reading {
   const places = new Map<string, SourceSpan>();
   const refused = new Set<string>();
   const found: { finding: Finding; ofRule: boolean }[] = [];
@@ -60,6 +66,7 @@ export function createReading(root: SourceSpan | null, placeholdersAllowed: bool
   };
   return {
     placeholdersAllowed,
+    spell,
     place: (path, span) => void (span === null ? undefined : places.set(path, span)),
     spanOf,
     isWritten: (path) => places.has(path),

@@ -35,6 +35,12 @@ const HOST_CODES = {
   ),
   PARSE_ERROR: entry(65, "A source text is not RTFS", "Read the place and the hint"),
   CONFIG_INVALID: entry(65, "The agent config has errors", "Run `ccos check FILE`"),
+  SETTINGS_INVALID: entry(65, "The settings file has errors", "Run `ccos config show`"),
+  ENVIRONMENT_REFUSED: entry(
+    77,
+    "The environment or the operator's settings refuse what was asked",
+    "See `ccos config show`",
+  ),
   PROGRAM_ERROR: entry(1, "The program ended with an error of its own", "Read the kind and place"),
   PROTOCOL_VIOLATION: entry(1, "The guest sent what the protocol forbids", "The run was ended"),
   ADMISSION_REFUSED: entry(

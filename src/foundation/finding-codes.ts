@@ -142,6 +142,22 @@ export const FINDING_CODES = {
     "The chain's storage mode needs a path",
     "Set :causal_chain :storage :path",
   ),
+  MOCK_IN_PRODUCTION: error(
+    "Production names the mock provider, which runs nothing",
+    "Remove it; the strongest measured wall is taken",
+  ),
+  ENVIRONMENT_LOOSENED: error(
+    "An environment asks for less than it has of itself",
+    "Name the same wall, or a stronger one",
+  ),
+  DENY_LIST_IN_PRODUCTION: error(
+    "A deny list allows whatever nobody thought of, which production refuses",
+    "Write an AllowList",
+  ),
+  SETTING_UNENFORCEABLE: error(
+    "Production has a setting that this version cannot hold",
+    "Remove it, or use what the message names",
+  ),
   MISSING_CAPABILITIES_MOUNT: warning(
     "The microVM has no capabilities mount",
     "Add :mounts {:capabilities {:mode :ro}}",
@@ -181,5 +197,13 @@ export const FINDING_CODES = {
   FEATURE_NOT_DECLARED: warning(
     "A block is enabled whose feature flag is absent",
     "Add the flag to :features",
+  ),
+  MOCK_PROVIDER: warning(
+    "The settings' default provider is the mock, which runs nothing; it is not followed",
+    "Remove it; name the mock in an environment or with --provider where you want it",
+  ),
+  SETTING_NOT_HELD: warning(
+    "A setting is read but not held by this version",
+    "Remove it, or use what the message names",
   ),
 } as const;

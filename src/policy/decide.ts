@@ -2,7 +2,7 @@
  * The one decision function: may this capability touch this resource?
  *
  * Gate, proxy, `plan`, `why` and replay all call `decide`, so their answers cannot differ. The
- * order is: explicit deny, level, grant of the capability, grant of the resource. Deny wins, the
+ * order is: explicit deny, level, grant of the capability, grant of the resource, the operator's bounds. Deny wins, the
  * order of rules changes only which rule is named, and whatever does not match is denied.
  * `decide.test.ts` holds it equal to a reference model on random pairs.
  *
@@ -13,6 +13,7 @@ import {
   matchCapability,
   parseCapabilityPattern,
 } from "./capability-pattern.ts";
+import { beyondBounds } from "./bounds.ts";
 import { quote } from "./display.ts";
 import { decideEgress } from "./egress-match.ts";
 import { decideFile } from "./file-match.ts";
@@ -28,7 +29,9 @@ import type { AccessRequest, CapabilityRule, Policy, ResourceRequest, Verdict } 
 export function decide(policy: Policy, request: AccessRequest): Verdict {
   const capability = decideCapability(policy, request.capability);
   if (capability.kind !== "allow" || request.resource === null) return capability;
-  return decideResource(policy, request.resource);
+  const resource = decideResource(policy, request.resource);
+  if (resource.kind !== "allow" || policy.bounds === undefined) return resource;
+  return beyondBounds(policy.bounds, request.capability, request.resource) ?? resource;
 }
 
 function decideCapability(policy: Policy, capability: string): Verdict {

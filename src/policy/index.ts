@@ -1,6 +1,7 @@
 /** The front door of policy: everything pure that answers "may this happen?". */
 export { isAddressLiteral } from "./address.ts";
 export { bindingAllows } from "./binding.ts";
+export { boundsAllowFile } from "./bounds.ts";
 export {
   canonicalCapability,
   matchCapability,
@@ -36,6 +37,7 @@ export type {
   FileRule,
   HttpTarget,
   Policy,
+  PolicyBound,
   ResourceRequest,
   SecretBinding,
   Verdict,

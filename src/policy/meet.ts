@@ -40,6 +40,7 @@ export function meetPolicies(parent: Policy, child: Policy): Policy {
     environment: child.environment.filter((entry) => names.has(entry.name)),
     secrets: meetSecrets(parent.secrets, child.secrets),
     dlp: meetDlp(parent, child),
+    ...meetBounds(parent, child),
   };
 }
 
@@ -203,6 +204,11 @@ function meetSecrets(
     if (origins.length === 0 || headers.length === 0) return null;
     return { rule: joined(one.rule, other.rule), name: one.name, origins, paths, headers };
   });
+}
+
+function meetBounds(parent: Policy, child: Policy): Pick<Policy, "bounds"> {
+  const bounds = [...(parent.bounds ?? []), ...(child.bounds ?? [])];
+  return bounds.length === 0 ? {} : { bounds };
 }
 
 function meetDlp(parent: Policy, child: Policy): Policy["dlp"] {

@@ -102,6 +102,22 @@ export interface DlpPolicy {
   readonly level: "strict" | "moderate" | "lenient";
 }
 
+/**
+ * What the operator lets capabilities reach at most, whatever an agent's own rules grant. It grants nothing.
+ * `rule` is the place in the operator's settings.
+ */
+export interface PolicyBound {
+  readonly rule: string;
+  /** Capability patterns that it is about. Empty: every capability. */
+  readonly capabilities: readonly string[];
+  /** Capability patterns that it is not about: others speak of them. */
+  readonly except: readonly string[];
+  /** Host patterns; `only` none of them is no network. Null: it says nothing of the network. */
+  readonly hosts: { readonly kind: "only" | "except"; readonly patterns: readonly string[] } | null;
+  /** Null: it says nothing of files; empty: none. */
+  readonly files: readonly Pick<FileRule, "path" | "mode">[] | null;
+}
+
 export interface Policy {
   readonly level: "pure" | "controlled" | "full";
   readonly allow: readonly CapabilityRule[];
@@ -112,4 +128,6 @@ export interface Policy {
   readonly environment: readonly { readonly rule: string; readonly name: string }[];
   readonly secrets: readonly SecretBinding[];
   readonly dlp: DlpPolicy;
+  /** Absent: nobody but the agent's config says anything. */
+  readonly bounds?: readonly PolicyBound[];
 }
