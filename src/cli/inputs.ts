@@ -47,6 +47,7 @@ export async function planInputs(
   cwd: string,
   configFile: string,
   production: boolean,
+  given: Pick<RunInputs, "args" | "bounds"> = {},
 ): Promise<RunInputs> {
   const configSource = await readSource(cwd, configFile);
   const plan = planNamedBy({ configFile, configSource, production });
@@ -55,7 +56,7 @@ export async function planInputs(
   const modules =
     planFile === null || planSource === null ? [] : modulesOf(cwd, planFile, planSource);
   const program = { planFile, planSource, modules, command: null, staged: [] };
-  return { configFile, configSource, ...program, production };
+  return { configFile, configSource, ...program, production, ...given };
 }
 
 /** The modules that a plan imports, from its own directory. */

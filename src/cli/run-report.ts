@@ -1,4 +1,5 @@
 /** One run from its inputs to what is shown of it; shared by `run`, `run --batch` and `demo`. */
+import type { Finding } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { runAgent, type RunInputs, type RunReport, type WaitingGuests } from "../runtime/index.ts";
 import type { Io } from "./command.ts";
@@ -11,8 +12,12 @@ export async function runAndReport(
   io: Io,
   inputs: RunInputs,
   staged: readonly StagedFile[],
+  findings: readonly Finding[] = [],
 ): Promise<number> {
-  const { report, screen, json } = await runPlan(io, inputs, io.early, staged);
+  const screen = new RunScreen(io);
+  // The settings are the run's too: what of them is not followed is told with it.
+  for (const finding of findings) screen.show({ kind: "warning", finding });
+  const { report, json } = await runPlan(io, inputs, io.early, { staged, screen });
   if (io.json) io.out(JSON.stringify(json));
   else {
     if (report.outcome.kind === "value") io.out(valueText(report.outcome.value));
@@ -30,7 +35,6 @@ export async function runAndReport(
 
 interface Reported {
   readonly report: RunReport;
-  readonly screen: RunScreen;
   /** What `--json` prints. */
   readonly json: object;
 }
@@ -40,9 +44,11 @@ export async function runPlan(
   io: Io,
   inputs: RunInputs,
   waiting: WaitingGuests | null,
-  staged: readonly StagedFile[] = [],
+  { staged, screen }: { readonly staged: readonly StagedFile[]; readonly screen: RunScreen } = {
+    staged: [],
+    screen: new RunScreen(io),
+  },
 ): Promise<Reported> {
-  const screen = new RunScreen(io);
   const output: Uint8Array[] = [];
   const report = await runAgent(io.world, {
     inputs,
@@ -60,5 +66,5 @@ export async function runPlan(
     waiting,
   });
   const stdout = Buffer.concat(output).toString("utf8");
-  return { report, screen, json: reportJson(report, screen.events, stdout) };
+  return { report, json: reportJson(report, screen.events, stdout) };
 }

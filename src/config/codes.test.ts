@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { FINDING_CODES } from "../foundation/finding-codes.ts";
 import { CASES, swap } from "./finding-cases.ts";
+import { SETTINGS_CASES } from "./settings-cases.ts";
 import { DIGEST, MICROVM } from "./sample-config.ts";
 import { loadConfig } from "./index.ts";
 
@@ -24,7 +25,7 @@ describe("loadConfig finds each code alone, at its path and line", () => {
   });
 
   test("every code of the table has a case", () => {
-    const covered = new Set(CASES.map((each) => each.code));
+    const covered = new Set([...CASES, ...SETTINGS_CASES].map((each) => each.code));
     expect(Object.keys(FINDING_CODES).filter((code) => !covered.has(code))).toEqual([]);
   });
 });

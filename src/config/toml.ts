@@ -155,7 +155,10 @@ function valueNode(value: AST.TOMLContentNode, file: string, depth: number): Con
       return { kind: "float", value: value.value, span };
     case "boolean":
       return { kind: "boolean", value: value.value, span };
-    default:
+    case "offset-date-time":
+    case "local-date-time":
+    case "local-date":
+    case "local-time":
       return { kind: "other", what: "a date or time", span };
   }
 }

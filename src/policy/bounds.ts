@@ -53,8 +53,8 @@ function crossedHost({ rule, hosts }: PolicyBound, host: string): Denial | null 
   if (hosts === null) return null;
   const listed = hosts.patterns.some((pattern) => matchHost(pattern, host));
   if (listed === (hosts.kind === "only")) return null;
-  const reason = hosts.patterns.length === 0 ? "denies the network" : `denies ${quote(host)}`;
-  return denied(rule, "EGRESS_DENIED", reason);
+  const what = hosts.patterns.length === 0 ? "denies the network" : `denies ${quote(host)}`;
+  return denied(rule, "EGRESS_DENIED", what);
 }
 
 function crossedFile(
@@ -69,5 +69,5 @@ function crossedFile(
 
 function denied(rule: string, code: Denial["code"], what: string): Denial {
   const fix = `The operator's settings decide this; change ${rule} there`;
-  return { kind: "deny", rule, code, reason: `${rule} ${what}`, fix };
+  return { kind: "deny", rule, code, reason: `the operator ${what}`, fix };
 }

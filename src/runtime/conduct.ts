@@ -9,6 +9,7 @@
 import { randomBytes } from "node:crypto";
 import type { ChainWriter } from "../chain/index.ts";
 import { digestOf } from "../chain/index.ts";
+import type { RunBounds } from "../config/index.ts";
 import type { ErrorCode } from "../foundation/error-codes.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
@@ -138,7 +139,13 @@ function startData(prepared: PreparedRun, guestDigest: string): JsonObject {
     isolation: config.orchestrator.isolation.mode,
     production: inputs.production,
     limits: { ...config.limits },
+    ...(inputs.args === undefined ? {} : { args: digestOf(inputs.args) }),
+    ...(inputs.bounds === undefined ? {} : { bounds: boundsData(inputs.bounds) }),
   };
+}
+
+function boundsData({ environment, settings, provider }: RunBounds): JsonObject {
+  return { environment, settings, provider: provider?.value ?? null };
 }
 
 export { startData };
@@ -189,7 +196,7 @@ function talk(
     source: prepared.inputs.planSource ?? "",
     file: prepared.inputs.planFile ?? "",
     modules: prepared.inputs.modules,
-    args: [],
+    args: prepared.inputs.args ?? [],
     fuel: limits.fuel,
     depthMax: limits.depth,
   };

@@ -27,6 +27,7 @@ import {
   findKnownSecrets,
   type HttpTarget,
   type KnownSecret,
+  matchCapability,
   type Verdict,
 } from "../policy/index.ts";
 import type { Stage } from "./conduct.ts";
@@ -203,12 +204,12 @@ async function executeLive(
   prepared: PreparedRun,
   signal: AbortSignal,
 ): Promise<Executed> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(prepared.config.limits.callMs)]);
+  const ms = callMsOf(prepared, call.capability.manifest.id);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
   try {
     return executedOf(await call.capability.invoke(call.args, portsFor(call), deadline));
   } catch (cause) {
     if (deadline.aborted) {
-      const ms = prepared.config.limits.callMs;
       return {
         ok: false,
         code: signal.aborted ? "CANCELLED" : "LIMIT_TIME",
@@ -219,6 +220,14 @@ async function executeLive(
     const message = cause instanceof Error ? cause.message : "the provider failed";
     return { ok: false, code: "INTERNAL", message, facts: {} };
   }
+}
+
+/** The wall clock of one call: the config's, and the operator's for this capability. */
+function callMsOf({ config, inputs }: PreparedRun, capability: string): number {
+  const bounds = (inputs.bounds?.calls ?? [])
+    .filter((each) => matchCapability(each.capability, capability))
+    .map((each) => each.value);
+  return Math.min(config.limits.callMs, ...bounds);
 }
 
 async function seal(

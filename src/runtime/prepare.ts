@@ -8,15 +8,17 @@ import { builtinProviders, type CapabilityRegistry, createRegistry } from "../ca
 import { digestOf } from "../chain/index.ts";
 import {
   type AgentConfig,
+  boundConfig,
   compilePolicy,
   type Finding,
   type LoadedConfig,
   loadConfig,
+  type RunBounds,
   unenforceable,
 } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
-import type { Policy } from "../policy/index.ts";
+import { boundsAllowFile, type Policy } from "../policy/index.ts";
 import {
   type Diagnostic,
   type LinkedModule,
@@ -40,6 +42,10 @@ export interface RunInputs {
   readonly command: readonly string[] | null;
   readonly staged: readonly { readonly path: string; readonly digest: string }[];
   readonly production: boolean;
+  /** Bound as `args` and `arg0`, `arg1`, … in a plan, wire values. Absent: none. */
+  readonly args?: readonly JsonValue[];
+  /** What the operator's settings and environment allow at most. Absent: nobody says anything. */
+  readonly bounds?: RunBounds;
 }
 
 export interface PreparedRun {
@@ -58,14 +64,14 @@ export interface PreparedRun {
  * @throws {CcosError} `CONFIG_INVALID`, `PARSE_ERROR` with every diagnostic, `UNENFORCEABLE` naming each field.
  */
 export function prepareRun(inputs: RunInputs): PreparedRun {
-  const config = validConfig(inputs);
-  const policy = compilePolicy(config.config);
+  const { config, warnings } = validConfig(inputs);
+  const policy = boundPolicy(compilePolicy(config), inputs.bounds);
   const registry = createRegistry(builtinProviders());
   const outline = outlineOf(inputs);
   return {
     inputs: { ...inputs, modules: outline?.modules ?? [] },
-    config: config.config,
-    warnings: config.warnings,
+    config,
+    warnings,
     policy,
     registry,
     admission: outline === null ? null : admitPlan(outline, policy, registry),
@@ -89,6 +95,33 @@ export function refuseUnenforceable(config: AgentConfig, file: string): void {
     fix: "Remove or weaken the named fields yourself; nothing is weakened silently",
     details: { fields: broken.map(({ path }) => path) },
   });
+}
+
+/** The config as it holds under the operator's bounds. */
+function boundedConfig(written: AgentConfig, { bounds, production }: RunInputs): AgentConfig {
+  if (bounds === undefined) return written;
+  const config = boundConfig(written, bounds);
+  const { mode, fs } = config.orchestrator.isolation;
+  const isProduction = production || config.profile === "production";
+  if (bounds.provider?.value === "mock" && (isProduction || mode !== "wasm")) {
+    const asked = isProduction ? "production" : `a wall of at least "${mode}"`;
+    throw refused("Cannot take the mock", `it runs nothing, and ${asked} is asked`);
+  }
+  for (const [name, { source }] of fs.mounts) {
+    if (source !== null && !boundsAllowFile(bounds.reach, source))
+      throw refused(`Cannot mount "${name}"`, `the settings' fs_policy does not hold "${source}"`);
+  }
+  return config;
+}
+
+function refused(what: string, why: string): CcosError {
+  return new CcosError("ENVIRONMENT_REFUSED", { what, why, fix: "See `ccos config show`" });
+}
+
+function boundPolicy(policy: Policy, bounds: RunBounds | undefined): Policy {
+  return bounds === undefined || bounds.reach.length === 0
+    ? policy
+    : { ...policy, bounds: bounds.reach };
 }
 
 type ConfigText = Pick<RunInputs, "configFile" | "configSource" | "production">;
@@ -118,7 +151,8 @@ export function planNamedBy(text: ConfigText): string | null {
 function validConfig(inputs: RunInputs): { config: AgentConfig; warnings: readonly Finding[] } {
   const loaded = configOf(inputs);
   if (loaded.config !== null && loaded.valid) {
-    return { config: loaded.config, warnings: loaded.findings };
+    const config = boundedConfig(loaded.config, inputs);
+    return { config, warnings: loaded.findings };
   }
   const errors = loaded.findings.filter((finding) => finding.severity === "error");
   const first = errors[0];

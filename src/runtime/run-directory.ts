@@ -76,8 +76,17 @@ function parseInputs(text: string): RunInputs | null {
     if (!isJsonObject(value)) return null;
     // Runs of versions whose plans had no modules kept none.
     const { modules = [], ...kept } = value;
-    const { configFile, configSource, planFile, planSource, command, staged, production, ...rest } =
-      kept;
+    const {
+      configFile,
+      configSource,
+      planFile,
+      planSource,
+      command,
+      staged,
+      production,
+      ...given
+    } = kept;
+    const { args, bounds, ...rest } = given;
     const program = command === null ? [planFile, planSource] : command;
     const sound =
       isTexts([configFile, configSource]) &&
@@ -86,11 +95,24 @@ function parseInputs(text: string): RunInputs | null {
       Array.isArray(modules) &&
       modules.every(isModule) &&
       typeof production === "boolean" &&
+      (args === undefined || Array.isArray(args)) &&
+      (bounds === undefined || isBounds(bounds)) &&
       Object.keys(rest).length === 0;
     return sound ? ({ ...kept, modules } as unknown as RunInputs) : null;
   } catch {
     return null;
   }
+}
+
+/** What a run was bound by is in its first record too: a changed text diverges, a broken one is told here. */
+function isBounds(value: JsonValue): boolean {
+  if (!isJsonObject(value)) return false;
+  const { environment, settings, wall, provider, processors, limits, calls, reach } = value;
+  return (
+    [environment, settings].every((each) => each === null || typeof each === "string") &&
+    [wall, provider, processors].every((each) => each === null || isJsonObject(each)) &&
+    [limits, calls, reach].every((each) => Array.isArray(each) && each.every(isJsonObject))
+  );
 }
 
 function isModule(value: JsonValue): boolean {

@@ -1,6 +1,7 @@
 import type { Command } from "../command.ts";
 import { chainList, chainShow, chainVerify } from "./chain.ts";
 import { check } from "./check.ts";
+import { configShow } from "./config-show.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
 import { plan } from "./plan.ts";
@@ -26,6 +27,7 @@ export const ALL_COMMANDS: readonly Command[] = [
   chainShow,
   chainList,
   doctor,
+  configShow,
   rtfsEval,
   rtfsCheck,
   rtfsFmt,

@@ -14,20 +14,34 @@ import { lineText } from "../../foundation/source-span.ts";
 import { rowToJson } from "../../rtfs/index.ts";
 import { type Command, parseCommand, usageError } from "../command.ts";
 import { planInputs } from "../inputs.ts";
+import {
+  readOperator,
+  runBounds,
+  SETTINGS_FLAGS,
+  SETTINGS_USAGE,
+  TIGHTER_FLAGS,
+  TIGHTER_USAGE,
+} from "../settings.ts";
 import { type Marks, marksFor, printable } from "../render.ts";
 import { rowText } from "../effects-text.ts";
 
 /** `ccos plan FILE`: what a plan may do, decided by the same function that will decide at run time. */
 export const plan: Command = {
   name: "plan",
-  usage: "plan FILE [--production] [--json]",
+  usage: `plan FILE ${SETTINGS_USAGE} ${TIGHTER_USAGE} [--production] [--json]`,
   summary: "Before anything runs: each step with its calls, targets, verdicts, and the chosen wall",
 
   async run(args, io) {
-    const parsed = parseCommand(plan, args, { production: { type: "boolean" } });
+    const parsed = parseCommand(plan, args, {
+      production: { type: "boolean" },
+      ...SETTINGS_FLAGS,
+      ...TIGHTER_FLAGS,
+    });
     const [file, ...rest] = parsed.positionals;
     if (file === undefined || rest.length > 0) throw usageError(plan, "name one config file");
-    const prepared = prepareRun(await planInputs(io.cwd, file, parsed.flag("production")));
+    const operator = await readOperator(plan, io, parsed);
+    const production = parsed.flag("production") || operator.environment === "production";
+    const prepared = prepareRun(await planInputs(io.cwd, file, production, runBounds(operator)));
     const { admission } = prepared;
     const { modules } = prepared.inputs;
     if (admission === null) throw usageError(plan, `${file} names no :plan`);

@@ -15,6 +15,7 @@ import type { Io } from "../command.ts";
 import { planInputs } from "../inputs.ts";
 import { boundedLines, type InputLine } from "../lines.ts";
 import { runPlan } from "../run-report.ts";
+import { type Operator, runBounds } from "../settings.ts";
 import { writeOut } from "../streams.ts";
 
 /** Longest line, bytes. */
@@ -28,8 +29,16 @@ interface Job {
   readonly production: boolean;
 }
 
-/** @param warm - How many guests wait for the next job; 0: each job starts its own. */
-export async function runBatch(io: Io, file: string, warm: number): Promise<number> {
+interface Batch {
+  /** How many guests wait for the next job; 0: each job starts its own. */
+  readonly warm: number;
+  /** Whose settings bound every job. */
+  readonly operator: Operator;
+}
+
+export async function runBatch(io: Io, file: string, { warm, operator }: Batch): Promise<number> {
+  const bounds = runBounds(operator);
+  const given = { bounds, production: operator.environment === "production" };
   const pools = warm === 0 ? null : createGuestPools(io.world, { size: warm });
   const chunks: AsyncIterable<Uint8Array> =
     file === "-" ? process.stdin : readChunks(resolve(io.cwd, file));
@@ -37,7 +46,8 @@ export async function runBatch(io: Io, file: string, warm: number): Promise<numb
     for await (const line of boundedLines(chunks, LINE_BYTES_MAX)) {
       if (io.signal.aborted) return 130;
       if (line.kind === "text" && line.text.trim() === "") continue;
-      if (!(await writeOut(`${JSON.stringify(await answer(io, line, pools))}\n`))) return 0;
+      if (!(await writeOut(`${JSON.stringify(await answer(io, line, { pools, ...given }))}\n`)))
+        return 0;
     }
     return io.signal.aborted ? 130 : 0;
   } finally {
@@ -45,12 +55,22 @@ export async function runBatch(io: Io, file: string, warm: number): Promise<numb
   }
 }
 
-async function answer(io: Io, line: InputLine, pools: GuestPools | null): Promise<object> {
+interface Given {
+  readonly pools: GuestPools | null;
+  readonly bounds: ReturnType<typeof runBounds>;
+  readonly production: boolean;
+}
+
+async function answer(
+  io: Io,
+  line: InputLine,
+  { pools, bounds, production }: Given,
+): Promise<object> {
   let id: JobId = null;
   try {
     const job = jobOf(line);
     ({ id } = job);
-    const inputs = await planInputs(io.cwd, job.config, job.production);
+    const inputs = await planInputs(io.cwd, job.config, production || job.production, bounds);
     return { id, ...(await runPlan({ ...io, json: true }, inputs, pools)).json };
   } catch (cause) {
     if (!(cause instanceof CcosError)) throw cause;

@@ -8,16 +8,24 @@ import { POOL_SIZE_MAX, type RunInputs } from "../../runtime/index.ts";
 import { type Command, type Io, type Parsed, parseCommand, usageError } from "../command.ts";
 import { planInputs, readSource, stageCommand } from "../inputs.ts";
 import { runAndReport } from "../run-report.ts";
+import {
+  type Operator,
+  readOperator,
+  runBounds,
+  SETTINGS_FLAGS,
+  SETTINGS_USAGE,
+  TIGHTER_FLAGS,
+  TIGHTER_USAGE,
+} from "../settings.ts";
 import { runBatch } from "./run-batch.ts";
 
 /** Guests that wait in a batch unless `--warm` says otherwise. */
 const WARM_DEFAULT = 2;
 
-/** `ccos run FILE`, or `ccos run --policy FILE -- PROGRAM ARGS…`, or `ccos run --batch FILE`. */
+/** `ccos run FILE -- ARGS…`, or `ccos run --policy FILE -- PROGRAM ARGS…`, or `ccos run --batch FILE`. */
 export const run: Command = {
   name: "run",
-  usage:
-    "run FILE [--json]   |   run --policy FILE [--json] -- PROGRAM [ARGS…]   |   run --batch [FILE|-] [--warm N]",
+  usage: `run FILE [FLAGS] [-- ARGS…]   |   run --policy FILE [FLAGS] -- PROGRAM [ARGS…]   |   run --batch [FILE|-] [FLAGS] [--warm N]; FLAGS: ${SETTINGS_USAGE} ${TIGHTER_USAGE} [--production] [--json]`,
   summary:
     "Run an agent's plan, or any program, behind the walls; one line per effect as it is decided",
 
@@ -30,24 +38,31 @@ export const run: Command = {
       production: { type: "boolean" },
       batch: { type: "boolean" },
       warm: { type: "string" },
+      ...SETTINGS_FLAGS,
+      ...TIGHTER_FLAGS,
     });
-    if (parsed.flag("batch")) return await batch(parsed, command, io);
+    const operator = await readOperator(run, io, parsed);
+    if (parsed.flag("batch")) return await batch(parsed, command, operator, io);
     if (parsed.text("warm") !== undefined) throw usageError(run, "--warm goes with --batch");
-    const production = parsed.flag("production");
     const policy = parsed.text("policy");
-    if (command === null) {
+    const bounds = runBounds(operator);
+    const production = parsed.flag("production") || operator.environment === "production";
+    if (policy === undefined) {
       const [file, ...rest] = parsed.positionals;
-      if (policy !== undefined) throw usageError(run, "--policy goes with `-- PROGRAM`");
-      if (file === undefined || rest.length > 0) throw usageError(run, "name one config file");
-      const inputs = await planInputs(io.cwd, file, production);
+      if (file === undefined || rest.length > 0)
+        throw usageError(run, "name one config file, or --policy FILE before `-- PROGRAM`");
+      // Words of a shell are texts, whatever they look like.
+      const given = command === null ? bounds : { ...bounds, args: command };
+      const inputs = await planInputs(io.cwd, file, production, given);
       if (inputs.planSource === null)
         throw usageError(
           run,
           `${file} names no :plan; for a program use --policy ${file} -- PROGRAM`,
         );
-      return await runAndReport(io, inputs, []);
+      return await runAndReport(io, inputs, [], operator.findings);
     }
-    if (policy === undefined || parsed.positionals.length > 0)
+    if (command === null) throw usageError(run, "--policy goes with `-- PROGRAM`");
+    if (parsed.positionals.length > 0)
       throw usageError(run, "name the config with --policy FILE before `--`");
     if (command.length === 0) throw usageError(run, "name a program after `--`");
     const staged = await stageCommand(io.cwd, command);
@@ -60,12 +75,18 @@ export const run: Command = {
       command,
       staged: staged.map(({ path, digest }) => ({ path, digest })),
       production,
+      ...bounds,
     };
-    return await runAndReport(io, inputs, staged);
+    return await runAndReport(io, inputs, staged, operator.findings);
   },
 };
 
-async function batch(parsed: Parsed, command: readonly string[] | null, io: Io): Promise<number> {
+async function batch(
+  parsed: Parsed,
+  command: readonly string[] | null,
+  operator: Operator,
+  io: Io,
+): Promise<number> {
   const [file = "-", ...rest] = parsed.positionals;
   const isOwn = parsed.text("policy") === undefined && !parsed.flag("production");
   if (command !== null || rest.length > 0 || !isOwn)
@@ -73,5 +94,5 @@ async function batch(parsed: Parsed, command: readonly string[] | null, io: Io):
   const warm = parsed.text("warm") ?? String(WARM_DEFAULT);
   if (!/^\d{1,3}$/.test(warm) || Number(warm) > POOL_SIZE_MAX)
     throw usageError(run, `--warm is a number up to ${POOL_SIZE_MAX}`);
-  return await runBatch(io, file, Number(warm));
+  return await runBatch(io, file, { warm: Number(warm), operator });
 }

@@ -4,23 +4,26 @@ import { explainVerdict } from "../../policy/index.ts";
 import { decideQuestion, prepareRun } from "../../runtime/index.ts";
 import { type Command, parseCommand, usageError } from "../command.ts";
 import { readSource } from "../inputs.ts";
+import { readOperator, runBounds, SETTINGS_FLAGS } from "../settings.ts";
 
 /** `ccos why "POST https://evil.test/x" --config FILE`: the gate's own answer, without a run. */
 export const why: Command = {
   name: "why",
   usage:
-    'why "METHOD URL" | "CONNECT host:port" | "read|write|delete PATH" | "env NAME" | "call ID" --config FILE [--json]',
+    'why "METHOD URL" | "CONNECT host:port" | "read|write|delete PATH" | "env NAME" | "call ID" --config FILE [--env NAME] [--settings FILE] [--json]',
   summary: "Ask whether an effect would be allowed, and which rule decides; exit 77 when denied",
 
   async run(args, io) {
     const parsed = parseCommand(why, args, {
       config: { type: "string" },
       production: { type: "boolean" },
+      ...SETTINGS_FLAGS,
     });
     const question = parsed.positionals.join(" ").trim();
     const file = parsed.text("config");
     if (question === "" || file === undefined)
       throw usageError(why, "ask one question and name a config with --config");
+    const operator = await readOperator(why, io, parsed);
     const configSource = await readSource(io.cwd, file);
     const prepared = prepareRun({
       configFile: file,
@@ -30,7 +33,8 @@ export const why: Command = {
       modules: [],
       command: [],
       staged: [],
-      production: parsed.flag("production"),
+      production: parsed.flag("production") || operator.environment === "production",
+      ...runBounds(operator),
     });
     const answer = decideQuestion(prepared.policy, question);
     if (!answer.ok) throw usageError(why, answer.error);
