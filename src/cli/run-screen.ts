@@ -7,6 +7,7 @@
 import { ERROR_CODES } from "../foundation/error-codes.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { unreachable } from "../foundation/result.ts";
+import { MOCK_NAME } from "../isolation/index.ts";
 import { booksText, type ProgramOutcome, type RunEvent, type RunReport } from "../runtime/index.ts";
 import type { Io } from "./command.ts";
 import { formatBytes, type Marks, marksFor, printable, shortHash } from "./render.ts";
@@ -82,6 +83,8 @@ function factsText(facts: JsonObject): string {
 }
 
 function measuredText(facts: JsonObject): string {
+  if (facts["mock"] === true)
+    return "(THE MOCK: nothing of the program runs, its answer is invented)";
   const measured = facts["measured"] as
     | { held: number; notHeld: number; notMeasured: number }
     | undefined;
@@ -162,13 +165,15 @@ function outcomeText(outcome: ProgramOutcome): string | null {
 }
 
 export function reportJson(report: RunReport, events: readonly RunEvent[], stdout: string): object {
-  const { run, wall, outcome, books, records, head, keyId } = report;
+  const { run, wall, candidates, outcome, books, records, head, keyId } = report;
   const status = exitCodeOf(outcome);
   return {
     ok: status === 0,
     exitCode: status,
     run,
     wall,
+    mock: wall === MOCK_NAME,
+    candidates,
     outcome,
     stdout,
     books,

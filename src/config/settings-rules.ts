@@ -55,9 +55,10 @@ function checkEnvironment(settings: Settings, name: EnvironmentName, reading: Re
     const said = "production takes no mock: it runs nothing and proves nothing";
     reading.complain("MOCK_IN_PRODUCTION", `${path}.provider`, said);
   }
+  const words = ["mock", "container", ...WALL_OF_PROVIDER.keys()];
   const [kind = ""] = layer.provider.split("/");
-  if (kind === "mock" || WALL_OF_PROVIDER.has(kind)) return;
-  const meant = nearest(kind, ["mock", ...WALL_OF_PROVIDER.keys()]);
+  if (words.includes(kind)) return;
+  const meant = nearest(kind, words);
   reading.complain(
     "TYPE_MISMATCH",
     `${path}.provider`,

@@ -22,8 +22,10 @@ export {
   type SandboxSpec,
   type Session,
 } from "./provider.ts";
+export { measureStart } from "./start-time.ts";
 export { EVALUATOR_STACK_KIB } from "./program.ts";
-export { inOrder, type Selection, selectProvider } from "./select.ts";
+export { createMock, MOCK_NAME } from "./providers/mock.ts";
+export { type Candidate, type Selection, selectWall } from "./select.ts";
 export { type ProbeCacheOptions, rememberProbe } from "./probe-cache.ts";
 export {
   POOL_SIZE_MAX,

@@ -10,10 +10,11 @@
  */
 import { arch, release } from "node:os";
 import type { AgentConfig } from "../config/index.ts";
-import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { bootId, controlGroupsWork } from "../host/index.ts";
 import {
+  type Candidate,
+  createMock,
   createProviders,
   type Guarantee,
   GUARANTEES,
@@ -22,8 +23,10 @@ import {
   type MeasuredMatrix,
   measuredMatrix,
   type Measurement,
+  MOCK_NAME,
   rememberProbe,
-  selectProvider,
+  type Selection,
+  selectWall,
 } from "../isolation/index.ts";
 import { loadGuest } from "./guest-launch.ts";
 import type { World } from "./world.ts";
@@ -32,11 +35,15 @@ export interface ChosenWall {
   readonly provider: IsolationProvider;
   /** What the first record says of it. */
   readonly facts: JsonObject;
+  /** Every wall of this host and why it was taken or not. */
+  readonly candidates: readonly Candidate[];
 }
 
 export interface WallWish {
   readonly config: AgentConfig;
   readonly kind: "rtfs" | "external";
+  /** The only provider that may be taken; the mock is taken in no other way. */
+  readonly named: Selection["named"];
   /** Told before a wall is attacked, which takes seconds. */
   readonly waiting: (what: string) => void;
   readonly signal: AbortSignal;
@@ -59,26 +66,31 @@ const NEEDED: readonly Guarantee[] = [
 
 /** @throws {CcosError} `ISOLATION_UNAVAILABLE`, every wall with its reason. */
 export async function chooseWall(world: World, wish: WallWish): Promise<ChosenWall> {
-  const { config, kind } = wish;
+  const { config, kind, named } = wish;
   const { mode } = config.orchestrator.isolation;
-  const reasons: string[] = [];
-  for (const candidate of inOrder(await providersOf(world))) {
-    const sockets = kind === "external" && wantsEffects(config);
-    const provider = await fitting(candidate, { kind, mode, sockets }, reasons);
-    if (provider === null) continue;
-    const matrix = await matrixOf(world, [provider], wish);
-    const rows = matrix.providers[0]?.measurements ?? [];
-    const broken = unheld(rows, mode === "wasm" ? NEEDED : GUARANTEES);
-    if (broken.length === 0) return { provider, facts: factsOf(provider, matrix, rows) };
-    reasons.push(
-      `${provider.name}: measured not to hold ${broken.map((row) => `${row.guarantee} (${row.evidence})`).join(", ")}`,
-    );
-  }
-  throw new CcosError("ISOLATION_UNAVAILABLE", {
-    what: `Cannot find a wall of at least "${mode}" for ${kind === "rtfs" ? "this plan" : "this program"}`,
-    why: reasons.length === 0 ? "no wall was named" : reasons.join("; "),
-    fix: "Run `ccos doctor`, or ask for a lesser :isolation :mode",
-  });
+  if (named?.value === MOCK_NAME) return mockWall(named.from);
+  const sockets = kind === "external" && wantsEffects(config);
+  const needed = mode === "wasm" ? NEEDED : GUARANTEES;
+  const { provider, measured, candidates } = await selectWall(
+    await providersOf(world),
+    { kind, mode, sockets, named },
+    async (candidate) => {
+      const matrix = await matrixOf(world, [candidate], wish);
+      const rows = matrix.providers[0]?.measurements ?? [];
+      const broken = unheld(rows, needed).map((row) => `${row.guarantee} (${row.evidence})`);
+      return { broken: broken.length === 0 ? null : broken.join(", "), measured: { matrix, rows } };
+    },
+  );
+  return { provider, facts: factsOf(provider, measured.matrix, measured.rows), candidates };
+}
+
+/** Who names it was asked for less than any wall: prepare.ts refused it where a wall is needed. */
+function mockWall(from: string): ChosenWall {
+  return {
+    provider: createMock(),
+    facts: { wall: MOCK_NAME, mock: true },
+    candidates: [{ name: MOCK_NAME, verdict: "taken", why: `${from} names it; it runs nothing` }],
+  };
 }
 
 /** Every wall of this host, strongest first. */
@@ -115,22 +127,6 @@ export async function matrixOf(
     onMeasure: (name) => wish.waiting(`measuring what ${name} holds on this host (once per boot)`),
     signal: wish.signal,
   });
-}
-
-type Selection = Parameters<typeof selectProvider>[1];
-
-async function fitting(
-  provider: IsolationProvider,
-  selection: Selection,
-  reasons: string[],
-): Promise<IsolationProvider | null> {
-  try {
-    return await selectProvider([provider], selection);
-  } catch (cause) {
-    if (!(cause instanceof CcosError) || cause.code !== "ISOLATION_UNAVAILABLE") throw cause;
-    reasons.push(cause.why);
-    return null;
-  }
 }
 
 function unheld(

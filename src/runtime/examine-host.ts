@@ -5,7 +5,7 @@
  */
 import { release } from "node:os";
 import { measureSync } from "../host/index.ts";
-import { inOrder, type Measurement, type Probe } from "../isolation/index.ts";
+import { type Measurement, measureStart, type Probe } from "../isolation/index.ts";
 import { matrixOf, providersOf } from "./choose-wall.ts";
 import type { World } from "./world.ts";
 
@@ -20,6 +20,8 @@ export interface HostReport {
     readonly runs: readonly string[];
     readonly probe: Probe;
     readonly measurements: readonly Measurement[];
+    /** Median of a few starts of `true` to their end, milliseconds. Null: it does not run programs, or failed. */
+    readonly startMsP50: number | null;
   }[];
   /** The wall `ccos run` would take for a default config. */
   readonly chosen: { readonly rtfs: string | null; readonly external: string | null };
@@ -35,8 +37,10 @@ export async function examineHost(
   for (const provider of providers) probes.set(provider.name, await provider.probe());
   const ready = providers.filter((provider) => probes.get(provider.name)?.kind === "ready");
   const matrix = await matrixOf(world, ready, { waiting: progress, signal, fresh: true });
-  const taken = (kind: "rtfs" | "external"): string | null =>
-    inOrder(ready).find((provider) => provider.runs.has(kind))?.name ?? null;
+  const starts = new Map<string, number | null>();
+  for (const provider of ready) starts.set(provider.name, await measureStart(provider, signal));
+  const strongest = (kind: "rtfs" | "external"): string | null =>
+    ready.find((provider) => provider.runs.has(kind))?.name ?? null;
   return {
     node: process.versions.node,
     kernel: `linux ${release()}`,
@@ -48,6 +52,7 @@ export async function examineHost(
       probe: probes.get(provider.name) ?? { kind: "missing", what: ["never probed"], hint: "" },
       measurements:
         matrix.providers.find((each) => each.name === provider.name)?.measurements ?? [],
+      startMsP50: starts.get(provider.name) ?? null,
     })),
     chosen: { rtfs: taken("rtfs"), external: taken("external") },
   };

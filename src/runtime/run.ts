@@ -11,7 +11,7 @@ import { CcosError } from "../foundation/errors.ts";
 import { newRunId } from "../foundation/ids.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { errnoOf } from "../host/index.ts";
-import type { IsolationProvider } from "../isolation/index.ts";
+import type { Candidate, IsolationProvider } from "../isolation/index.ts";
 import type { Books } from "./books.ts";
 import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
 import { conductCommand, type StagedContent, type Terminal } from "./external.ts";
@@ -56,6 +56,8 @@ export interface RunReport {
   readonly run: string;
   readonly directory: RunDirectory;
   readonly wall: string;
+  /** Every wall of this host and why it was taken or not. */
+  readonly candidates: readonly Candidate[];
   readonly outcome: ProgramOutcome;
   readonly books: Books;
   readonly records: number;
@@ -78,9 +80,14 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
   refuseUnenforceable(prepared.config, options.inputs.configFile);
 
   const kind = prepared.inputs.command === null ? "rtfs" : "external";
-  const { provider: wall, facts } = await chooseWall(world, {
+  const {
+    provider: wall,
+    facts,
+    candidates,
+  } = await chooseWall(world, {
     config: prepared.config,
     kind,
+    named: prepared.inputs.bounds?.provider ?? null,
     waiting: (what) => options.observe({ kind: "waiting", what }),
     signal: options.signal,
   });
@@ -97,7 +104,7 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
       options,
       ...opened,
     });
-    return { ...report, durationMs: performance.now() - startedMs };
+    return { ...report, candidates, durationMs: performance.now() - startedMs };
   } finally {
     if (launching !== null) {
       await closeLaunched(launching.launched);
@@ -137,7 +144,7 @@ async function conductAndSeal(
   world: World,
   prepared: PreparedRun,
   room: Conduct,
-): Promise<Omit<RunReport, "durationMs">> {
+): Promise<Omit<RunReport, "durationMs" | "candidates">> {
   const { id, wall, stage, directory } = room;
   try {
     const { outcome, books } = await orEnded(stage, () => conduct(world, prepared, room));

@@ -17,11 +17,30 @@ export const doctor: Command = {
       (what) => io.json || io.say(` …  ${what}`),
       io.signal,
     );
-    if (io.json) io.out(JSON.stringify(report));
+    if (io.json) io.out(JSON.stringify({ ...report, providers: providersJson(report) }));
     else printReport(report, io);
     return report.chosen.rtfs === null ? 69 : 0;
   },
 };
+
+/** One object for each provider: its kind, how the wall is raised, and what was measured of it. */
+function providersJson(report: HostReport): readonly object[] {
+  return report.walls.map(({ name, probe, measurements, startMsP50 }) => {
+    const [kind = name, backend = kind] = name.split("/");
+    const verdicts = GUARANTEES.map((guarantee) => {
+      const row = measurements.find((each) => each.guarantee === guarantee);
+      return [guarantee, row?.verdict ?? "not-measured"];
+    });
+    return {
+      name: kind,
+      backend,
+      available: probe.kind === "ready",
+      ...(probe.kind === "ready" ? {} : { reason: probe.what.join("; ") }),
+      ...(startMsP50 === null ? {} : { startMsP50 }),
+      guarantees: Object.fromEntries(verdicts),
+    };
+  });
+}
 
 function printReport(report: HostReport, io: Io): void {
   const marks = marksFor(io.terminal);

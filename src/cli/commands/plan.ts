@@ -46,13 +46,14 @@ export const plan: Command = {
     const { modules } = prepared.inputs;
     if (admission === null) throw usageError(plan, `${file} names no :plan`);
     refuseUnenforceable(prepared.config, file);
-    const { provider, facts } = await chooseWall(io.world, {
+    const { provider, facts, candidates } = await chooseWall(io.world, {
       config: prepared.config,
       kind: "rtfs",
+      named: prepared.inputs.bounds?.provider ?? null,
       waiting: (what) => io.json || io.say(` …  ${what}`),
       signal: io.signal,
     });
-    const wall = { name: provider.name, strength: provider.strength, facts };
+    const wall = { name: provider.name, strength: provider.strength, facts, candidates };
     if (io.json) {
       const { sites, admitted, steps, effects, planEffects } = admission;
       io.out(
@@ -81,6 +82,8 @@ export const plan: Command = {
     io.say(
       `agent  ${prepared.config.agentId}   wall ${wall.name} (minimum asked: ${prepared.config.orchestrator.isolation.mode})`,
     );
+    for (const { name, verdict, why } of candidates)
+      io.say(marks.dim(`       ${printable(`${name}: ${verdict}, ${why}`)}`));
     for (const step of [null, ...admission.steps.map(({ name }) => name)]) {
       const sites = admission.sites.filter((site) => site.step === step);
       if (sites.length === 0) continue;
