@@ -165,7 +165,7 @@ function outcomeText(outcome: ProgramOutcome): string | null {
 }
 
 export function reportJson(report: RunReport, events: readonly RunEvent[], stdout: string): object {
-  const { run, wall, candidates, outcome, books, records, head, keyId } = report;
+  const { run, wall, candidates, outcome, books, usage, records, head, keyId } = report;
   const status = exitCodeOf(outcome);
   return {
     ok: status === 0,
@@ -177,6 +177,7 @@ export function reportJson(report: RunReport, events: readonly RunEvent[], stdou
     outcome,
     stdout,
     books,
+    usage,
     chain: { path: report.directory.chain, records, head, keyId },
     durationMs: Math.round(report.durationMs),
     events,

@@ -21,6 +21,7 @@ export {
   type SandboxProgram,
   type SandboxSpec,
   type Session,
+  type Usage,
 } from "./provider.ts";
 export { measureStart } from "./start-time.ts";
 export { EVALUATOR_STACK_KIB } from "./program.ts";

@@ -26,7 +26,14 @@ import {
   treeUsage,
 } from "../host/index.ts";
 import { type CappedOutput, capOutput } from "./output.ts";
-import type { Ending, Execution, SandboxLimits, SandboxProgram, Session } from "./provider.ts";
+import type {
+  Ending,
+  Execution,
+  SandboxLimits,
+  SandboxProgram,
+  Session,
+  Usage,
+} from "./provider.ts";
 
 /** How a provider raises its wall around one program. */
 export interface LaunchPlan {
@@ -168,7 +175,11 @@ async function launch(
   });
   // Whoever never asks for the ending must not be ended by it.
   ending.catch(() => undefined);
-  const execution = { ...executionOf(plan, process, output, ending), restartClock };
+  const execution = {
+    ...executionOf(plan, process, output, ending),
+    usage: () => usageOf(watch),
+    restartClock,
+  };
   return { execution, close: () => closeWall(watch) };
 }
 
@@ -229,8 +240,8 @@ function executionOf(
   process: SpawnedProcess,
   output: CappedOutput,
   ending: Promise<Ending>,
-): Omit<Execution, "restartClock"> {
-  const stdin = process.writable(plan.stdin ?? 0);
+): Omit<Execution, "restartClock" | "usage"> {
+  const stdin = process.writable(0);
   const channel = plan.channel ? process.duplex(3) : null;
   if (stdin === null) throw new TypeError("The descriptor for input is a pipe");
   return {
@@ -239,6 +250,17 @@ function executionOf(
     stdout: output.stdout,
     stderr: output.stderr,
     ending,
+  };
+}
+
+/** The figures of this moment, or the last ones. A figure that stayed 0 was never seen. */
+function usageOf(watch: Watch): Usage {
+  observe(watch, () => undefined);
+  const seen = (figure: number): number | null => (figure === 0 ? null : figure);
+  return {
+    cpuMs: seen(watch.cpuMs),
+    memoryBytesPeak: seen(watch.memoryBytesPeak),
+    meter: watch.group === null ? "process-tree" : "control-group",
   };
 }
 

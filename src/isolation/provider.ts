@@ -104,6 +104,14 @@ export type Ending =
   | { readonly kind: "signaled"; readonly signal: string }
   | { readonly kind: "killed"; readonly by: "timeout" | "memory" | "cpu" | "output" | "cancelled" };
 
+/** What the host itself saw a wall use, everything inside it counted. Null: it was not seen. */
+export interface Usage {
+  readonly cpuMs: number | null;
+  /** With `process-tree` the largest sample, which may have missed a short peak. */
+  readonly memoryBytesPeak: number | null;
+  readonly meter: "control-group" | "process-tree";
+}
+
 export interface Execution {
   /** Duplex control channel (fd 3 of the guest), or null. */
   readonly channel: { readonly readable: Readable; readonly writable: Writable } | null;
@@ -112,6 +120,8 @@ export interface Execution {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly ending: Promise<Ending>;
+  /** Up to now, or to the end; null where nothing is metered. */
+  usage(): Usage | null;
   /**
    * Count the wall clock anew: a program that waited gets its task now.
    *

@@ -4,6 +4,7 @@
  * @module
  */
 import { performance } from "node:perf_hooks";
+import { CcosError } from "../foundation/errors.ts";
 import type { IsolationProvider, SandboxSpec } from "./provider.ts";
 
 const STARTS = 5;
@@ -38,12 +39,18 @@ export async function measureStart(
   const times: number[] = [];
   const begun = performance.now();
   while (times.length < STARTS && performance.now() - begun < BUDGET_MS) {
-    const ms = await startOnce(provider, signal);
+    const ms = await startOnce(provider, signal).catch(failed);
     if (ms === null) return null;
     times.push(ms);
   }
   const median = times.sort((left, right) => left - right)[Math.floor(times.length / 2)] ?? 0;
   return Math.round(median * 10) / 10;
+}
+
+/** A wall that does not stand now has no start time; its probe and its measurements say what is wrong. */
+function failed(cause: unknown): null {
+  if (cause instanceof CcosError) return null;
+  throw cause;
 }
 
 async function startOnce(provider: IsolationProvider, signal: AbortSignal): Promise<number | null> {

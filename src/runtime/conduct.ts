@@ -16,7 +16,7 @@ import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { unreachable } from "../foundation/result.ts";
 import { lineText } from "../foundation/source-span.ts";
-import type { Ending, Execution } from "../isolation/index.ts";
+import type { Ending, Execution, Usage } from "../isolation/index.ts";
 import { balanceBooks, type Books, booksData } from "./books.ts";
 import { createGate, type Gate, type GateEvent, type GateRoom } from "./gate.ts";
 import type { Launched } from "./guest-launch.ts";
@@ -54,6 +54,8 @@ export interface Stage {
 export interface Conducted {
   readonly outcome: ProgramOutcome;
   readonly books: Books;
+  /** What the wall used, as the host saw it; null: nothing ran, or nothing was metered. */
+  readonly usage: Usage | null;
 }
 
 export interface PlanProgram {
@@ -99,7 +101,8 @@ export async function conductPlan(
     callable: admission.callable,
     observe: program.observe,
   });
-  if (!admission.admitted) return closeBooks(stage, gate, 0, refusePlan(prepared, chain));
+  if (!admission.admitted)
+    return closeBooks(stage, gate, { declared: 0, usage: null }, refusePlan(prepared, chain));
   chain.append({
     type: "PlanAdmitted",
     data: { sites: admission.sites.length, steps: admission.steps.map((step) => step.name) },
@@ -112,10 +115,11 @@ export async function conductPlan(
   const room = { stage, gate, steps, counter, callsMax };
   const conversation = await talk(prepared, program, execution, room);
   const ending = conversation.kind === "closed" ? await execution.ending : null;
+  const usage = execution.usage();
   const closing = session.close();
   await settleCalls(stage, gate);
   const outcome = outcomeOf(conversation, ending, chain);
-  const conducted = await closeBooks(stage, gate, counter.declared, outcome);
+  const conducted = await closeBooks(stage, gate, { declared: counter.declared, usage }, outcome);
   await closing;
   return conducted;
 }
@@ -383,9 +387,10 @@ function failure(code: ErrorCode, message: string): ProgramOutcome {
 export async function closeBooks(
   stage: Stage,
   gate: Gate,
-  declared: number,
+  { declared, usage }: { readonly declared: number; readonly usage: Usage | null },
   outcome: ProgramOutcome,
 ): Promise<Conducted> {
+  const used: JsonObject = usage === null ? {} : { usage: { ...usage } };
   const books = balanceBooks(declared, gate.counts, stage.egressStarted());
   const { chain } = stage;
   chain.append({
@@ -395,14 +400,15 @@ export async function closeBooks(
   });
   if (outcome.kind === "value") {
     const digest = digestOf(outcome.value);
-    chain.append({ type: "RunCompleted", data: { result: digest } });
+    chain.append({ type: "RunCompleted", data: { result: digest }, facts: used });
   } else if (outcome.kind === "exited" && outcome.status === 0) {
-    chain.append({ type: "RunCompleted", data: {}, facts: { status: 0 } });
+    chain.append({ type: "RunCompleted", data: {}, facts: { ...used, status: 0 } });
   } else {
-    chain.append({ type: "RunFailed", ...endRecord(outcome) });
+    const { data, facts } = endRecord(outcome);
+    chain.append({ type: "RunFailed", data, facts: { ...used, ...facts } });
   }
   await chain.commit();
-  return { outcome, books };
+  return { outcome, books, usage };
 }
 
 function endRecord(outcome: Exclude<ProgramOutcome, { kind: "value" }>): {

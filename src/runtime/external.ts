@@ -23,6 +23,7 @@ import type {
   SandboxFile,
   SandboxSpec,
   Session,
+  Usage,
 } from "../isolation/index.ts";
 import { decide } from "../policy/index.ts";
 import {
@@ -106,7 +107,7 @@ export async function conductCommand(
     });
     await chain.commit();
     const walls = await room.wall.open(spec);
-    const ending = await runInside(walls, {
+    const { ending, usage } = await runInside(walls, {
       command: proxy === null ? argv : forwarded(argv),
       room,
       broken,
@@ -123,7 +124,7 @@ export async function conductCommand(
     return await closeBooks(
       stage,
       gate,
-      counter.declared + tunnels.requested,
+      { declared: counter.declared + tunnels.requested, usage },
       outcomeOf(ending, chain),
     );
   } finally {
@@ -144,14 +145,18 @@ interface Inside {
 }
 
 /** The program from its start to the wall's close: nothing of it is left when this resolves. */
-async function runInside(walls: Session, { command, room, broken }: Inside): Promise<Ending> {
+async function runInside(
+  walls: Session,
+  { command, room, broken }: Inside,
+): Promise<{ readonly ending: Ending; readonly usage: Usage | null }> {
   try {
     const signal = AbortSignal.any([room.signal, broken.signal]);
     const execution = await walls.execute(
       { kind: "external", argv: command, channel: false },
       signal,
     );
-    return await watch(execution, room.terminal);
+    const ending = await watch(execution, room.terminal);
+    return { ending, usage: execution.usage() };
   } finally {
     await walls.close();
   }

@@ -11,7 +11,7 @@ import { CcosError } from "../foundation/errors.ts";
 import { newRunId } from "../foundation/ids.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { errnoOf } from "../host/index.ts";
-import type { Candidate, IsolationProvider } from "../isolation/index.ts";
+import type { Candidate, IsolationProvider, Usage } from "../isolation/index.ts";
 import type { Books } from "./books.ts";
 import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
 import { conductCommand, type StagedContent, type Terminal } from "./external.ts";
@@ -60,6 +60,7 @@ export interface RunReport {
   readonly candidates: readonly Candidate[];
   readonly outcome: ProgramOutcome;
   readonly books: Books;
+  readonly usage: Usage | null;
   readonly records: number;
   readonly head: string;
   readonly keyId: string;
@@ -147,10 +148,10 @@ async function conductAndSeal(
 ): Promise<Omit<RunReport, "durationMs" | "candidates">> {
   const { id, wall, stage, directory } = room;
   try {
-    const { outcome, books } = await orEnded(stage, () => conduct(world, prepared, room));
+    const { outcome, books, usage } = await orEnded(stage, () => conduct(world, prepared, room));
     const { records, head, keyId } = await orUnwritable(id, () => stage.seal());
     if (!books.balanced) throw unbalanced(id, books);
-    return { run: id, directory, wall: wall.name, outcome, books, records, head, keyId };
+    return { run: id, directory, wall: wall.name, outcome, books, usage, records, head, keyId };
   } finally {
     await stage.close();
   }

@@ -124,6 +124,7 @@ function forger(bytes: Uint8Array, then: Uint8Array | undefined, heard: Heard): 
     stdout: silent(),
     stderr: silent(),
     ending: Promise.resolve({ kind: "exited", status: 0 }),
+    usage: () => null,
     restartClock: () => true,
   };
 }

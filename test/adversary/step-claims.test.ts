@@ -98,6 +98,7 @@ function forger(claims: readonly object[]): Execution {
     stdout: silent(),
     stderr: silent(),
     ending: Promise.resolve({ kind: "exited", status: 0 }),
+    usage: () => null,
     restartClock: () => true,
   };
 }

@@ -101,6 +101,7 @@ function run(argv: readonly string[]): { execution: Execution; kill: () => void 
       stdout,
       stderr,
       ending,
+      usage: () => null,
       restartClock: () => true,
     },
     kill: () => child.kill("SIGKILL"),

@@ -51,11 +51,12 @@ function answer(program: SandboxProgram): Execution {
   return { ...streams(`${text}\n`), channel: null, ending: Promise.resolve(DONE) };
 }
 
-function streams(out: string): Pick<Execution, "stdin" | "stdout" | "stderr" | "restartClock"> {
+function streams(out: string): Omit<Execution, "channel" | "ending"> {
   return {
     stdin: new Writable({ write: (_chunk, _encoding, done) => done() }),
     stdout: Readable.from(out === "" ? [] : [Buffer.from(out)]),
     stderr: Readable.from([]),
+    usage: () => null,
     restartClock: () => true,
   };
 }
