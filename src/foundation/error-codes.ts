@@ -41,6 +41,11 @@ const HOST_CODES = {
     "The environment or the operator's settings refuse what was asked",
     "See `ccos config show`",
   ),
+  INVALID_PROGRAM: entry(
+    65,
+    "There is no program, or it cannot be loaded",
+    "Give source, a module, a handler's id or a command",
+  ),
   PROGRAM_ERROR: entry(1, "The program ended with an error of its own", "Read the kind and place"),
   PROTOCOL_VIOLATION: entry(1, "The guest sent what the protocol forbids", "The run was ended"),
   ADMISSION_REFUSED: entry(

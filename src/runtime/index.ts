@@ -22,3 +22,8 @@ export { findRun, listRuns } from "./run-directory.ts";
 export { repairRun, verifyRun } from "./verify-run.ts";
 export { chooseWall } from "./choose-wall.ts";
 export type { World } from "./world.ts";
+export { execute, type ExecuteOptions, type ExecutionContext } from "./execute.ts";
+export type { ExecutionConfig, RuntimeContext } from "./execution-config.ts";
+export { describeProgram, type ExecutionProgram, reachOfProgram } from "./execution-program.ts";
+export type { ExecutionMetadata, ExecutionResult } from "./execution-records.ts";
+export type { NativeHandler } from "./native.ts";
