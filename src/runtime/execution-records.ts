@@ -77,19 +77,24 @@ export async function readEffects(chain: string): Promise<Effects> {
     const { type, data, facts } = body;
     if (type === "CallIntended") {
       const intent = intentOf(data["resource"], data["rule"]);
-      if (intent !== null) intents.set(`call ${data["call"]}`, intent);
+      if (intent !== null) intents.set(keyOf("call", data["call"]), intent);
     } else if (type === "EgressConnected") {
       const rule = textOf(data["rule"]);
-      intents.set(`tunnel ${data["tunnel"]}`, {
+      intents.set(keyOf("tunnel", data["tunnel"]), {
         verb: "CONNECT",
         target: textOf(data["target"]),
         rule,
       });
     } else if (type === "CallCompleted" || type === "CallFailed")
-      outcomes.set(`call ${data["call"]}`, facts);
-    else if (type === "EgressClosed") outcomes.set(`tunnel ${data["tunnel"]}`, facts);
+      outcomes.set(keyOf("call", data["call"]), facts);
+    else if (type === "EgressClosed") outcomes.set(keyOf("tunnel", data["tunnel"]), facts);
   }
   return effectsOf(intents, outcomes);
+}
+
+/** Calls and tunnels are numbered each by itself. */
+function keyOf(kind: "call" | "tunnel", number: JsonValue | undefined): string {
+  return `${kind} ${typeof number === "number" ? number : "?"}`;
 }
 
 function effectsOf(

@@ -16,6 +16,7 @@ import {
   verifyRun,
   type World,
 } from "../../src/runtime/index.ts";
+import { VERSION } from "../../src/cli/version.ts";
 import { ROOT } from "../e2e/ccos.ts";
 
 const home = mkdtempSync(join(tmpdir(), "ccos-accept-"));
@@ -27,7 +28,7 @@ const world: World = {
   stateDir: home,
   nodePath: process.execPath,
   guestDir: join(ROOT, "dist", "guest"),
-  version: "test",
+  version: VERSION,
   environment: {},
   nowMs: Date.now,
   randomBytes: (length) => randomBytes(length),
