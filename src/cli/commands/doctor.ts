@@ -1,3 +1,8 @@
+/**
+ * `ccos doctor`: what this host's walls hold, for people as a table, for machines one object a provider.
+ *
+ * @module
+ */
 import { GUARANTEES } from "../../isolation/index.ts";
 import { examineHost, type HostReport } from "../../runtime/index.ts";
 import { type Command, type Io, parseCommand } from "../command.ts";
