@@ -28,6 +28,9 @@ function interruption(): AbortSignal {
 
 /** `run FILE`, and nothing that ends before a guest is needed. */
 function isPlanRun(argv: readonly string[]): boolean {
-  const ends = ["--", "--batch", "--help", "-h", "--version"];
-  return argv[0] === "run" && argv.length > 1 && !argv.some((word) => ends.includes(word));
+  const separator = argv.indexOf("--");
+  const own = separator < 0 ? argv : argv.slice(0, separator);
+  const ends = ["--batch", "--policy", "--help", "-h", "--version"];
+  const names = own.map((word) => word.split("=", 1)[0] ?? "");
+  return own[0] === "run" && own.length > 1 && !names.some((word) => ends.includes(word));
 }

@@ -73,6 +73,7 @@ export async function execute(
   if (program?.kind === "native" && !isMock) {
     const config = { ...EXECUTION_DEFAULTS, ...context.config };
     return await executeNative(world, {
+      executionId: context.executionId,
       handler: program.handler,
       handlers: options.handlers ?? new Map(),
       args: context.args,
@@ -88,7 +89,7 @@ export async function execute(
     observe: () => undefined,
     signal,
   });
-  return await resultOf(report, Buffer.concat(output).toString("utf8"));
+  return await resultOf(context, report, Buffer.concat(output).toString("utf8"));
 }
 
 /** Programs of these kinds reach further than the gate: they need a permission of their own. */
@@ -210,9 +211,14 @@ const NO_BOUNDS: RunBounds = {
   reach: [],
 };
 
-async function resultOf(report: RunReport, output: string): Promise<ExecutionResult> {
+async function resultOf(
+  { executionId }: ExecutionContext,
+  report: RunReport,
+  output: string,
+): Promise<ExecutionResult> {
   const { outcome, usage } = report;
   const metadata: ExecutionMetadata = {
+    executionId,
     run: report.run,
     provider: report.wall,
     durationMs: report.durationMs,

@@ -30,6 +30,8 @@ export interface FileOperation {
 
 /** Figures are the host's. Absent: nobody metered it. */
 export interface ExecutionMetadata {
+  /** The context's. */
+  readonly executionId: string;
   readonly run: string;
   /** `process/bubblewrap`, …, `mock`, or `native`: no wall. */
   readonly provider: string;

@@ -22,6 +22,7 @@ import type { World } from "./world.ts";
 export type NativeHandler = (args: readonly Value[], signal: AbortSignal) => Value | Promise<Value>;
 
 export interface NativeCall {
+  readonly executionId: string;
   readonly handler: string;
   readonly handlers: ReadonlyMap<string, NativeHandler>;
   readonly args: readonly Value[];
@@ -31,7 +32,7 @@ export interface NativeCall {
 
 /** @throws {CcosError} `INVALID_PROGRAM` when no handler has this id. */
 export async function executeNative(world: World, call: NativeCall): Promise<ExecutionResult> {
-  const { handler, handlers, args } = call;
+  const { executionId, handler, handlers, args } = call;
   const registered = handlers.get(handler);
   if (registered === undefined)
     throw new CcosError("INVALID_PROGRAM", {
@@ -61,6 +62,7 @@ export async function executeNative(world: World, call: NativeCall): Promise<Exe
     await closeBooks(stage, gate, { declared: 0, usage: null }, outcome);
     await stage.seal();
     const metadata = {
+      executionId,
       run: id,
       provider: "native",
       durationMs: performance.now() - startedMs,

@@ -63,7 +63,10 @@ export interface PreparedRun {
 /**
  * @throws {CcosError} `CONFIG_INVALID`, `PARSE_ERROR` with every diagnostic, `UNENFORCEABLE` naming each field.
  */
-export function prepareRun(inputs: RunInputs): PreparedRun {
+export function prepareRun(given: RunInputs): PreparedRun {
+  // Whoever hands in the bounds of production has its strictness too.
+  const production = given.production || given.bounds?.environment === "production";
+  const inputs = { ...given, production };
   const { config, warnings } = validConfig(inputs);
   const policy = boundPolicy(compilePolicy(config), inputs.bounds);
   const registry = createRegistry(builtinProviders());

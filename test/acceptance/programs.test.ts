@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { boundsOf } from "../../src/config/index.ts";
 import { readForms } from "../../src/rtfs/index.ts";
 import {
   describeProgram,
@@ -97,6 +98,7 @@ describe("execute", () => {
     for (const program of [source("(+ 3 4)"), form("(+ 3 4)")]) {
       const result = await run({ program, runtimeContext: null });
       expect(result).toMatchObject({ ok: true, value: 7 });
+      expect(result.metadata.executionId).toBe("test-exec");
       expect(result.metadata.durationMs).toBeGreaterThan(0);
       expect(result.metadata.provider).toMatch(/\//);
       expect(result.metadata.networkRequests).toEqual([]);
@@ -213,6 +215,32 @@ describe("execute", () => {
     const readOnly = { fsPolicy: { ReadOnly: ["/workspace"] } };
     expect(await run({ program, permissions, config: readOnly })).toMatchObject({ ok: false });
     expect(await run({ program, permissions })).toMatchObject({ ok: false });
+  });
+
+  test("ends when it is cancelled, and tells what it did until then", async () => {
+    const abort = new AbortController();
+    const program: ExecutionProgram = { kind: "external", path: "/bin/sleep", args: ["60"] };
+    const running = run({ program, permissions: ["external_program"] }, { signal: abort.signal });
+    setTimeout(() => abort.abort(), 500);
+    const result = await running.catch((cause: unknown) => cause);
+    expect(result).toMatchObject({ ok: false, error: { code: "CANCELLED" } });
+  });
+
+  test("is bound by the operator", async () => {
+    const permissions = ["ccos.io.*"];
+    const program = source('(call :ccos.io.write-file "/workspace/a" "x")');
+    const config = { fsPolicy: { ReadWrite: ["/workspace"] } };
+    const bounds = boundsOf({
+      settings: null,
+      environment: "testing",
+      asked: { timeout: null, memoryLimitMb: null, wall: null, provider: null },
+    });
+    expect(await run({ program, permissions, config })).toMatchObject({ ok: true });
+    expect(await run({ program, permissions, config }, { bounds })).toMatchObject({ ok: false });
+    const production = { ...bounds, environment: "production" as const };
+    await expect(run({ program, provider: "mock" }, { bounds: production })).rejects.toMatchObject({
+      code: "ENVIRONMENT_REFUSED",
+    });
   });
 
   test("refuses policies that grant what nobody named", async () => {
