@@ -116,6 +116,17 @@ describe("settings", () => {
   });
 });
 
+test("what the wall used is in the report and in the last record, and a replay does not mind", async () => {
+  const { value } = await box.json(["run", "a.rtfs"]);
+  const usage = value["usage"] as unknown as Record<string, unknown>;
+  expect(["control-group", "process-tree"]).toContain(usage["meter"]);
+  const { path } = value["chain"] as unknown as { path: string };
+  const last = JSON.parse(readFileSync(path, "utf8").trimEnd().split("\n").at(-1) ?? "");
+  expect(last.body).toMatchObject({ type: "RunCompleted", facts: { usage } });
+  const verified = await box.run(["chain", "verify", "last", "--replay"]);
+  expect(verified.stderr).toMatch(/replay IDENTICAL/);
+});
+
 describe("environments", () => {
   test("that do not exist are an error, by flag and by variable", async () => {
     for (const [args, env] of [
