@@ -15,6 +15,8 @@ import {
   type Finding,
   ISOLATION_MODES,
   type IsolationMode,
+  LIMIT_BOUNDS,
+  type LimitsConfig,
   loadSettings,
   nearest,
   parseDuration,
@@ -131,37 +133,52 @@ async function settingsFile(io: Io, parsed: Parsed): Promise<string | null> {
 
 function askedOf(command: Command, parsed: Parsed): BoundsSources["asked"] {
   return {
-    timeout: quantity(command, parsed, { flag: "timeout", parse: parseDuration, example: "30s" }),
-    memoryLimitMb: memoryOf(command, parsed),
+    timeout: quantity(command, parsed, TIMEOUT),
+    memoryLimitMb: quantity(command, parsed, MEMORY),
     wall: wallOf(command, parsed.text("wall")),
     provider: parsed.text("provider") ?? null,
   };
 }
 
-function memoryOf(command: Command, parsed: Parsed): number | null {
-  const bytes = quantity(command, parsed, {
-    flag: "memory",
-    parse: parseSize,
-    example: "128MiB",
-  });
-  return bytes === null ? null : Math.floor(bytes / 1024 ** 2);
+interface Quantity {
+  readonly flag: "timeout" | "memory";
+  readonly limit: keyof LimitsConfig;
+  readonly parse: (text: string) => number | null;
+  /** Of what is parsed in one of the limit. */
+  readonly per: number;
+  readonly example: string;
 }
+
+const TIMEOUT: Quantity = {
+  flag: "timeout",
+  limit: "wallMs",
+  parse: parseDuration,
+  per: 1,
+  example: "30s",
+};
+const MEMORY: Quantity = {
+  flag: "memory",
+  limit: "memoryMb",
+  parse: parseSize,
+  per: 1024 ** 2,
+  example: "128MiB",
+};
 
 function quantity(
   command: Command,
   parsed: Parsed,
-  {
-    flag,
-    parse,
-    example,
-  }: { flag: string; parse: (text: string) => number | null; example: string },
+  { flag, limit, parse, per, example }: Quantity,
 ): number | null {
   const text = parsed.text(flag);
   if (text === undefined) return null;
   const value = parse(text);
-  if (value === null || value < 1)
+  if (value === null)
     throw usageError(command, `--${flag} takes a number and a unit such as ${example}`);
-  return value;
+  const { min, max } = LIMIT_BOUNDS[limit];
+  const whole = Math.floor(value / per);
+  if (whole < min || whole > max)
+    throw usageError(command, `--${flag} is out of its range; ${limit} takes ${min} to ${max}`);
+  return whole;
 }
 
 function wallOf(command: Command, text: string | undefined): IsolationMode | null {

@@ -1,7 +1,7 @@
 /** The front door of config: read, check and compile an agent.config. */
 export { findingsToJson, formatFindings } from "./format.ts";
 export { loadConfig } from "./load.ts";
-export { compilePolicy } from "./policy.ts";
+export { compilePolicy, FILE_CAPABILITIES } from "./policy.ts";
 export { PROFILES_SOURCE } from "./profiles.ts";
 export { nearest } from "./nearest.ts";
 export type { AgentConfig, Finding, IsolationMode, LimitsConfig, LoadedConfig } from "./types.ts";

@@ -42,7 +42,8 @@ const BASE_CAPABILITIES = [
 
 const HTTP_CAPABILITY = "ccos.network.http-fetch";
 const TUNNEL_CAPABILITY = "ccos.network.connect";
-const FILE_CAPABILITIES = [
+/** What `capabilities.fs.enabled` grants. */
+export const FILE_CAPABILITIES = [
   "ccos.io.file-exists",
   "ccos.io.open-file",
   "ccos.io.read-line",

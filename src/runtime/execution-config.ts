@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { FILE_CAPABILITIES } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { levelDefaults, matchCapability } from "../policy/index.ts";
 import { printValue } from "../rtfs/index.ts";
@@ -55,7 +56,6 @@ const START_MS = 5_000;
 const MIB = 1024 * 1024;
 
 const HTTP = "ccos.network.http-fetch";
-const FILES = "ccos.io.read-file";
 
 /** The permissions that the context holds too. */
 export function grantedBy(
@@ -63,10 +63,12 @@ export function grantedBy(
   permissions: readonly string[],
 ): readonly string[] {
   if (context === null || context.level === "pure") return [];
-  return permissions.filter((permission) =>
-    context.capabilities.some(
-      (pattern) => pattern === permission || matchCapability(pattern, permission),
-    ),
+  // `*` is for level full, which no context has.
+  const held = context.capabilities.filter((pattern) => pattern !== "*");
+  return permissions.filter(
+    (permission) =>
+      permission !== "*" &&
+      held.some((pattern) => pattern === permission || matchCapability(pattern, permission)),
   );
 }
 
@@ -85,6 +87,8 @@ export function configText(
   const files = filesOf(config.fsPolicy);
   const holds = (capability: string): boolean =>
     granted.some((pattern) => matchCapability(pattern, capability));
+  // A block grants all of its capabilities: those that nobody permitted are taken out again.
+  const withheld = FILE_CAPABILITIES.filter((each) => !holds(each));
   const env = [...config.envVars].map(([name, value]) => `${text(name)} ${text(value)}`);
   return `(agent.config
   :agent-id "execution"
@@ -93,7 +97,8 @@ export function configText(
   :network {:enabled ${hosts.length > 0} :egress {:via :proxy :rules [${hosts.map(hostRule).join(" ")}]}}
   :capabilities {:allow [${granted.filter(isCapability).map(text).join(" ")}]
                  :http {:enabled ${holds(HTTP) && hosts.length > 0}}
-                 :fs {:enabled ${files.length > 0 && granted.some((each) => matchCapability(each, FILES) || each.startsWith("ccos.io."))} :paths [${files.join(" ")}]}}
+                 :deny [${withheld.map(text).join(" ")}]
+                 :fs {:enabled ${files.length > 0 && withheld.length < FILE_CAPABILITIES.length} :paths [${files.join(" ")}]}}
   :env {${env.join(" ")}})
 `;
 }

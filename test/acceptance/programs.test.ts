@@ -184,8 +184,22 @@ describe("execute", () => {
     const permissions = ["ccos.math.add"];
     expect(await run({ program, permissions })).toMatchObject({ ok: true, value: 3 });
     const narrow = { level: "controlled", capabilities: ["ccos.echo"] } as const;
-    for (const runtimeContext of [narrow, null])
+    const any = { level: "controlled", capabilities: ["*"] } as const;
+    for (const runtimeContext of [narrow, any, null])
       expect(await run({ program, permissions, runtimeContext })).toMatchObject({ ok: false });
+  });
+
+  test("grants no other capability of the kind than those permitted", async () => {
+    const config = { fsPolicy: { ReadWrite: ["/workspace"] } };
+    const write = source('(call :ccos.io.write-file "/workspace/a" "x")');
+    const exists = source('(call :ccos.io.file-exists "/workspace/a")');
+    for (const permissions of [["ccos.io.file-exists"], ["ccos.io.log", "ccos.io.file-exists"]]) {
+      expect(await run({ program: write, permissions, config })).toMatchObject({ ok: false });
+      expect(await run({ program: exists, permissions, config })).toMatchObject({ value: false });
+    }
+    expect(await run({ program: exists, permissions: ["ccos.io.log"], config })).toMatchObject({
+      ok: false,
+    });
   });
 
   test("has a NetworkError where the permission is there and the network is not", async () => {

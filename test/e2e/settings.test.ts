@@ -143,8 +143,14 @@ describe("environments", () => {
     const looser = await box.run(["run", "a.rtfs", "--env", "testing", "--timeout", "6s"]);
     expect(looser.status).toBe(77);
     expect(looser.stderr).toContain("only tightens");
-    const malformed = await box.run(["run", "a.rtfs", "--timeout", "6"]);
-    expect(malformed.status).toBe(64);
+    for (const flags of [
+      ["--timeout", "6"],
+      ["--memory", "1MiB"],
+      ["--wall", "paper"],
+    ]) {
+      const malformed = await box.run(["run", "a.rtfs", ...flags]);
+      expect(malformed.status).toBe(64);
+    }
   });
 
   test("raise the least wall, and a start that has none is refused with every candidate's reason", async () => {
