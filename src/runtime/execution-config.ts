@@ -52,7 +52,7 @@ export interface RuntimeContext {
 /** A level's memory is what a program's values may take: below this, not every wall can start our evaluator. */
 const MEMORY_MB_MIN = 128;
 /** A level's time is a program's: the wall's own start comes on top, which a busy host may stretch. */
-const START_MS = 5_000;
+const START_MS = 10_000;
 const MIB = 1024 * 1024;
 
 const HTTP = "ccos.network.http-fetch";
