@@ -3,11 +3,11 @@
  *
  * Listens on 127.0.0.1:3128 (or the port before `--`), copies each connection to the proxy's Unix socket and back, and starts the
  * program after `--` with this process's streams once the door is open. Ends as the program ends: same
- * status, same signal. It decides nothing; a program may as well speak to the socket itself.
+ * status, same signal. `channel` before `--` hands on descriptor 3 too. It decides nothing; a program may as well speak to the socket itself.
  *
  * @module
  */
-import { spawn } from "node:child_process";
+import { spawn, type StdioOptions } from "node:child_process";
 import { connect, createServer, type Socket } from "node:net";
 import { constants } from "node:os";
 
@@ -32,9 +32,9 @@ function copyBothWays(client: Socket, socketPath: string): void {
   proxy.pipe(client);
 }
 
-function startProgram(argv: readonly string[]): void {
+function startProgram(argv: readonly string[], streams: StdioOptions): void {
   const [file = "", ...rest] = argv;
-  const child = spawn(file, rest, { stdio: "inherit" });
+  const child = spawn(file, rest, { stdio: streams });
   for (const signal of PASSED_ON) process.on(signal, () => child.kill(signal));
   child.on("error", (cause: NodeJS.ErrnoException) => {
     process.stderr.write(`Cannot start ${JSON.stringify(file)}: ${cause.code ?? cause.message}\n`);
@@ -53,10 +53,11 @@ function endAs(status: number | null, signal: NodeJS.Signals | null): void {
 
 function main(argv: readonly string[]): void {
   const dashes = argv.indexOf("--");
-  const [port = PORT, socketPath = PROXY_SOCKET] = argv.slice(0, Math.max(0, dashes));
+  const hasChannel = dashes === 1 && argv[0] === "channel";
+  const [port = PORT, socketPath = PROXY_SOCKET] = dashes === 2 ? argv.slice(0, dashes) : [];
   const program = argv.slice(dashes + 1);
-  if ((dashes !== 0 && dashes !== 2) || program.length === 0) {
-    process.stderr.write("Usage: forward [PORT SOCKET] -- PROGRAM [ARGUMENT...]\n");
+  if ((dashes !== 0 && dashes !== 2 && !hasChannel) || program.length === 0) {
+    process.stderr.write("Usage: forward [channel | PORT SOCKET] -- PROGRAM [ARGUMENT...]\n");
     process.exit(USAGE_STATUS);
   }
   const server = createServer({ allowHalfOpen: true }, (client) =>
@@ -66,7 +67,9 @@ function main(argv: readonly string[]): void {
     process.stderr.write(`Cannot listen on 127.0.0.1:${port}: ${cause.code ?? cause.message}\n`);
     process.exit(70);
   });
-  server.listen(Number(port), "127.0.0.1", () => startProgram(program));
+  server.listen(Number(port), "127.0.0.1", () =>
+    startProgram(program, hasChannel ? [0, 1, 2, 3] : "inherit"),
+  );
 }
 
 main(process.argv.slice(2));

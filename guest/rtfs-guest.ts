@@ -8,13 +8,11 @@
  *
  * @module
  */
-import { readSync, writeSync } from "node:fs";
-import { decodeBody, encodeFrame, frameLength } from "../src/foundation/framing.ts";
+import { encodeFrame } from "../src/foundation/framing.ts";
 import type { JsonValue } from "../src/foundation/json.ts";
 import {
   type GuestMessage,
   type HostMessage,
-  parseHostMessage,
   PROTOCOL_VERSION,
   type WireError,
 } from "../src/foundation/protocol.ts";
@@ -35,62 +33,10 @@ import {
   toWire,
   type Value,
 } from "../src/rtfs/index.ts";
+import { BrokenChannel, Channel, CHANNEL_FD } from "./io/channel.ts";
 
-const CHANNEL_FD = 3;
 /** Longest error message that crosses, UTF-16 units. */
 const MESSAGE_LENGTH_MAX = 4096;
-
-/** The channel or the host's side of the protocol failed. No program catches it. */
-class BrokenChannel extends Error {}
-
-/** Synchronous frames over one descriptor, which may be non-blocking. */
-class Channel {
-  readonly #fd: number;
-  readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
-
-  constructor(fd: number) {
-    this.#fd = fd;
-  }
-
-  send(frame: Uint8Array): void {
-    let at = 0;
-    while (at < frame.length) at += this.#retry(() => writeSync(this.#fd, frame, at));
-  }
-
-  receive(): HostMessage {
-    const length = frameLength(this.#readExactly(4));
-    if (!length.ok) throw new BrokenChannel(length.error);
-    const body = decodeBody(this.#readExactly(length.value));
-    if (!body.ok) throw new BrokenChannel(body.error);
-    const message = parseHostMessage(body.value);
-    if (!message.ok) throw new BrokenChannel(message.error);
-    return message.value;
-  }
-
-  #readExactly(length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    let at = 0;
-    while (at < length) {
-      const count = this.#retry(() => readSync(this.#fd, bytes, at, length - at, null));
-      if (count === 0) throw new BrokenChannel("the channel was closed");
-      at += count;
-    }
-    return bytes;
-  }
-
-  /** Do it until the descriptor is ready; waits grow from 20 µs to 2 ms. */
-  #retry(operation: () => number): number {
-    for (let waitMs = 0.02; ; waitMs = Math.min(waitMs * 2, 2)) {
-      try {
-        return operation();
-      } catch (error) {
-        const { code } = error as { code?: unknown };
-        if (code !== "EAGAIN" && code !== "EINTR") throw error;
-        Atomics.wait(this.#sleeper, 0, 0, waitMs);
-      }
-    }
-  }
-}
 
 /** Calls and steps over the channel. */
 class ChannelHost implements Host {

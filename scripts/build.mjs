@@ -95,6 +95,8 @@ async function bundle(inputs, { short = false, late = false } = {}) {
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist/guest", { recursive: true });
 copyFileSync("guest/ccos_client.py", "dist/guest/ccos_client.py");
+copyFileSync("node_modules/quickjs-wasi/quickjs.wasm", "dist/guest/quickjs.wasm");
+copyFileSync("node_modules/quickjs-wasi/LICENSE", "dist/guest/quickjs.LICENSE");
 const guests = readdirSync("guest").filter(
   (name) => name.endsWith(".ts") && !name.endsWith(".test.ts"),
 );
