@@ -1,6 +1,6 @@
 /** The one door to the machine: processes, files, sockets, clock, random. */
 export { type Canaries, type CanaryEndpoint, type CanaryState, openCanaries } from "./canary.ts";
-export { siblingProgram } from "./sibling-program.ts";
+export { guestDirectory, siblingProgram } from "./sibling-program.ts";
 export { processesNaming, type Supervised, superviseProcess } from "./supervised.ts";
 export {
   errnoOf,

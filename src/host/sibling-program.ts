@@ -15,3 +15,10 @@ export function siblingProgram(name: string, codeUrl: string | undefined): strin
       : join(dirname(fileURLToPath(codeUrl)), `${name}.ts`);
   return existsSync(path) ? path : null;
 }
+
+/** Where the built guests are, for a module two folders below the package: `dist/guest`. */
+export function guestDirectory(codeUrl: string | undefined): string {
+  return codeUrl === undefined || codeUrl === ""
+    ? join(typeof __dirname === "string" ? __dirname : "/", "guest")
+    : join(dirname(fileURLToPath(codeUrl)), "..", "..", "dist", "guest");
+}

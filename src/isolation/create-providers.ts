@@ -1,28 +1,44 @@
 /** Every way of raising a wall that this version knows. */
+import { guestDirectory } from "../host/index.ts";
 import type { IsolationProvider } from "./provider.ts";
 import { createBubblewrap } from "./providers/bubblewrap.ts";
 import { createGvisor } from "./providers/gvisor.ts";
 import { createLandlock } from "./providers/landlock.ts";
 import { createNodePermission } from "./providers/node-permission.ts";
 import { createUnshare } from "./providers/unshare.ts";
+import { createWasm } from "./providers/wasm.ts";
 
 export interface ProviderOptions {
   /** The Node that runs us; shown inside the walls. */
   readonly nodePath: string;
   /** Where providers keep what outlives a run. */
   readonly stateDir: string;
-  /** Names of the only providers to make. Absent: all. */
+  /** Names of the only providers to make, or their kinds: `wasm` is every wasm wall. Absent: all. */
   readonly only?: readonly string[];
 }
 
+/** Inside bubblewrap it holds what bubblewrap holds, for programs that need no speed: a `process` wall, the least. */
+const WASM_IN_BUBBLEWRAP = 15;
+/** Below every wall of the kernel: the `wasm` level. */
+const WASM_ALONE = 8;
+
 /** Every provider of this version, strongest first; none is probed yet. */
 export function createProviders({ nodePath, only }: ProviderOptions): readonly IsolationProvider[] {
+  const guestDir = guestDirectory(import.meta.url);
+  const bubblewrap = createBubblewrap(nodePath);
+  const nodePermission = createNodePermission(nodePath);
   const all = [
-    createGvisor(nodePath),
-    createBubblewrap(nodePath),
+    bubblewrap,
     createUnshare(nodePath),
     createLandlock(nodePath),
-    createNodePermission(nodePath),
+    createWasm({ outer: bubblewrap, strength: WASM_IN_BUBBLEWRAP, guestDir }),
+    createWasm({ outer: nodePermission, strength: WASM_ALONE, guestDir }),
+    nodePermission,
   ];
-  return only === undefined ? all : all.filter((provider) => only.includes(provider.name));
+  if (only === undefined) return all;
+  return all.filter(({ name }) => only.some((each) => name === each || isKind(name, each)));
+}
+
+function isKind(name: string, kind: string): boolean {
+  return name.startsWith(`${kind}/`);
 }

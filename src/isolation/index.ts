@@ -20,13 +20,13 @@ export {
   type SandboxLimits,
   type SandboxProgram,
   type SandboxSpec,
+  SCRIPT_LANGUAGES,
+  type ScriptLanguage,
   type Session,
   type Usage,
 } from "./provider.ts";
-export { measureStart } from "./start-time.ts";
-export { EVALUATOR_STACK_KIB } from "./program.ts";
-export { createMock, MOCK_NAME } from "./providers/mock.ts";
-export { type Candidate, type Selection, selectWall } from "./select.ts";
+export { commandOf, EVALUATOR_STACK_KIB } from "./program.ts";
+export { type Selection, selectProvider } from "./select.ts";
 export { type ProbeCacheOptions, rememberProbe } from "./probe-cache.ts";
 export {
   POOL_SIZE_MAX,

@@ -12,7 +12,7 @@ import { siblingProgram } from "../host/index.ts";
 import { plain } from "./escapes/attack.ts";
 import { limitTrials } from "./escapes/limits.ts";
 import { surfaceTrials } from "./escapes/surface.ts";
-import type { Trial, TrialContext } from "./escapes/trial.ts";
+import { attackerOf, type Trial, type TrialContext } from "./escapes/trial.ts";
 import { treeTrials } from "./escapes/tree.ts";
 import {
   GUARANTEES,
@@ -74,8 +74,8 @@ export async function measureFully(
 
 /** Long ones first, so that two lanes end at about the same time. */
 function trialsOf(provider: IsolationProvider): readonly Trial[] {
-  const external = provider.runs.has("external");
-  return [...limitTrials(external), ...treeTrials(external), ...surfaceTrials(external)];
+  const by = attackerOf(provider);
+  return [...limitTrials(by), ...treeTrials(by), ...surfaceTrials(by)];
 }
 
 async function runTrials(

@@ -8,6 +8,7 @@
  */
 import { posix } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
+import { unreachable } from "../foundation/result.ts";
 import { headOf, placeAt, realPath } from "../host/index.ts";
 import { heapMebibytes } from "./limits.ts";
 import type { SandboxFile, SandboxLimits, SandboxProgram } from "./provider.ts";
@@ -23,11 +24,48 @@ export function programArgv(
   limits: SandboxLimits,
 ): readonly string[] {
   if (program.kind === "rtfs") return guestArgv(program, NODE_INSIDE, limits);
-  const [command = "", ...rest] = program.argv;
-  if (program.argv.some((word) => word.includes("\0"))) {
+  const argv = commandOf(program);
+  const [command = "", ...rest] = argv;
+  if (argv.some((word) => word.includes("\0"))) {
     throw notFound(command, "a word of the command holds a NUL byte");
   }
   return [commandInside(command, layout), ...rest];
+}
+
+/** Python's own paths alone, and behind them the library of the capability socket. */
+const PYTHON =
+  'import runpy, sys; sys.path.append("/ccos"); del sys.argv[0]; runpy.run_path(sys.argv[0], run_name="__main__")';
+
+/** The words of a program that is a command inside; a script is its interpreter's argument. */
+export function commandOf(program: SandboxProgram): readonly string[] {
+  if (program.kind === "external") return program.argv;
+  if (program.kind !== "script") throw notRun(program.kind);
+  const { language, source, beside, args } = program;
+  switch (language) {
+    case "javascript": {
+      const libraries = beside.flatMap(({ path }) => ["--require", path]);
+      return [NODE_INSIDE, ...libraries, source.path, ...args];
+    }
+    case "python":
+      return ["python3", "-I", "-c", PYTHON, source.path, ...args];
+    case "shell":
+      return ["sh", source.path, ...args];
+    default:
+      return unreachable(language);
+  }
+}
+
+/** Whether the program has the control channel on descriptor 3. */
+export function hasChannel(program: SandboxProgram): boolean {
+  return program.kind === "rtfs" || program.kind === "bytecode" || program.channel;
+}
+
+function notRun(kind: string): CcosError {
+  return new CcosError("ISOLATION_UNAVAILABLE", {
+    what: `Cannot run a ${kind} program as a command`,
+    why: "this wall has no engine for it",
+    fix: "Run `ccos doctor` for the walls of this host",
+  });
 }
 
 type Guest = Extract<SandboxProgram, { kind: "rtfs" }>;
@@ -58,7 +96,8 @@ const FLAGS = [
 
 /** What a program brings along. */
 export function guestFiles(program: SandboxProgram): readonly SandboxFile[] {
-  return program.kind === "rtfs" ? [program.guest, ...program.beside] : [];
+  if (program.kind === "rtfs") return [program.guest, ...program.beside];
+  return program.kind === "script" ? [program.source, ...program.beside] : [];
 }
 
 /** Node with the guest's files; the permission model is a second layer, the wall the first. */

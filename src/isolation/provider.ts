@@ -87,6 +87,10 @@ export interface SandboxSpec {
   readonly label?: string;
 }
 
+/** Languages of scripts: Node or the QuickJS engine, `python3 -I`, `sh`. */
+export const SCRIPT_LANGUAGES = ["javascript", "python", "shell"] as const;
+export type ScriptLanguage = (typeof SCRIPT_LANGUAGES)[number];
+
 export type SandboxProgram =
   /** The bundled RTFS guest, on the Node that runs us; control channel on fd 3. `beside`: what else it may read. */
   | {
@@ -96,7 +100,19 @@ export type SandboxProgram =
       readonly stackKiB: number;
     }
   /** Any program. argv[0] is looked up inside the wall. Control channel on fd 3 when asked. */
-  | { readonly kind: "external"; readonly argv: readonly string[]; readonly channel: boolean };
+  | { readonly kind: "external"; readonly argv: readonly string[]; readonly channel: boolean }
+  /** A WebAssembly module under docs/WASM-ABI.md, which makes its calls over the channel on fd 3. */
+  | { readonly kind: "bytecode"; readonly module: SandboxFile; readonly args: readonly string[] }
+  /** A script for the interpreter of its language inside. Control channel on fd 3 when asked. */
+  | {
+      readonly kind: "script";
+      readonly language: ScriptLanguage;
+      readonly source: SandboxFile;
+      /** Libraries of the control channel; a script in JavaScript loads them first. */
+      readonly beside: readonly SandboxFile[];
+      readonly args: readonly string[];
+      readonly channel: boolean;
+    };
 
 /** How a program ended. A timeout is an ending, not an exception. */
 export type Ending =
@@ -143,11 +159,13 @@ export interface Session {
 }
 
 export interface IsolationProvider {
-  /** `gvisor/runsc`, `process/bubblewrap`, `process/unshare`, `process/landlock`, `process/node-permission`. */
+  /** The kind of wall and how it is raised, as `process/bubblewrap` or `wasm/node-permission`. */
   readonly name: string;
   /** Rank in selection: the higher, the stronger. */
   readonly strength: number;
   readonly runs: ReadonlySet<SandboxProgram["kind"]>;
+  /** Languages of scripts that it does not run, and why. Absent: it runs scripts of all, if it runs any. */
+  readonly withoutLanguages?: ReadonlyMap<ScriptLanguage, string>;
   /** Whether it can grant Unix and loopback sockets and still hold the network. */
   readonly sockets: boolean;
   /** Look without leaving a trace: under 500 ms on an idle host, no file written, no process left. */

@@ -82,6 +82,20 @@ describe("selectWall", () => {
     expect(fix).toBe("install its tool");
   });
 
+  test("passes over one that lacks a script's language, and says why", async () => {
+    const withoutLanguages = new Map([["python", "it has no Python"]] as const);
+    const engine = { ...provider("engine", { strength: 40, runs: ["script"] }), withoutLanguages };
+    const process = provider("process", { strength: 20, runs: ["script"] });
+    const asked = { kind: "script", mode: "wasm", sockets: false } as const;
+    const python = { ...asked, language: "python" } as const;
+    expect((await selectProvider([engine, process], python)).name).toBe("process");
+    const script = { ...asked, language: "javascript" } as const;
+    expect((await selectProvider([engine, process], script)).name).toBe("engine");
+    await expect(selectProvider([engine], python)).rejects.toMatchObject({
+      why: "engine: does not run scripts in python: it has no Python",
+    });
+  });
+
   test("refuses a mode that is no wall", async () => {
     const wall = provider("process/bubblewrap", { strength: 40 });
     await expect(select([wall], { ...plan, mode: "constructor" })).rejects.toMatchObject({

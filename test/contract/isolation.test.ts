@@ -40,6 +40,8 @@ const NOT_HELD: Readonly<Record<string, readonly Guarantee[]>> = {
   "process/bubblewrap": [],
   "process/unshare": [],
   "process/landlock": [],
+  "wasm/bubblewrap": [],
+  "wasm/node-permission": [],
   // Signals are not in the permission model; a user of the guest's own stops them where we are root.
   "process/node-permission": IS_ROOT ? [] : ["processes"],
 };
@@ -64,6 +66,43 @@ function spec(change: Partial<SandboxSpec> = {}): SandboxSpec {
 
 function limits(change: Partial<SandboxSpec["limits"]>): SandboxSpec {
   return spec({ limits: { ...spec().limits, ...change } });
+}
+
+/** The same behaviour for Node and for an engine that has less of it. */
+interface Dialect {
+  readonly flood: string;
+  readonly speak: string;
+  readonly countInput: string;
+  readonly echo: string;
+}
+
+const NODE: Dialect = {
+  flood: "const b = Buffer.alloc(65536, 46); for (;;) require('node:fs').writeSync(1, b);",
+  speak: "process.stdout.write('o'.repeat(200000)); process.stderr.write('e')",
+  countInput:
+    "let n = 0; process.stdin.on('data', (d) => (n += d.length)).on('end', () => console.log(n));",
+  // As the guest does it: blocking reads and writes, no socket object, which a permission model refuses.
+  echo: `
+    const fs = require("node:fs");
+    const pause = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    const buffer = Buffer.alloc(64);
+    for (;;) {
+      try { const n = fs.readSync(3, buffer); fs.writeSync(3, "<" + buffer.toString("utf8", 0, n) + ">"); break; }
+      catch (error) { if (error.code !== "EAGAIN") throw error; pause(); }
+    }`,
+};
+const ENGINE: Dialect = {
+  flood: "const b = new Uint8Array(65536).fill(46); for (;;) require('node:fs').writeSync(1, b);",
+  speak: "const fs = require('node:fs'); fs.writeSync(1, 'o'.repeat(200000)); fs.writeSync(2, 'e')",
+  countInput:
+    "const b = new Uint8Array(9999); let n = 0, k; while ((k = require('node:fs').readSync(0, b)) > 0) n += k; console.log(n)",
+  echo: `
+    const fs = require("node:fs"), buffer = new Uint8Array(64), n = fs.readSync(3, buffer);
+    fs.writeSync(3, "<" + new TextDecoder().decode(buffer.subarray(0, n)) + ">");`,
+};
+
+function dialectOf(provider: IsolationProvider): Dialect {
+  return provider.runs.has("bytecode") ? ENGINE : NODE;
 }
 
 function guest(source: string): SandboxProgram {
@@ -131,6 +170,8 @@ test("createProviders makes the walls of this version, strongest first", () => {
     "process/bubblewrap",
     "process/unshare",
     "process/landlock",
+    "wasm/bubblewrap",
+    "wasm/node-permission",
     "process/node-permission",
   ]);
   const strengths = providers.map((provider) => provider.strength);
@@ -194,9 +235,7 @@ function endings(provider: IsolationProvider): void {
   });
 
   test("execute ends a program over its output limit, and hands on not one byte more", async () => {
-    const flood = guest(
-      "const b = Buffer.alloc(65536, 46); for (;;) require('node:fs').writeSync(1, b);",
-    );
+    const flood = guest(dialectOf(provider).flood);
     const { ending, out, error } = await run(provider, flood, {
       spec: limits({ outputBytes: 10_000 }),
     });
@@ -214,10 +253,7 @@ function endings(provider: IsolationProvider): void {
   });
 
   test("execute hands over all output of a program that ends by itself", async () => {
-    const { out, error } = await run(
-      provider,
-      guest("process.stdout.write('o'.repeat(200000)); process.stderr.write('e')"),
-    );
+    const { out, error } = await run(provider, guest(dialectOf(provider).speak));
     expect([out.length, error]).toEqual([200_000, "e"]);
   });
 }
@@ -256,7 +292,7 @@ function sessions(provider: IsolationProvider): void {
 
   test("the control channel carries bytes both ways on fd 3", async () => {
     const session = await provider.open(spec());
-    const { channel, ending } = await session.execute(guest(ECHO), NEVER);
+    const { channel, ending } = await session.execute(guest(dialectOf(provider).echo), NEVER);
     channel?.writable.write("ping");
     expect(await textOf(channel?.readable as Readable)).toBe("<ping>");
     expect(await ending).toEqual({ kind: "exited", status: 0 });
@@ -278,22 +314,10 @@ function sessions(provider: IsolationProvider): void {
   });
 
   test("stdin reaches the program and ends", async () => {
-    const count = guest(
-      "let n = 0; process.stdin.on('data', (d) => (n += d.length)).on('end', () => console.log(n));",
-    );
+    const count = guest(dialectOf(provider).countInput);
     expect((await run(provider, count, { input: "x".repeat(70_000) })).out).toBe("70000\n");
   });
 }
-
-/** As the guest does it: blocking reads and writes, no socket object, which a permission model refuses. */
-const ECHO = `
-  const fs = require("node:fs");
-  const pause = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-  const buffer = Buffer.alloc(64);
-  for (;;) {
-    try { const n = fs.readSync(3, buffer); fs.writeSync(3, "<" + buffer.toString("utf8", 0, n) + ">"); break; }
-    catch (error) { if (error.code !== "EAGAIN") throw error; pause(); }
-  }`;
 
 function refusals(provider: IsolationProvider): void {
   test.each(["wallMs", "cpuMs", "memoryBytes", "pidsMax", "outputBytes", "diskBytes"] as const)(

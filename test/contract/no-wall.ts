@@ -66,6 +66,7 @@ function openSession(nodePath: string, parent: string): Session {
 
 function argvOf(program: SandboxProgram, nodePath: string, directory: string): readonly string[] {
   if (program.kind === "external") return program.argv;
+  if (program.kind !== "rtfs") throw new TypeError("This wall runs guests and commands");
   const path = join(directory, basename(program.guest.path));
   writeFileSync(path, program.guest.content, { mode: 0o644 });
   chmodSync(directory, 0o755);

@@ -9,8 +9,11 @@
  */
 import type { Ending, Guarantee, Measurement } from "../provider.ts";
 import type { Report } from "./attack.ts";
+import { growingModule } from "./attack-module.ts";
+import { scriptProgram } from "./attack-script.ts";
 import {
   type Attack,
+  type Attacker,
   endingText,
   mib,
   nodeProgram,
@@ -25,6 +28,8 @@ const MIB = 1024 * 1024;
 /** Node itself needs some 50 MiB; perl some 5. */
 const NODE_MEMORY_BYTES = 160 * MIB;
 const PERL_MEMORY_BYTES = 96 * MIB;
+/** Node and the engine in it. */
+const SCRIPT_MEMORY_BYTES = 96 * MIB;
 const DISK_BYTES = 16 * MIB;
 const OUTPUT_BYTES = 64 * 1024;
 const PIDS_MAX = 40;
@@ -33,13 +38,14 @@ const WALL_MS = 400;
 const CPU_MS = 1_000;
 /** CPU time that one process of the attack wants. */
 const SPIN_MS = 1_500;
-/** For what a busy host only delays. */
-const SLOW_WALL_MS = 12_000;
+/** In an engine that makes 10 to 40 million a second. */
+const SPIN_TURNS = 200_000_000;
 
 type Judge = (observation: Observation) => Omit<Measurement, "guarantee">;
 
-/** Where external programs run, the attacks fork and share memory; elsewhere Node attacks alone. */
-export function limitTrials(runsExternal: boolean): readonly Trial[] {
+/** Where external programs run, the attacks fork and share memory; elsewhere Node or a script attacks alone. */
+export function limitTrials(by: Attacker): readonly Trial[] {
+  if (by === "script") return scriptTrials();
   const shared = [
     memoryTrial(
       "heap",
@@ -51,9 +57,14 @@ export function limitTrials(runsExternal: boolean): readonly Trial[] {
       { program: nodeProgram({ mode: "buffers", bytesMax: 4 * NODE_MEMORY_BYTES }) },
       NODE_MEMORY_BYTES,
     ),
-    trial("output", "flood by node", outputAttack(), judgeOutput),
+    trial(
+      "output",
+      "flood by node",
+      outputAttack(nodeProgram({ mode: "flood", bytesMax: 16 * MIB })),
+      judgeOutput,
+    ),
   ];
-  return [...(runsExternal ? perlTrials() : nodeTrials()), ...shared];
+  return [...(by === "perl" ? perlTrials() : nodeTrials()), ...shared];
 }
 
 function perlTrials(): readonly Trial[] {
@@ -122,6 +133,28 @@ function nodeTrials(): readonly Trial[] {
   ];
 }
 
+/** The same limits from inside an engine, and those that only an engine has: a module's own memory. */
+function scriptTrials(): readonly Trial[] {
+  const bytesMax = 4 * SCRIPT_MEMORY_BYTES;
+  const spin = scriptProgram({ mode: "spin", turns: SPIN_TURNS });
+  const sleep = scriptProgram({ mode: "sleep", ms: 4_000 });
+  const flood = scriptProgram({ mode: "flood", bytesMax: 16 * MIB });
+  const fill = scriptProgram({ mode: "fill", bytesMax: 4 * DISK_BYTES });
+  const children = scriptProgram({ mode: "children", count: FORKS });
+  const memory = (["heap", "buffers"] as const).map((mode) =>
+    memoryTrial(mode, { program: scriptProgram({ mode, bytesMax }) }, SCRIPT_MEMORY_BYTES),
+  );
+  return [
+    trial("cpu", "spin", { program: spin, limits: { cpuMs: CPU_MS, wallMs: 8_000 } }, judgeCpu),
+    trial("wall-clock", "sleep", { program: sleep, limits: { wallMs: WALL_MS } }, judgeWallClock),
+    trial("pids", "children", { program: children, limits: { pidsMax: PIDS_MAX } }, judgePids),
+    trial("disk", "fill", fillAttack(fill), judgeDisk),
+    trial("output", "flood", outputAttack(flood), judgeOutput),
+    ...memory,
+    memoryTrial("grow", { program: growingModule(bytesMax) }, SCRIPT_MEMORY_BYTES),
+  ];
+}
+
 function trial(guarantee: Guarantee, name: string, attack: Attack, judge: Judge): Trial {
   const run = async (context: TrialContext): Promise<readonly Measurement[]> => [
     { guarantee, ...judge(await observe(context, attack)) },
@@ -138,11 +171,8 @@ function memoryTrial(mode: string, attack: Attack, memoryBytes: number): Trial {
   );
 }
 
-function outputAttack(): Attack {
-  return {
-    program: nodeProgram({ mode: "flood", bytesMax: 16 * MIB }),
-    limits: { outputBytes: OUTPUT_BYTES },
-  };
+function outputAttack(program: Attack["program"]): Attack {
+  return { program, limits: { outputBytes: OUTPUT_BYTES } };
 }
 
 function fillAttack(program: Attack["program"]): Attack {

@@ -10,7 +10,9 @@
 import { type Canaries, type CanaryState, openCanaries } from "../../host/index.ts";
 import type { Guarantee, Measurement } from "../provider.ts";
 import { plain, type Report, targetsOf } from "./attack.ts";
+import { scriptProgram } from "./attack-script.ts";
 import {
+  type Attacker,
   endingText,
   nodeProgram,
   type Observation,
@@ -34,10 +36,15 @@ const SURFACE = [
 type Surface = (typeof SURFACE)[number];
 
 /**
- * The trials of one provider. Node as a broken guest always; perl with raw system calls where external
+ * The trials of one provider. Inside an engine a script; else Node as a broken guest always; perl with raw system calls where external
  * programs run, with sockets allowed when the wall takes such a spec: the widest wall it offers.
  */
-export function surfaceTrials(runsExternal: boolean): readonly Trial[] {
+export function surfaceTrials(attacker: Attacker): readonly Trial[] {
+  if (attacker === "script") {
+    const run = (context: TrialContext) => attackWith(context, "script", false);
+    return [{ name: "surface by a script", guarantees: SURFACE, run }];
+  }
+  const runsExternal = attacker === "perl";
   const node: Trial = {
     name: "surface by node",
     guarantees: SURFACE,
@@ -54,14 +61,13 @@ export function surfaceTrials(runsExternal: boolean): readonly Trial[] {
 
 async function attackWith(
   context: TrialContext,
-  by: "node" | "perl",
+  by: Attacker,
   kernelWall: boolean,
 ): Promise<readonly Measurement[]> {
   const canaries = await openCanaries(context.stateDir);
   try {
     const silent = new Set(await canaries.reach());
-    const observation =
-      by === "node" ? await byNode(context, canaries) : await byPerl(context, canaries);
+    const observation = await ATTACKS[by](context, canaries);
     const state = await canaries.look();
     // Inside a kernel wall a child process is allowed; only its system calls matter, which perl tries.
     const asked = SURFACE.filter(
@@ -71,6 +77,12 @@ async function attackWith(
   } finally {
     await canaries.close();
   }
+}
+
+function byScript(context: TrialContext, canaries: Canaries): Promise<Observation> {
+  return observe(context, {
+    program: scriptProgram({ mode: "surface", targets: targetsOf(canaries) }),
+  });
 }
 
 function byNode(context: TrialContext, canaries: Canaries): Promise<Observation> {
@@ -90,8 +102,10 @@ async function byPerl(context: TrialContext, canaries: Canaries): Promise<Observ
   }
 }
 
+const ATTACKS = { node: byNode, perl: byPerl, script: byScript } as const;
+
 interface Evidence {
-  readonly by: "node" | "perl";
+  readonly by: Attacker;
   readonly observation: Observation;
   readonly state: CanaryState;
   /** Canaries that the host itself could not reach. */

@@ -14,7 +14,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { processesNaming, type Supervised, superviseProcess } from "../../host/index.ts";
 import type { Measurement, SandboxProgram } from "../provider.ts";
 import { parseReport, plain, type Report } from "./attack.ts";
+import { scriptProgram } from "./attack-script.ts";
 import {
+  type Attacker,
   endingText,
   nodeProgram,
   observe,
@@ -33,12 +35,11 @@ export interface SupervisorJob {
   readonly provider: string;
   readonly nodePath: string;
   readonly stateDir: string;
-  readonly by: "node" | "perl";
+  readonly by: Attacker;
   readonly marker: string;
 }
 
-export function treeTrials(runsExternal: boolean): readonly Trial[] {
-  const by = runsExternal ? "perl" : "node";
+export function treeTrials(by: Attacker): readonly Trial[] {
   return [
     { name: `tree by ${by}`, guarantees: ["tree-gone"], run: (context) => attackTree(context, by) },
     {
@@ -49,10 +50,10 @@ export function treeTrials(runsExternal: boolean): readonly Trial[] {
   ];
 }
 
-function treeProgram(by: "node" | "perl", marker: string): SandboxProgram {
-  return by === "perl"
-    ? perlProgram({ mode: "tree", seconds: 20, marker })
-    : nodeProgram({ mode: "sleep", ms: 20_000 }, marker);
+function treeProgram(by: Attacker, marker: string): SandboxProgram {
+  if (by === "perl") return perlProgram({ mode: "tree", seconds: 20, marker });
+  const sleep = { mode: "sleep", ms: 20_000 } as const;
+  return by === "node" ? nodeProgram(sleep, marker) : scriptProgram(sleep, marker);
 }
 
 function freshMarker(): string {
@@ -60,18 +61,14 @@ function freshMarker(): string {
 }
 
 /** Daemons that changed session and ignore signals; the leader ends, then the wall is closed. */
-async function attackTree(
-  context: TrialContext,
-  by: "node" | "perl",
-): Promise<readonly Measurement[]> {
+async function attackTree(context: TrialContext, by: Attacker): Promise<readonly Measurement[]> {
   const marker = freshMarker();
   let alive = 0;
   const onUp = async (): Promise<void> => {
     alive = (await processesNaming(marker)).length;
   };
-  const limits = by === "perl" ? {} : { wallMs: 600 };
-  const program = treeProgram(by, marker);
-  const seen = await observe(context, { program, limits, label: marker, onUp });
+  const limits = by === "perl" ? {} : { wallMs: by === "node" ? 600 : 2_500 };
+  const seen = await observe(context, { program: treeProgram(by, marker), limits, onUp });
   const left = await leftAfter(marker);
   const why = `${endingText(seen.ending)} ${plain(seen.complaint)}`;
   return [{ guarantee: "tree-gone", ...judgeTree(alive, left, why) }];
@@ -106,7 +103,7 @@ function judgeTree(alive: number, left: number, why: string): Omit<Measurement, 
 
 async function attackSupervisor(
   context: TrialContext,
-  by: "node" | "perl",
+  by: Attacker,
 ): Promise<readonly Measurement[]> {
   const { supervisor, provider, nodePath, stateDir } = context;
   if (supervisor === null) return bothUnmeasured("no supervisor program was found to kill");
@@ -153,7 +150,7 @@ function judgeDescriptors(
   child: Supervised,
 ): Omit<Measurement, "guarantee"> {
   const fds = reports.filter((each) => each.guarantee === "descriptors");
-  const leaked = fds.find((each) => each.saw === child.planted);
+  const leaked = fds.find((each) => each.saw === child.planted || each.outcome === "through");
   if (leaked !== undefined)
     return {
       verdict: "not-held",
@@ -180,9 +177,9 @@ export async function superviseAttack(
   job: SupervisorJob,
   print: (line: string) => void,
 ): Promise<void> {
-  const attack =
-    job.by === "perl" ? perlProgram({ mode: "descriptors" }) : nodeProgram({ mode: "descriptors" });
-  const { reports } = await observe(context, { program: attack });
+  const mode = { mode: "descriptors" } as const;
+  const programs = { perl: perlProgram, node: nodeProgram, script: scriptProgram };
+  const { reports } = await observe(context, { program: programs[job.by](mode) });
   for (const { guarantee, attempt, outcome, saw } of reports)
     print([guarantee, attempt, outcome, saw].join("\t"));
   const spec = specOf({ limits: { wallMs: 20_000 }, label: job.marker });
@@ -198,5 +195,5 @@ export async function superviseAttack(
 function stayingTree({ by, marker }: SupervisorJob): SandboxProgram {
   return by === "perl"
     ? perlProgram({ mode: "stay", seconds: 20, marker })
-    : treeProgram("node", marker);
+    : treeProgram(by, marker);
 }

@@ -8,8 +8,11 @@
  */
 import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
+import { encodeFrame } from "../../foundation/framing.ts";
+import { PROTOCOL_VERSION } from "../../foundation/protocol.ts";
 import type {
   Ending,
+  Execution,
   Guarantee,
   IsolationProvider,
   Measurement,
@@ -47,6 +50,15 @@ export interface Observation {
   readonly elapsedMs: number;
   /** The beginning of stderr, for the evidence of a trial that did not run. */
   readonly complaint: string;
+}
+
+/** What attacks a wall: programs of its own kind, as far as it runs them. */
+export type Attacker = "perl" | "node" | "script";
+
+/** Who attacks: raw system calls where any program runs, else a broken guest, else a script in the wall's engine. */
+export function attackerOf({ runs }: IsolationProvider): Attacker {
+  if (runs.has("external")) return "perl";
+  return runs.has("script") ? "script" : "node";
 }
 
 export interface Attack {
@@ -97,6 +109,7 @@ export async function observe(context: TrialContext, attack: Attack): Promise<Ob
   try {
     const execution = await session.execute(attack.program, context.signal);
     const started = performance.now();
+    if (attack.program.kind === "bytecode") greet(execution);
     execution.stdin.on("error", () => execution.stdin.destroy());
     const gathered = { outputBytes: 0 };
     const { onUp } = attack;
@@ -123,6 +136,13 @@ export async function observe(context: TrialContext, attack: Attack): Promise<Ob
   } finally {
     await session.close();
   }
+}
+
+/** A module ends with a result, which it says to a host that greeted it. */
+function greet({ channel }: Execution): void {
+  const hello = { type: "hello", version: PROTOCOL_VERSION, session: "", image: "" };
+  channel?.writable.write(encodeFrame(hello));
+  channel?.readable.resume();
 }
 
 interface Gathered {

@@ -22,7 +22,7 @@ import {
 } from "../../host/index.ts";
 import type { LaunchPlan } from "../launch.ts";
 import { kernelLimits } from "../limits.ts";
-import { guestArgv, guestFiles, placedGuest, programArgv } from "../program.ts";
+import { guestArgv, guestFiles, hasChannel, placedGuest, programArgv } from "../program.ts";
 import type { SandboxFile, SandboxLimits, SandboxProgram, SandboxSpec } from "../provider.ts";
 import { hostSeccompArch, seccompFilter } from "../seccomp.ts";
 import { type Layout, layWall, NODE_INSIDE } from "../staging.ts";
@@ -151,7 +151,7 @@ function insideOf(program: SandboxProgram, layout: Layout, placed: Placed): Insi
       ["TMPDIR", `${root}/work`],
     ]),
     rules: [...systemRules(shown), `dir=${root}`, `exec=${node}`],
-    channel: program.kind === "rtfs" || program.channel,
+    channel: hasChannel(program),
   };
 }
 

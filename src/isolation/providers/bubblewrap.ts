@@ -23,7 +23,7 @@ import {
 import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits, limitedArgv } from "../limits.ts";
 import { probeBy } from "../probing.ts";
-import { guestFiles, programArgv } from "../program.ts";
+import { guestFiles, hasChannel, programArgv } from "../program.ts";
 import type {
   IsolationProvider,
   Probe,
@@ -67,7 +67,7 @@ export function createBubblewrap(nodePath: string): IsolationProvider {
   return {
     name: NAME,
     strength: STRENGTH,
-    runs: new Set(["rtfs", "external"] as const),
+    runs: new Set(["rtfs", "external", "script"] as const),
     sockets: true,
     probe: () => probe(open),
     open,
@@ -120,10 +120,6 @@ async function planOf(
     lease?.release();
     throw error;
   }
-}
-
-function hasChannel(program: SandboxProgram): boolean {
-  return program.kind === "rtfs" || program.channel;
 }
 
 interface Planned {

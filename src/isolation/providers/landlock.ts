@@ -23,7 +23,7 @@ export function createLandlock(nodePath: string): IsolationProvider {
   return {
     name: "process/landlock",
     strength: 20,
-    runs: new Set(["rtfs", "external"] as const),
+    runs: new Set(["rtfs", "external", "script"] as const),
     sockets: false,
     probe: () => (probed ??= probe()),
     open: (spec) => {

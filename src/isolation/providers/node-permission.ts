@@ -30,6 +30,8 @@ import type {
 } from "../provider.ts";
 import { layWall, NODE_INSIDE } from "../staging.ts";
 
+/** Below the wasm walls, which hold what this one does and give the program no Node to break (docs/adr/0014). */
+const STRENGTH = 5;
 const NODE_MAJOR_MIN = 26;
 const PROCESS_COUNT = "--nproc=";
 
@@ -37,7 +39,7 @@ const PROCESS_COUNT = "--nproc=";
 export function createNodePermission(nodePath: string): IsolationProvider {
   return {
     name: "process/node-permission",
-    strength: 10,
+    strength: STRENGTH,
     runs: new Set(["rtfs"] as const),
     sockets: false,
     probe: () => Promise.resolve(probe()),

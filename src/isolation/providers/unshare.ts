@@ -22,7 +22,7 @@ import {
 import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits, kernelLimits } from "../limits.ts";
 import { probeBy } from "../probing.ts";
-import { guestFiles, programArgv } from "../program.ts";
+import { guestFiles, hasChannel, programArgv } from "../program.ts";
 import type {
   IsolationProvider,
   Probe,
@@ -51,7 +51,7 @@ export function createUnshare(nodePath: string): IsolationProvider {
   return {
     name: NAME,
     strength: STRENGTH,
-    runs: new Set(["rtfs", "external"] as const),
+    runs: new Set(["rtfs", "external", "script"] as const),
     sockets: true,
     probe: () => probe(open),
     open,
@@ -93,7 +93,7 @@ async function planOf(
     const files = [...spec.files, ...guestFiles(program)];
     const layout = await layWall({ ...spec, files }, nodePath, user);
     const command = programArgv(program, layout, spec.limits);
-    const channel = program.kind === "rtfs" || program.channel;
+    const channel = hasChannel(program);
     return launchPlan({ perl, command, layout, spec, channel, user, lease });
   } catch (error) {
     lease?.release();
