@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { createHash } from "node:crypto";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { digestOf } from "../chain/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
@@ -93,6 +94,23 @@ export async function stageCommand(
     staged.push({ path, content: content.value, digest });
   }
   return staged;
+}
+
+/** The one file of a program that is run by its extension. Its digest is that of its bytes. */
+export async function stageProgram(cwd: string, file: string): Promise<StagedFile> {
+  const content = await readBounded(resolve(cwd, file), STAGED_BYTES_MAX);
+  if (content.ok) {
+    const digest = `sha256:${createHash("sha256").update(content.value).digest("hex")}`;
+    return { path: join("/work", basename(file)), content: content.value, digest };
+  }
+  if (content.error === "too-large") throw tooLarge(file);
+  throw new CcosError(content.error === "absent" ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE", {
+    what: `Cannot read "${file}"`,
+    why:
+      content.error === "absent"
+        ? "there is no such file"
+        : "it is not a regular file that can be read",
+  });
 }
 
 function tooLarge(file: string): CcosError {

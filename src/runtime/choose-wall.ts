@@ -29,6 +29,7 @@ import {
   selectWall,
 } from "../isolation/index.ts";
 import { loadGuest } from "./guest-launch.ts";
+import type { ProgramNeeds } from "./program-file.ts";
 import type { World } from "./world.ts";
 
 export interface ChosenWall {
@@ -41,9 +42,7 @@ export interface ChosenWall {
 
 export interface WallWish {
   readonly config: AgentConfig;
-  readonly kind: "rtfs" | "external";
-  /** The only provider that may be taken; the mock is taken in no other way. */
-  readonly named: Selection["named"];
+  readonly needs: ProgramNeeds;
   /** Told before a wall is attacked, which takes seconds. */
   readonly waiting: (what: string) => void;
   readonly signal: AbortSignal;
@@ -66,31 +65,25 @@ const NEEDED: readonly Guarantee[] = [
 
 /** @throws {CcosError} `ISOLATION_UNAVAILABLE`, every wall with its reason. */
 export async function chooseWall(world: World, wish: WallWish): Promise<ChosenWall> {
-  const { config, kind, named } = wish;
-  const { mode } = config.orchestrator.isolation;
-  if (named?.value === MOCK_NAME) return mockWall(named.from);
-  const sockets = kind === "external" && wantsEffects(config);
-  const needed = mode === "wasm" ? NEEDED : GUARANTEES;
-  const { provider, measured, candidates } = await selectWall(
-    await providersOf(world),
-    { kind, mode, sockets, named },
-    async (candidate) => {
-      const matrix = await matrixOf(world, [candidate], wish);
-      const rows = matrix.providers[0]?.measurements ?? [];
-      const broken = unheld(rows, needed).map((row) => `${row.guarantee} (${row.evidence})`);
-      return { broken: broken.length === 0 ? null : broken.join(", "), measured: { matrix, rows } };
-    },
-  );
-  return { provider, facts: factsOf(provider, measured.matrix, measured.rows), candidates };
-}
-
-/** Who names it was asked for less than any wall: prepare.ts refused it where a wall is needed. */
-function mockWall(from: string): ChosenWall {
-  return {
-    provider: createMock(),
-    facts: { wall: MOCK_NAME, mock: true },
-    candidates: [{ name: MOCK_NAME, verdict: "taken", why: `${from} names it; it runs nothing` }],
-  };
+  const { needs } = wish;
+  const { mode } = wish.config.orchestrator.isolation;
+  const reasons: string[] = [];
+  for (const candidate of await providersOf(world)) {
+    const provider = await fitting(candidate, { ...needs, mode }, reasons);
+    if (provider === null) continue;
+    const matrix = await matrixOf(world, [provider], wish);
+    const rows = matrix.providers[0]?.measurements ?? [];
+    const broken = unheld(rows, mode === "wasm" ? NEEDED : GUARANTEES);
+    if (broken.length === 0) return { provider, facts: factsOf(provider, matrix, rows) };
+    reasons.push(
+      `${provider.name}: measured not to hold ${broken.map((row) => `${row.guarantee} (${row.evidence})`).join(", ")}`,
+    );
+  }
+  throw new CcosError("ISOLATION_UNAVAILABLE", {
+    what: `Cannot find a wall of at least "${mode}" for ${needs.kind === "rtfs" ? "this plan" : "this program"}`,
+    why: reasons.length === 0 ? "no wall was named" : reasons.join("; "),
+    fix: "Run `ccos doctor`, or ask for a lesser :isolation :mode",
+  });
 }
 
 /** Every wall of this host, strongest first. */
@@ -139,11 +132,6 @@ function unheld(
       return [{ guarantee, verdict: "not-measured", evidence: "nothing measured it" }];
     return row.verdict === "held" ? [] : [row];
   });
-}
-
-/** A program whose config grants effects needs the capability socket; one without may run in a wall that has none. */
-function wantsEffects(config: AgentConfig): boolean {
-  return config.network.enabled || config.capabilities.fs.enabled || config.secrets.size > 0;
 }
 
 function factsOf(

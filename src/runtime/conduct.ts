@@ -118,8 +118,8 @@ export async function conductPlan(
   const usage = execution.usage();
   const closing = session.close();
   await settleCalls(stage, gate);
-  const outcome = outcomeOf(conversation, ending, chain);
-  const conducted = await closeBooks(stage, gate, { declared: counter.declared, usage }, outcome);
+  const outcome = conversationOutcome(conversation, ending, chain);
+  const conducted = await closeBooks(stage, gate, counter.declared, outcome);
   await closing;
   return conducted;
 }
@@ -134,10 +134,11 @@ function startData(prepared: PreparedRun, guestDigest: string): JsonObject {
   const { config, inputs, digests } = prepared;
   return {
     agent: config.agentId,
-    program: inputs.command === null ? "rtfs-source" : "external",
+    program: inputs.command === null ? "rtfs-source" : (inputs.program?.kind ?? "external"),
     config: digests.config,
     plan: digests.plan,
     ...(inputs.modules.length === 0 ? {} : { modules: moduleDigests(inputs.modules) }),
+    ...(inputs.args === undefined ? {} : { args: digestOf([...inputs.args]) }),
     policy: digests.policy,
     guest: guestDigest,
     isolation: config.orchestrator.isolation.mode,
@@ -283,7 +284,7 @@ async function onCall(
 }
 
 /** What the conversation and the process's end say together. A broken host rethrows: nothing may go on. */
-function outcomeOf(
+export function conversationOutcome(
   conversation: Conversation,
   ending: Ending | null,
   chain: ChainWriter,

@@ -5,7 +5,7 @@
  */
 import { release } from "node:os";
 import { measureSync } from "../host/index.ts";
-import { type Measurement, measureStart, type Probe } from "../isolation/index.ts";
+import type { Measurement, Probe, SandboxProgram } from "../isolation/index.ts";
 import { matrixOf, providersOf } from "./choose-wall.ts";
 import type { World } from "./world.ts";
 
@@ -24,7 +24,7 @@ export interface HostReport {
     readonly startMsP50: number | null;
   }[];
   /** The wall `ccos run` would take for a default config. */
-  readonly chosen: { readonly rtfs: string | null; readonly external: string | null };
+  readonly chosen: Readonly<Record<"rtfs" | "external" | "script" | "bytecode", string | null>>;
 }
 
 export async function examineHost(
@@ -37,9 +37,7 @@ export async function examineHost(
   for (const provider of providers) probes.set(provider.name, await provider.probe());
   const ready = providers.filter((provider) => probes.get(provider.name)?.kind === "ready");
   const matrix = await matrixOf(world, ready, { waiting: progress, signal, fresh: true });
-  const starts = new Map<string, number | null>();
-  for (const provider of ready) starts.set(provider.name, await measureStart(provider, signal));
-  const strongest = (kind: "rtfs" | "external"): string | null =>
+  const strongest = (kind: SandboxProgram["kind"]): string | null =>
     ready.find((provider) => provider.runs.has(kind))?.name ?? null;
   return {
     node: process.versions.node,
@@ -54,6 +52,11 @@ export async function examineHost(
         matrix.providers.find((each) => each.name === provider.name)?.measurements ?? [],
       startMsP50: starts.get(provider.name) ?? null,
     })),
-    chosen: { rtfs: taken("rtfs"), external: taken("external") },
+    chosen: {
+      rtfs: strongest("rtfs"),
+      external: strongest("external"),
+      script: strongest("script"),
+      bytecode: strongest("bytecode"),
+    },
   };
 }

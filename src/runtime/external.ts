@@ -1,8 +1,9 @@
 /**
- * Any other program behind the same walls: the capability socket, the CONNECT proxy, and the chain.
+ * Any program that is no plan behind the same walls: its calls, the CONNECT proxy, and the chain.
  *
- * The program gets `/ccos/capability.sock` (guest protocol; session key in CCOS_SESSION) and, where a rule grants
- * tunnels, `HTTPS_PROXY` on its own loopback. Its calls pass the same gate; its tunnels are decided by
+ * A command, a script in Python or a shell script gets `/ccos/capability.sock` (guest protocol; session key in
+ * CCOS_SESSION); a script in JavaScript and a module make their calls over descriptor 3. Where a rule grants tunnels, a
+ * program has `HTTPS_PROXY` on its own loopback. Its calls pass the same gate; its tunnels are decided by
  * host and port, recorded before they are dialled, and marked as not inspected. It gets everything but replay.
  *
  * @module
@@ -13,32 +14,34 @@ import type { Readable } from "node:stream";
 import { createProxy, type Proxy, type ProxyEvent } from "../egress/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
-import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
-import { listenUnix, privateDirectory, resolveHost, type UnixListener } from "../host/index.ts";
-import type {
-  Ending,
-  Execution,
-  IsolationProvider,
-  SandboxBind,
-  SandboxFile,
-  SandboxSpec,
-  Session,
-  Usage,
+import { privateDirectory, resolveHost } from "../host/index.ts";
+import {
+  commandOf,
+  type Ending,
+  type Execution,
+  type IsolationProvider,
+  type SandboxBind,
+  type SandboxFile,
+  type SandboxProgram,
+  type SandboxSpec,
+  type Session,
 } from "../isolation/index.ts";
 import { decide } from "../policy/index.ts";
 import {
-  CALLS_OVER_MAX,
   type Conducted,
   closeBooks,
+  conversationOutcome,
   endingOutcome,
   type ProgramOutcome,
   settleCalls,
   startData,
 } from "./conduct.ts";
 import { createGate, type Gate, type GateEvent } from "./gate.ts";
-import { converse } from "./guest-link.ts";
+import type { Conversation } from "./guest-link.ts";
 import type { LiveStage } from "./live.ts";
 import type { PreparedRun } from "./prepare.ts";
+import { type CallRoom, judgeEnd, serveCapabilities, talkTo } from "./program-calls.ts";
+import { programOf, speaksOverChannel, type StagedContent, wantsTunnels } from "./program-file.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { guestFile, sandboxLimits, type World } from "./world.ts";
 
@@ -47,11 +50,6 @@ export interface Terminal {
   readonly stdin: Readable | null;
   readonly out: (chunk: Uint8Array) => void;
   readonly error: (chunk: Uint8Array) => void;
-}
-
-export interface StagedContent {
-  readonly path: string;
-  readonly content: Uint8Array;
 }
 
 export interface CommandRoom {
@@ -64,9 +62,6 @@ export interface CommandRoom {
   readonly signal: AbortSignal;
 }
 
-const CONNECTIONS_MAX = 16;
-const CALLS_IN_FLIGHT_MAX = 64;
-
 export async function conductCommand(
   world: World,
   prepared: PreparedRun,
@@ -77,7 +72,7 @@ export async function conductCommand(
   const counter = { declared: 0, violations: 0 };
   chain.append({
     type: "RunStarted",
-    data: { ...startData(prepared, ""), argv: digestArgv(argv) },
+    data: { ...startData(prepared, ""), argv: digestArgv(argv), ...fileData(prepared) },
     facts: room.stage.startFacts,
   });
   const gate = createGate({
@@ -91,27 +86,28 @@ export async function conductCommand(
   const sockets = await privateDirectory({}, undefined);
   const broken = new AbortController();
   const session = randomBytes(32).toString("hex");
-  const capability = await serveCapabilities(join(sockets.path, "capability.sock"), session, {
+  const callsMax = prepared.config.limits.calls;
+  const calls: CallRoom = { gate, counter, callsMax, broken, chain };
+  const path = join(sockets.path, "capability.sock");
+  const capability = await serveCapabilities(path, session, calls);
+  const program = await programOf(world, prepared.inputs, room.staged);
+  const proxy = await openProxy(prepared, room, {
+    path: join(sockets.path, "proxy.sock"),
     gate,
-    counter,
-    callsMax: prepared.config.limits.calls,
-    broken,
-    chain,
+    program,
   });
-  const proxy = await openProxy(prepared, room, { path: join(sockets.path, "proxy.sock"), gate });
   try {
+    const launch = proxy === null ? { program, files: [] } : forwarded(program);
     const spec = await specOf(world, prepared, room, {
       session,
       capability: capability.path,
       proxy: proxy?.path ?? null,
+      program,
+      files: launch.files,
     });
     await chain.commit();
     const walls = await room.wall.open(spec);
-    const { ending, usage } = await runInside(walls, {
-      command: proxy === null ? argv : forwarded(argv),
-      room,
-      broken,
-    });
+    const outcome = await runInside(walls, launch.program, { room, calls, session });
     await capability.close();
     if (broken.signal.aborted) throw broken.signal.reason;
     await settleCalls(room.stage, gate);
@@ -121,12 +117,7 @@ export async function conductCommand(
       ...room.stage,
       egressStarted: () => room.stage.egressStarted() + tunnels.intended,
     };
-    return await closeBooks(
-      stage,
-      gate,
-      { declared: counter.declared + tunnels.requested, usage },
-      outcomeOf(ending, chain),
-    );
+    return await closeBooks(stage, gate, counter.declared + tunnels.requested, outcome);
   } finally {
     await proxy?.proxy.close();
     await capability.close();
@@ -134,32 +125,57 @@ export async function conductCommand(
   }
 }
 
-function forwarded(argv: readonly string[]): readonly string[] {
-  return ["/ccos/node", "/ccos/forward.cjs", "--", ...argv];
+/** The program behind its loopback door; a script's files are then the wall's, not its own. */
+function forwarded(program: SandboxProgram): {
+  readonly program: SandboxProgram;
+  readonly files: readonly SandboxFile[];
+} {
+  const files = program.kind === "script" ? [program.source, ...program.beside] : [];
+  const channel = speaksOverChannel(program);
+  const door = ["/ccos/node", "/ccos/forward.cjs", ...(channel ? ["channel"] : []), "--"];
+  const argv = [...door, ...commandOf(program)];
+  return { program: { kind: "external", argv, channel }, files };
 }
 
 interface Inside {
-  readonly command: readonly string[];
   readonly room: CommandRoom;
-  readonly broken: AbortController;
+  readonly calls: CallRoom;
+  readonly session: string;
 }
 
 /** The program from its start to the wall's close: nothing of it is left when this resolves. */
 async function runInside(
   walls: Session,
-  { command, room, broken }: Inside,
-): Promise<{ readonly ending: Ending; readonly usage: Usage | null }> {
+  program: SandboxProgram,
+  { room, calls, session }: Inside,
+): Promise<ProgramOutcome> {
   try {
-    const signal = AbortSignal.any([room.signal, broken.signal]);
-    const execution = await walls.execute(
-      { kind: "external", argv: command, channel: false },
-      signal,
-    );
-    const ending = await watch(execution, room.terminal);
-    return { ending, usage: execution.usage() };
+    const signal = AbortSignal.any([room.signal, calls.broken.signal]);
+    const execution = await walls.execute(program, signal);
+    const { channel } = execution;
+    const talk = channel === null ? null : talkTo(channel, session, calls);
+    if (program.kind === "bytecode" && talk !== null)
+      return await moduleOutcome(execution, talk, room);
+    void talk?.then((conversation) => {
+      channel?.readable.destroy();
+      judgeEnd(conversation, calls);
+    });
+    return outcomeOf(await watch(execution, room.terminal), room.stage.chain);
   } finally {
     await walls.close();
   }
+}
+
+/** A module ends with a value. */
+async function moduleOutcome(
+  execution: Execution,
+  talk: Promise<Conversation>,
+  { terminal, stage }: CommandRoom,
+): Promise<ProgramOutcome> {
+  const ending = watch(execution, terminal);
+  const conversation = await talk;
+  const isOver = conversation.kind === "closed" || conversation.kind === "result";
+  return conversationOutcome(conversation, isOver ? await ending : null, stage.chain);
 }
 
 function outcomeOf(ending: Ending, chain: LiveStage["chain"]): ProgramOutcome {
@@ -168,84 +184,31 @@ function outcomeOf(ending: Ending, chain: LiveStage["chain"]): ProgramOutcome {
   return endingOutcome(ending, chain);
 }
 
+/** What a program file is: its content, as sha256sum tells it, and who runs it. */
+function fileData({ inputs }: PreparedRun): JsonObject {
+  if (inputs.program === undefined) return {};
+  const file = inputs.staged.map(({ digest }) => digest)[0] ?? "";
+  return inputs.program.kind === "script" ? { file, language: inputs.program.language } : { file };
+}
+
 /** argv may carry what must not be recorded; its digest says whether two runs were the same. */
 function digestArgv(argv: readonly string[]): string {
   return `sha256:${createHash("sha256").update(JSON.stringify(argv)).digest("hex")}`;
 }
 
-interface CapabilityRoom {
-  readonly gate: Gate;
-  readonly counter: { declared: number; violations: number };
-  readonly chain: LiveStage["chain"];
-  readonly callsMax: number;
-  /** Aborted when the host itself cannot go on: the program is ended, the cause rethrown. */
-  readonly broken: AbortController;
-}
-
-async function serveCapabilities(
-  path: string,
-  session: string,
-  room: CapabilityRoom,
-): Promise<UnixListener> {
-  return await listenUnix({
-    path,
-    connectionsMax: CONNECTIONS_MAX,
-    onConnection: (socket) => {
-      const options = { session, image: "", execute: null, callsInFlightMax: CALLS_IN_FLIGHT_MAX };
-      void converse({ readable: socket, writable: socket }, options, {
-        onMessage: (message, send) => onClientMessage(message, send, room),
-      }).then((conversation) => {
-        socket.destroy();
-        if (conversation.kind === "broken") room.broken.abort(conversation.cause);
-        if (conversation.kind === "violation") recordViolation(room, conversation.reason);
-      });
-    },
-  });
-}
-
-/** The first ones are told; a program that goes on only repeats itself. */
-const VIOLATIONS_MAX = 100;
-
-function recordViolation(room: CapabilityRoom, reason: string): void {
-  if (room.broken.signal.aborted || ++room.counter.violations > VIOLATIONS_MAX) return;
-  try {
-    room.chain.append({ type: "SecurityViolation", data: { reason: reason.toWellFormed() } });
-  } catch (cause) {
-    room.broken.abort(cause);
-  }
-}
-
-async function onClientMessage(
-  message: GuestMessage,
-  send: (message: HostMessage) => void,
-  room: CapabilityRoom,
-): Promise<string | null> {
-  if (message.type !== "call") return `a program sends calls, not ${message.type}`;
-  if (room.counter.declared >= room.callsMax + CALLS_OVER_MAX)
-    return `calls go on after limits.calls (${room.callsMax})`;
-  room.counter.declared++;
-  const { id, capability, args } = message;
-  const answer = await room.gate.pass({ step: null, capability, args });
-  send(
-    answer.ok
-      ? { type: "result", id, ok: true, value: answer.value }
-      : { type: "result", id, ok: false, error: answer.error },
-  );
-  return null;
-}
-
 interface ProxyRoom {
   readonly path: string;
   readonly gate: Gate;
+  readonly program: SandboxProgram;
 }
 
-/** Null when no rule grants a tunnel: then the program has no proxy, and no route at all. */
+/** Null when no rule grants a tunnel, and for a module: then the program has no proxy, and no route at all. */
 async function openProxy(
   prepared: PreparedRun,
   room: CommandRoom,
   at: ProxyRoom,
 ): Promise<{ proxy: Proxy; path: string } | null> {
-  if (!prepared.policy.egress.some((rule) => rule.tunnel)) return null;
+  if (!wantsTunnels(prepared.policy) || at.program.kind === "bytecode") return null;
   const proxy = await createProxy({
     socketPath: at.path,
     resolve: resolveHost,
@@ -319,6 +282,8 @@ interface Reach {
   readonly session: string;
   readonly capability: string;
   readonly proxy: string | null;
+  readonly program: SandboxProgram;
+  readonly files: readonly SandboxFile[];
 }
 
 async function specOf(
@@ -328,12 +293,14 @@ async function specOf(
   reach: Reach,
 ): Promise<SandboxSpec> {
   const { config } = prepared;
-  const files: SandboxFile[] = room.staged.map(({ path, content }) => ({
-    path,
-    content,
-    executable: true,
-  }));
-  if (room.wall.sockets)
+  const { program } = reach;
+  const staged = program.kind === "external" ? room.staged : [];
+  const files: SandboxFile[] = [
+    ...staged.map((each) => ({ ...each, executable: true })),
+    ...reach.files,
+  ];
+  const sockets = room.wall.sockets && (!speaksOverChannel(program) || reach.proxy !== null);
+  if (sockets)
     files.push({
       path: "/ccos/ccos_client.py",
       content: await guestFile(world, "ccos_client.py"),
@@ -345,7 +312,6 @@ async function specOf(
       content: await guestFile(world, "forward.cjs"),
       executable: false,
     });
-  const { sockets } = room.wall;
   const binds: SandboxBind[] = sockets
     ? [{ source: reach.capability, target: "/ccos/capability.sock", kind: "socket" }]
     : [];
@@ -360,13 +326,13 @@ async function specOf(
     ({ name, value }) => [name, value] as const,
   );
   const proxied = reach.proxy === null ? {} : proxyVariables();
-  const channel = sockets
-    ? { CCOS_CAPABILITY: "/ccos/capability.sock", CCOS_SESSION: reach.session, PYTHONPATH: "/ccos" }
-    : {};
+  const reached = sockets ? { CCOS_CAPABILITY: "/ccos/capability.sock", PYTHONPATH: "/ccos" } : {};
+  const key = sockets || speaksOverChannel(program) ? { CCOS_SESSION: reach.session } : {};
   const environment = {
     ...Object.fromEntries([...config.env, ...placeholders]),
     ...proxied,
-    ...channel,
+    ...reached,
+    ...key,
   };
   return { limits: sandboxLimits(config), files, binds, environment, sockets };
 }

@@ -12,6 +12,7 @@ export {
   refuseUnenforceable,
   type RunInputs,
 } from "./prepare.ts";
+export { type ProgramFile, programFileOf } from "./program-kind.ts";
 export { decideQuestion } from "./question.ts";
 export { type Replay, replayRun } from "./replay.ts";
 export { type EarlyLaunch, launchEarly } from "./early-launch.ts";

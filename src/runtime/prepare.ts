@@ -28,6 +28,7 @@ import {
 } from "../rtfs/index.ts";
 import { type Admission, admitPlan } from "./admission.ts";
 import { resolverOf } from "./plan-modules.ts";
+import type { ProgramFile } from "./program-kind.ts";
 
 /** The texts a run is made of; kept under `inputs/` so that a replay starts from the same bytes. */
 export interface RunInputs {
@@ -40,12 +41,12 @@ export interface RunInputs {
   readonly modules: readonly LinkedModule[];
   /** An external program: argv, and the digests of the files staged for it. */
   readonly command: readonly string[] | null;
+  /** What runs the program when it is a file: `command` names it and its arguments, `staged` is that file. */
+  readonly program?: ProgramFile;
   readonly staged: readonly { readonly path: string; readonly digest: string }[];
   readonly production: boolean;
-  /** Bound as `args` and `arg0`, `arg1`, … in a plan, wire values. Absent: none. */
-  readonly args?: readonly JsonValue[];
-  /** What the operator's settings and environment allow at most. Absent: nobody says anything. */
-  readonly bounds?: RunBounds;
+  /** Of a plan: bound as `arg0`, `arg1`, … and together as `args`. Absent: none. */
+  readonly args?: readonly string[];
 }
 
 export interface PreparedRun {
@@ -80,12 +81,15 @@ export function prepareRun(given: RunInputs): PreparedRun {
     admission: outline === null ? null : admitPlan(outline, policy, registry),
     digests: {
       config: digestOf(inputs.configSource),
-      plan: digestOf(
-        inputs.planSource ?? ([inputs.command, inputs.staged] as unknown as JsonValue),
-      ),
+      plan: digestOf(inputs.planSource ?? commandData(inputs)),
       policy: digestOf(policyData(policy)),
     },
   };
+}
+
+function commandData({ command, staged, program }: RunInputs): JsonValue {
+  const words = [command, staged, ...(program === undefined ? [] : [program])];
+  return words as unknown as JsonValue;
 }
 
 /** Refuse a config that this version or its rules cannot hold to its word. */

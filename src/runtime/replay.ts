@@ -111,9 +111,8 @@ async function conductAgain(
   signal: AbortSignal,
 ): Promise<void> {
   const waiting = (): void => undefined;
-  const named = prepared.inputs.bounds?.provider ?? null;
-  const wish = { config: prepared.config, kind: "rtfs", named, waiting, signal } as const;
-  const { provider } = await chooseWall(world, wish);
+  const needs = { kind: "rtfs", sockets: false } as const;
+  const { provider } = await chooseWall(world, { config: prepared.config, needs, waiting, signal });
   const guest = await loadGuest(world);
   const launching = launchPlan(sandboxLimits(prepared.config), provider, guest, signal);
   try {

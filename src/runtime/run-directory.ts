@@ -76,21 +76,13 @@ function parseInputs(text: string): RunInputs | null {
     if (!isJsonObject(value)) return null;
     // Runs of versions whose plans had no modules kept none.
     const { modules = [], ...kept } = value;
-    const {
-      configFile,
-      configSource,
-      planFile,
-      planSource,
-      command,
-      staged,
-      production,
-      ...given
-    } = kept;
-    const { args, bounds, ...rest } = given;
-    const program = command === null ? [planFile, planSource] : command;
+    const { configFile, configSource, planFile, planSource, command, staged, ...others } = kept;
+    const { production, program, args = [], ...rest } = others;
     const sound =
       isTexts([configFile, configSource]) &&
-      isTexts(program) &&
+      isTexts(command === null ? [planFile, planSource] : command) &&
+      (program === undefined || isJsonObject(program)) &&
+      isTexts(args) &&
       Array.isArray(staged) &&
       Array.isArray(modules) &&
       modules.every(isModule) &&

@@ -14,7 +14,7 @@ import { errnoOf } from "../host/index.ts";
 import type { Candidate, IsolationProvider, Usage } from "../isolation/index.ts";
 import type { Books } from "./books.ts";
 import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
-import { conductCommand, type StagedContent, type Terminal } from "./external.ts";
+import { conductCommand, type Terminal } from "./external.ts";
 import type { GateEvent } from "./gate.ts";
 import { type LiveStage, openLiveStage } from "./live.ts";
 import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
@@ -24,6 +24,7 @@ import { chooseWall } from "./choose-wall.ts";
 import { rememberLaunch } from "./early-launch.ts";
 import type { WaitingGuests } from "./standby.ts";
 import { closeLaunched, type Launched, launchPlan, loadGuest } from "./guest-launch.ts";
+import { needsOf, type StagedContent } from "./program-file.ts";
 import { sandboxLimits, type World } from "./world.ts";
 
 export type RunEvent =
@@ -80,21 +81,17 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
   for (const finding of prepared.warnings) options.observe({ kind: "warning", finding });
   refuseUnenforceable(prepared.config, options.inputs.configFile);
 
-  const kind = prepared.inputs.command === null ? "rtfs" : "external";
-  const {
-    provider: wall,
-    facts,
-    candidates,
-  } = await chooseWall(world, {
+  const needs = needsOf(prepared.inputs, prepared.config, prepared.policy);
+  const { provider: wall, facts } = await chooseWall(world, {
     config: prepared.config,
-    kind,
-    named: prepared.inputs.bounds?.provider ?? null,
+    needs,
     waiting: (what) => options.observe({ kind: "waiting", what }),
     signal: options.signal,
   });
 
   const id = newRunId(world.nowMs(), world.randomBytes(16));
-  const launching = kind === "rtfs" ? await beginLaunch(world, prepared, wall, options) : null;
+  const launching =
+    needs.kind === "rtfs" ? await beginLaunch(world, prepared, wall, options) : null;
   try {
     const room = { prepared, options, wall, facts };
     const opened = await orUnwritable(id, () => openRun(world, id, room));

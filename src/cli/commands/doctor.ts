@@ -73,6 +73,6 @@ function printReport(report: HostReport, io: Io): void {
     }
   }
   io.out(
-    `\n chosen for plans: ${report.chosen.rtfs ?? "none: nothing can run"}   for programs: ${report.chosen.external ?? "none: programs are refused (69)"}`,
+    `\n chosen for plans: ${report.chosen.rtfs ?? "none: nothing can run"}   for programs: ${report.chosen.external ?? "none: programs are refused (69)"}   for scripts: ${report.chosen.script ?? "none"}   for modules: ${report.chosen.bytecode ?? "none"}`,
   );
 }

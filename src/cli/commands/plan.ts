@@ -48,8 +48,7 @@ export const plan: Command = {
     refuseUnenforceable(prepared.config, file);
     const { provider, facts, candidates } = await chooseWall(io.world, {
       config: prepared.config,
-      kind: "rtfs",
-      named: prepared.inputs.bounds?.provider ?? null,
+      needs: { kind: "rtfs", sockets: false },
       waiting: (what) => io.json || io.say(` …  ${what}`),
       signal: io.signal,
     });

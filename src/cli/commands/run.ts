@@ -1,12 +1,17 @@
 /**
- * `ccos run`: a plan, or any program after `--`, behind the walls. Own flags end at `--`; nothing
+ * `ccos run`: a plan, a program file, or any program after `--`, behind the walls. Own flags end at `--`; nothing
  * behind it is read as ours.
  *
  * @module
  */
-import { POOL_SIZE_MAX, type RunInputs } from "../../runtime/index.ts";
+import {
+  POOL_SIZE_MAX,
+  type ProgramFile,
+  programFileOf,
+  type RunInputs,
+} from "../../runtime/index.ts";
 import { type Command, type Io, type Parsed, parseCommand, usageError } from "../command.ts";
-import { planInputs, readSource, stageCommand } from "../inputs.ts";
+import { planInputs, readSource, type StagedFile, stageCommand, stageProgram } from "../inputs.ts";
 import { runAndReport } from "../run-report.ts";
 import {
   type Operator,
@@ -22,10 +27,11 @@ import { runBatch } from "./run-batch.ts";
 /** Guests that wait in a batch unless `--warm` says otherwise. */
 const WARM_DEFAULT = 2;
 
-/** `ccos run FILE -- ARGS…`, or `ccos run --policy FILE -- PROGRAM ARGS…`, or `ccos run --batch FILE`. */
+/** `ccos run FILE`; `--policy FILE PROGRAM.js ARGS…`; `--policy FILE -- PROGRAM ARGS…`; `--batch FILE`. */
 export const run: Command = {
   name: "run",
-  usage: `run FILE [FLAGS] [-- ARGS…]   |   run --policy FILE [FLAGS] -- PROGRAM [ARGS…]   |   run --batch [FILE|-] [FLAGS] [--warm N]; FLAGS: ${SETTINGS_USAGE} ${TIGHTER_USAGE} [--production] [--json]`,
+  usage:
+    "run FILE [--json] [ARGS…]   |   run --policy FILE [--json] PROGRAM.js|.py|.sh|.wasm [ARGS…] [-- ARGS…]   |   run --policy FILE [--json] -- PROGRAM [ARGS…]   |   run --batch [FILE|-] [--warm N]",
   summary:
     "Run an agent's plan, or any program, behind the walls; one line per effect as it is decided",
 
@@ -45,39 +51,42 @@ export const run: Command = {
     if (parsed.flag("batch")) return await batch(parsed, command, operator, io);
     if (parsed.text("warm") !== undefined) throw usageError(run, "--warm goes with --batch");
     const policy = parsed.text("policy");
-    const bounds = runBounds(operator);
-    const production = parsed.flag("production") || operator.environment === "production";
     if (policy === undefined) {
-      const [file, ...rest] = parsed.positionals;
-      if (file === undefined || rest.length > 0)
-        throw usageError(run, "name one config file, or --policy FILE before `-- PROGRAM`");
-      // Words of a shell are texts, whatever they look like.
-      const given = command === null ? bounds : { ...bounds, args: command };
-      const inputs = await planInputs(io.cwd, file, production, given);
+      const [file, ...words] = parsed.positionals;
+      if (file === undefined)
+        throw usageError(
+          run,
+          command === null
+            ? "name a config file"
+            : "name the config with --policy FILE before `--`",
+        );
+      const inputs = await planInputs(io.cwd, file, production);
       if (inputs.planSource === null)
         throw usageError(
           run,
           `${file} names no :plan; for a program use --policy ${file} -- PROGRAM`,
         );
-      return await runAndReport(io, inputs, [], operator.findings);
+      const given = [...words, ...(command ?? [])];
+      return await runAndReport(io, given.length === 0 ? inputs : { ...inputs, args: given }, []);
     }
-    if (command === null) throw usageError(run, "--policy goes with `-- PROGRAM`");
-    if (parsed.positionals.length > 0)
-      throw usageError(run, "name the config with --policy FILE before `--`");
+    const [file, ...words] = parsed.positionals;
+    if (file !== undefined) {
+      const program = fileProgram(file);
+      const staged = await stageProgram(io.cwd, file);
+      const inputs = await commandInputs(
+        io,
+        { policy, production },
+        [file, ...words, ...(command ?? [])],
+        [staged],
+      );
+      return await runAndReport(io, { ...inputs, program }, [staged]);
+    }
+    if (command === null)
+      throw usageError(run, "--policy goes with `-- PROGRAM` or a program file");
     if (command.length === 0) throw usageError(run, "name a program after `--`");
     const staged = await stageCommand(io.cwd, command);
-    const inputs: RunInputs = {
-      configFile: policy,
-      configSource: await readSource(io.cwd, policy),
-      planFile: null,
-      planSource: null,
-      modules: [],
-      command,
-      staged: staged.map(({ path, digest }) => ({ path, digest })),
-      production,
-      ...bounds,
-    };
-    return await runAndReport(io, inputs, staged, operator.findings);
+    const inputs = await commandInputs(io, { policy, production }, command, staged);
+    return await runAndReport(io, inputs, staged);
   },
 };
 
@@ -95,4 +104,36 @@ async function batch(
   if (!/^\d{1,3}$/.test(warm) || Number(warm) > POOL_SIZE_MAX)
     throw usageError(run, `--warm is a number up to ${POOL_SIZE_MAX}`);
   return await runBatch(io, file, { warm: Number(warm), operator });
+}
+
+function fileProgram(file: string): ProgramFile {
+  const program = programFileOf(file);
+  if (program !== null) return program;
+  throw usageError(
+    run,
+    `${file} has no extension that says what runs it (.js, .py, .sh, .wasm); write \`-- PROGRAM\``,
+  );
+}
+
+interface Config {
+  readonly policy: string;
+  readonly production: boolean;
+}
+
+async function commandInputs(
+  io: Io,
+  { policy, production }: Config,
+  command: readonly string[],
+  staged: readonly StagedFile[],
+): Promise<RunInputs> {
+  return {
+    configFile: policy,
+    configSource: await readSource(io.cwd, policy),
+    planFile: null,
+    planSource: null,
+    modules: [],
+    command,
+    staged: staged.map(({ path, digest }) => ({ path, digest })),
+    production,
+  };
 }
