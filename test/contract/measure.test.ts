@@ -15,7 +15,7 @@ import {
   type IsolationProvider,
   type Measurement,
 } from "../../src/isolation/provider.ts";
-import { noWall, publicNode } from "./no-wall.ts";
+import { noWall, openEngine, publicNode } from "./no-wall.ts";
 
 const SUPERVISOR = join(import.meta.dirname, "no-wall-supervisor.ts");
 let node: { path: string; remove: () => void };
@@ -48,6 +48,24 @@ describe("measureProvider", () => {
       Object.fromEntries(GUARANTEES.map((each) => [each, "not-held"])),
     );
   }, 100_000);
+
+  test("a script finds no guarantee held by an engine that hides nothing, but the end of its one process", async () => {
+    const context = {
+      stateDir,
+      nodePath: node.path,
+      supervisor: ["/nonexistent"],
+      timeoutMs: 50_000,
+    };
+    const found = verdicts(await measureProvider(openEngine(node.path, stateDir), context));
+    const unheld = Object.fromEntries(GUARANTEES.map((each) => [each, "not-held"]));
+    // One process is gone when it is killed; a supervisor that cannot be started measures nothing.
+    const others = {
+      "tree-gone": "held",
+      descriptors: "not-measured",
+      "tree-gone-after-supervisor-kill": "not-measured",
+    };
+    expect(found).toEqual({ ...unheld, ...others });
+  }, 60_000);
 
   test("gives a row for every guarantee, in order, when it is cancelled before it begins", async () => {
     const context = { stateDir, nodePath: node.path, signal: AbortSignal.abort() };

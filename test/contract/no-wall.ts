@@ -37,6 +37,11 @@ export function noWall(nodePath: string, parent: string): IsolationProvider {
   };
 }
 
+/** An engine that hides nothing: a script in it finds all of Node. */
+export function openEngine(nodePath: string, parent: string): IsolationProvider {
+  return { ...noWall(nodePath, parent), name: "test/open-engine", runs: new Set(["script"]) };
+}
+
 /** A copy of our Node that every user can run. */
 export async function publicNode(): Promise<{ path: string; remove: () => void }> {
   const directory = await mkdtemp(join(tmpdir(), "ccos-node-"));
@@ -66,11 +71,18 @@ function openSession(nodePath: string, parent: string): Session {
 
 function argvOf(program: SandboxProgram, nodePath: string, directory: string): readonly string[] {
   if (program.kind === "external") return program.argv;
-  if (program.kind !== "rtfs") throw new TypeError("This wall runs guests and commands");
-  const path = join(directory, basename(program.guest.path));
-  writeFileSync(path, program.guest.content, { mode: 0o644 });
+  const { path: name, content } = fileOf(program);
+  const path = join(directory, basename(name).replace(/\.js$/, ".cjs"));
+  writeFileSync(path, content, { mode: 0o644 });
   chmodSync(directory, 0o755);
   return [nodePath, path];
+}
+
+function fileOf(program: SandboxProgram): { path: string; content: Uint8Array | string } {
+  if (program.kind === "rtfs") return program.guest;
+  if (program.kind !== "script") throw new TypeError(`This wall runs no ${program.kind} programs`);
+  const { path, content } = program.source;
+  return { path, content: `(async () => {${new TextDecoder().decode(content)}\n})()` };
 }
 
 function run(argv: readonly string[]): { execution: Execution; kill: () => void } {

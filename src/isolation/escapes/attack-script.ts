@@ -98,6 +98,7 @@ function attackProcesses({ decoyPid, hostPid, variable }) {
   expected("environment", "own", () => typeof process.env);
   attempt("processes", "kill", () => { process.kill(decoyPid, "SIGTERM"); return "signalled"; });
   attempt("processes", "supervisor", () => { process.kill(hostPid, 0); return "pid " + hostPid; });
+  attempt("processes", "read /proc", () => (node("node:fs").readFileSync("/proc/" + decoyPid + "/cmdline", "latin1").includes("decoy-") ? "command line" : refuse("another process")));
   attempt("processes", "os.kill", async () => (await import("os")).kill(decoyPid, 15));
   expected("processes", "own", () => process.argv.length);
 }

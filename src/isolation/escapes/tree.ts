@@ -52,8 +52,8 @@ export function treeTrials(by: Attacker): readonly Trial[] {
 
 function treeProgram(by: Attacker, marker: string): SandboxProgram {
   if (by === "perl") return perlProgram({ mode: "tree", seconds: 20, marker });
-  const sleep = { mode: "sleep", ms: 20_000 } as const;
-  return by === "node" ? nodeProgram(sleep, marker) : scriptProgram(sleep, marker);
+  if (by === "node") return nodeProgram({ mode: "sleep", ms: 20_000 }, marker);
+  return scriptProgram({ mode: "sleep", ms: 8_000 }, marker);
 }
 
 function freshMarker(): string {
