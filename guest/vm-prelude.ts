@@ -2,7 +2,7 @@
  * What a script finds inside the QuickJS engine beside the language itself: output, text encoding, timers, `process`,
  * and descriptors 0 to 3 as `node:fs` has them. Runs inside the engine, before the script.
  *
- * Everything here is the program's to change: it is reached from inside only, and it asks the five host functions,
+ * Everything here is the program's to change: it is reached from inside only, and it asks the host functions below,
  * which take and give plain data. Kept as small as the guests of CCOS need.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * A script, or the RTFS evaluator, inside the QuickJS engine: its whole world is the five functions below.
+ * A script, or the RTFS evaluator, inside the QuickJS engine: its whole world is the host functions below.
  *
  * Read in this order: runScript, hostFunctions. Descriptors 0 to 3 are the process's own, whatever the script asks for
  * otherwise is an error. Nothing here decides: the gate behind descriptor 3 does.
