@@ -37,11 +37,25 @@ beforeAll(async () => {
   box.write("plan-agent.rtfs", policy(':plan "plan.rtfs"', port));
   box.write("plan.rtfs", plan(port));
   box.write("agent.js", scriptFor(port));
-});
+  for (const wall of walls) await measured(wall);
+}, 600_000);
 afterAll(() => {
   server.close();
   box.remove();
 });
+
+/** What a busy machine kept from being measured stays so until it is measured afresh. */
+async function measured(wall: string): Promise<void> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const env = { CCOS_WALLS: wall };
+    const done = await box.run(["run", "--policy", "policy.rtfs", "agent.js"], {
+      env,
+      timeoutMs: RUN_MS_MAX,
+    });
+    if (!done.stderr.includes("measured not to hold")) return;
+    await box.run(["doctor"], { env, timeoutMs: RUN_MS_MAX });
+  }
+}
 
 const policy = (fields: string, port: number): string => `(agent.config
   :version "0.1" :agent-id "agent.files" :profile :networked :features [:network] ${fields}

@@ -162,7 +162,7 @@ function children() {
 const runs = {
   surface: () => surface(job.targets),
   descriptors: attackDescriptors,
-  heap: () => eat(() => new Array(MIB).fill(0.5), job.bytesMax),
+  heap: () => eat(() => "x".repeat(8 * MIB), job.bytesMax),
   buffers: () => eat(() => new Uint8Array(8 * MIB).fill(1), job.bytesMax),
   spin: () => { let n = 0; while (n < job.turns) n++; say("cpu", "spin", "progress", job.turns); },
   sleep: () => { say("tree-gone", "up", "twin", "sleeping"); setTimeout(() => {}, job.ms); },

@@ -28,7 +28,7 @@ import {
 
 /** How long the tree may need to vanish, milliseconds. */
 const GONE_WITHIN_MS = 3_000;
-const SUPERVISOR_MS = 12_000;
+const SUPERVISOR_MS = 10_000;
 
 /** What a supervisor is told, as one line of JSON on its stdin. */
 export interface SupervisorJob {
