@@ -1,5 +1,6 @@
 /** The front door of config: read, check and compile an agent.config. */
 export { findingsToJson, formatFindings } from "./format.ts";
+export { isAllowedKernelWord, kernelWords } from "./kernel-words.ts";
 export { loadConfig } from "./load.ts";
 export { compilePolicy, FILE_CAPABILITIES } from "./policy.ts";
 export { PROFILES_SOURCE } from "./profiles.ts";

@@ -7,6 +7,7 @@
  * @module
  */
 import { quoted } from "./display.ts";
+import { isAllowedKernelWord, kernelWords } from "./kernel-words.ts";
 import type { RuleContext } from "./rule-context.ts";
 import type { MicrovmConfig } from "./types.ts";
 
@@ -14,13 +15,6 @@ const FS = "orchestrator.isolation.fs";
 const VCPUS_MAX = 32;
 const CID_MAX = 4_294_967_294;
 const CMDLINE_LENGTH_MAX = 1024;
-
-/**
- * Kernel words that cannot undo the wall. Root and init are composed by the host; every other word that
- * may reach the kernel is named here.
- */
-const CMDLINE_ALLOWED =
-  /^(?:quiet|ro|nosmt|noapic|nomodule|slab_nomerge|(?:console|loglevel|lockdown|page_poison|panic|reboot|random\.trust_cpu|swiotlb|tsc|clocksource|init_on_alloc|init_on_free|page_alloc\.shuffle|randomize_kstack_offset|audit|8250\.nr_uarts|i8042\.[a-z]+|oops|vsyscall|debugfs|transparent_hugepage|ipv6\.disable|pci|acpi)=[a-z0-9,._:-]+|i8042\.[a-z]+)$/i;
 
 export function checkMicrovm(context: RuleContext): void {
   const { config, complain } = context;
@@ -80,8 +74,7 @@ function checkImages({ complain }: RuleContext, { kernel, rootfs }: MicrovmConfi
     complain("OUT_OF_RANGE", path, `${path} takes at most ${CMDLINE_LENGTH_MAX} characters`);
     return;
   }
-  const words = kernel.cmdline.split(/\s+/).filter((each) => each !== "");
-  const forbidden = words.find((each) => !CMDLINE_ALLOWED.test(each));
+  const forbidden = kernelWords(kernel.cmdline).find((each) => !isAllowedKernelWord(each));
   if (forbidden !== undefined) {
     const message = `${quoted(forbidden)} may not be set on the kernel command line`;
     complain("KERNEL_CMDLINE_FORBIDDEN", path, message);
