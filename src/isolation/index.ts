@@ -1,5 +1,7 @@
 /** Walls around programs: what they hold, which one to take, and what was measured of them. */
 export { createProviders, type ProviderOptions } from "./create-providers.ts";
+export type { Monitor } from "./vm/kernel-cmdline.ts";
+export { MONITORS, type VmSpec, vmSpec } from "./vm/vm-spec.ts";
 export { type MeasureContext, measureProvider } from "./measure.ts";
 export {
   type MatrixOptions,

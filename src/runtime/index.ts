@@ -11,6 +11,7 @@ export {
   prepareRun,
   refuseUnenforceable,
   type RunInputs,
+  validConfig,
 } from "./prepare.ts";
 export { type ProgramFile, programFileOf } from "./program-kind.ts";
 export { decideQuestion } from "./question.ts";

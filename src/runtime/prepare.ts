@@ -155,8 +155,12 @@ export function planNamedBy(text: ConfigText): string | null {
   return configOf(text).config?.plan ?? null;
 }
 
-function validConfig(inputs: RunInputs): { config: AgentConfig; warnings: readonly Finding[] } {
-  const loaded = configOf(inputs);
+/** @throws {CcosError} `CONFIG_INVALID` with the first error and the codes of all. */
+export function validConfig(text: ConfigText): {
+  readonly config: AgentConfig;
+  readonly warnings: readonly Finding[];
+} {
+  const loaded = configOf(text);
   if (loaded.config !== null && loaded.valid) {
     const config = boundedConfig(loaded.config, inputs);
     return { config, warnings: loaded.findings };
@@ -164,9 +168,9 @@ function validConfig(inputs: RunInputs): { config: AgentConfig; warnings: readon
   const errors = loaded.findings.filter((finding) => finding.severity === "error");
   const first = errors[0];
   throw new CcosError("CONFIG_INVALID", {
-    what: `Cannot use the agent config "${inputs.configFile}"`,
+    what: `Cannot use the agent config "${text.configFile}"`,
     why: `${errors.length} error${errors.length === 1 ? "" : "s"}, the first: ${first?.code ?? ""} ${first?.message ?? ""}`,
-    fix: `Run \`ccos check ${inputs.configFile}\` for all of them`,
+    fix: `Run \`ccos check ${text.configFile}\` for all of them`,
     place: first?.span ?? undefined,
     details: { codes: errors.map((finding) => finding.code) },
   });

@@ -14,6 +14,7 @@ import { rtfsRepl } from "./rtfs/repl.ts";
 import { rtfsTest } from "./rtfs/test.ts";
 import { rtfsEffects } from "./rtfs/effects.ts";
 import { run } from "./run.ts";
+import { vmSpec } from "./vm-spec.ts";
 import { why } from "./why.ts";
 
 /** Every command, in the order `ccos help` lists them. */
@@ -27,7 +28,7 @@ export const ALL_COMMANDS: readonly Command[] = [
   chainShow,
   chainList,
   doctor,
-  configShow,
+  vmSpec,
   rtfsEval,
   rtfsCheck,
   rtfsFmt,

@@ -1,24 +1,20 @@
 /**
  * One machine as QEMU's argument vector: `microvm`, no firmware of a PC, no network card by default, jailed.
  *
- * Read in this order: qemuArgv, qemuJail. QEMU connects to sockets that the host listens on before it starts it, in
+ * QEMU connects to sockets that the host listens on before it starts it, in
  * a directory of the host's that nobody else may enter; what cannot be reached ends it.
  *
  * @module
  */
 import type { KernelLine } from "./kernel-cmdline.ts";
-import type { MonitorLimits, VmModel, VmNic } from "./vm-model.ts";
+import { type JailTools, monitorJail } from "./monitor-jail.ts";
+import type { VmModel, VmNic } from "./vm-model.ts";
 
 /** How the guest's instructions run. */
 export type Acceleration = "kvm" | "tcg";
 
-export interface QemuPaths {
+export interface QemuPaths extends JailTools {
   readonly qemu: string;
-  readonly setpriv: string;
-  readonly unshare: string;
-  readonly prlimit: string;
-  /** Only needed for a network card. */
-  readonly nsenter: string;
   /** As QEMU opens them: a path, or `/proc/self/fd/N` of what was measured. */
   readonly kernel: string;
   readonly initrd: string | null;
@@ -49,7 +45,7 @@ export function qemuArgv(
   const console = quoted(`${paths.directory}/${QEMU_CONSOLE_FILE}`);
   const monitor = quoted(`${paths.directory}/${QEMU_MONITOR_SOCKET}`);
   return [
-    qemuJail(paths, model.limits, model.nic),
+    monitorJail(paths, model, model.limits.fileBytes),
     [paths.qemu, "-M", machine(emulated)],
     ["-accel", emulated ? "tcg,thread=single" : "kvm", "-cpu", emulated ? "max" : "host"],
     ["-smp", String(model.vcpus), "-m", String(model.memoryMib)],
@@ -114,22 +110,4 @@ function card({ device, mac, mtu }: VmNic): readonly string[] {
 /** QEMU ends an option at a comma; two of them stand for one. */
 function quoted(path: string): string {
   return path.replaceAll(",", ",,");
-}
-
-/**
- * What QEMU runs behind: it dies with us, can gain no privilege, and has namespaces of its own with no network but a
- * loopback that is down. A network card takes the proxy's namespace instead, which takes root.
- */
-export function qemuJail(
-  paths: Pick<QemuPaths, "setpriv" | "unshare" | "prlimit" | "nsenter">,
-  limits: MonitorLimits,
-  nic: VmNic | null,
-): readonly string[] {
-  const { setpriv, unshare, prlimit, nsenter } = paths;
-  return [
-    [setpriv, "--pdeathsig", "KILL", "--no-new-privs"],
-    nic === null ? [] : [nsenter, `--net=/run/netns/${nic.namespace}`, "--"],
-    [unshare, "--user", ...(nic === null ? ["--net"] : []), "--ipc", "--uts", "--"],
-    [prlimit, `--nofile=${limits.descriptors}`, "--core=0", `--fsize=${limits.fileBytes}`, "--"],
-  ].flat();
 }

@@ -6,6 +6,7 @@ export const SAMPLE_IMAGES: VmImages = {
   initrd: null,
   root: "/images/root.sqsh",
   rootFileSystem: "squashfs",
+  rootDigest: null,
   verity: null,
   store: "/images/store.sqsh",
 };

@@ -27,6 +27,8 @@ export interface VmImages {
   readonly initrd: string | null;
   readonly root: string;
   readonly rootFileSystem: "squashfs" | "erofs";
+  /** `sha256:…` that the root must have before a start. Null: nothing was promised. */
+  readonly rootDigest: string | null;
   readonly verity: Verity | null;
   /** Image of the capability store. Null: there is none. */
   readonly store: string | null;
