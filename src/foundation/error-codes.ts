@@ -125,6 +125,11 @@ const HOST_CODES = {
     "An isolation provider failed to start or keep the guest",
     "Run `ccos doctor`",
   ),
+  VMM_API_ERROR: entry(
+    70,
+    "A virtual machine monitor refused a request, or broke while it answered",
+    "Read the monitor's own words, then `ccos doctor`",
+  ),
   CHAIN_UNWRITABLE: entry(
     69,
     "The chain cannot be written, so nothing may happen",

@@ -64,12 +64,9 @@ export {
   resolveHost,
   type UnixListener,
 } from "./network.ts";
-export {
-  type DirectoryContent,
-  type PrivateDirectory,
-  type PrivateFile,
-  privateDirectory,
-} from "./private-directory.ts";
+export { dialGuest, guestSocket, SOCKET_PATH_BYTES_MAX } from "./hybrid-vsock.ts";
+export { requestUnix, type UnixHttpFailure } from "./unix-http.ts";
+export { type PrivateDirectory, type PrivateFile, privateDirectory } from "./private-directory.ts";
 export { answerTask, startThread, type Thread, threadsAtOnce } from "./thread.ts";
 export { bootId, fileIdentity, measureSync } from "./machine.ts";
 export { type Companion, type CompanionRequest, startCompanion } from "./companion.ts";

@@ -81,6 +81,8 @@ describe("every legal machine", () => {
         const { document, calls } = firecrackerSpec(model, lineOf(model, "firecracker"));
         expect(complaint(FIRECRACKER, "FullVmConfiguration", document)).toBeNull();
         expect(refusals(calls, FIRECRACKER)).toEqual([]);
+        const sent = calls.map(({ path }) => path.split("/")[1]);
+        expect(sent).toEqual(expect.arrayContaining(Object.keys(document)));
         for (const { path, body } of calls) {
           if (body === null || path === "/actions") continue;
           const [, key = "", id] = path.split("/");
