@@ -67,6 +67,15 @@ export function headOf(path: string, bytesMax: number): Uint8Array {
   }
 }
 
+/** The group that a path belongs to. Null: absent or unreachable. */
+export function groupOf(path: string): number | null {
+  try {
+    return statSync(path).gid;
+  } catch {
+    return null;
+  }
+}
+
 /**
  * The first of the path and its parents that a stranger may not enter or read; null when all are open.
  *

@@ -2,11 +2,12 @@
 import { guestDirectory } from "../host/index.ts";
 import type { IsolationProvider } from "./provider.ts";
 import { createBubblewrap } from "./providers/bubblewrap.ts";
-import { createGvisor } from "./providers/gvisor.ts";
+import { createCloudHypervisor, machinesBelow } from "./providers/cloud-hypervisor.ts";
+import { createFirecracker } from "./providers/firecracker.ts";
 import { createLandlock } from "./providers/landlock.ts";
 import { createNodePermission } from "./providers/node-permission.ts";
 import { createUnshare } from "./providers/unshare.ts";
-import { createWasm } from "./providers/wasm.ts";
+import { NO_MACHINES } from "./vm/machine-ports.ts";
 
 export interface ProviderOptions {
   /** The Node that runs us; shown inside the walls. */
@@ -23,12 +24,15 @@ const WASM_IN_BUBBLEWRAP = 15;
 const WASM_ALONE = 8;
 
 /** Every provider of this version, strongest first; none is probed yet. */
-export function createProviders({ nodePath, only }: ProviderOptions): readonly IsolationProvider[] {
-  const guestDir = guestDirectory(import.meta.url);
-  const bubblewrap = createBubblewrap(nodePath);
-  const nodePermission = createNodePermission(nodePath);
+export function createProviders({
+  nodePath,
+  stateDir,
+  only,
+}: ProviderOptions): readonly IsolationProvider[] {
   const all = [
-    bubblewrap,
+    createFirecracker(NO_MACHINES),
+    createCloudHypervisor(NO_MACHINES, machinesBelow(stateDir)),
+    createBubblewrap(nodePath),
     createUnshare(nodePath),
     createLandlock(nodePath),
     createWasm({ outer: bubblewrap, strength: WASM_IN_BUBBLEWRAP, guestDir }),

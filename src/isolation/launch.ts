@@ -55,12 +55,8 @@ export interface LaunchPlan {
   readonly start: ((process: SpawnedProcess) => void) | null;
   /** Host pid of the process whose death ends the wall, and when that pid is known; null: the first one. */
   readonly init: { readonly known: Promise<void>; pid(): number | null } | null;
-  /** Memory that the wall itself needs beside the program's, bytes. Absent: GROUP_BYTES_OWN. */
-  readonly ownBytes?: number;
-  /** The anonymous file that holds the program's memory, where its processes map only parts of it at a time. */
-  readonly memoryFile?: string;
-  /** Living processes of the wall, where the end of the first one or of `init` does not take all with it at once. */
-  readonly left?: () => readonly number[];
+  /** The process as the program has it, when its streams are not the first process's own. Called once, at once. */
+  readonly adopt?: (process: SpawnedProcess) => SpawnedProcess;
   /** The program's own end, from the first process's end; null when the wall never stood. */
   endingOf(end: ProcessEnd): ProcessEnd | null;
   /** Give back what the wall used. Called once, when the tree is gone. */
@@ -191,6 +187,7 @@ async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
   try {
     const spawning = (): Promise<SpawnedProcess> => spawnProcess(requestOf(plan));
     process = await (group === null ? spawning() : group.around(spawning));
+    process = plan.adopt?.(process) ?? process;
   } catch (error) {
     group?.remove();
     await plan.release();

@@ -72,7 +72,7 @@ export async function raiseOnce(
   }
 }
 
-/** What a tool calls itself; `unknown` when it does not say. */
+/** What the tool says its version is; `unknown` when it says nothing of the kind. */
 export async function versionOf({
   argv,
   pattern,

@@ -9,7 +9,11 @@
 import type { AgentConfig, Finding } from "../../config/index.ts";
 import type { JsonObject } from "../../foundation/json.ts";
 import { ok, type Result } from "../../foundation/result.ts";
-import { cloudHypervisorArgv, cloudHypervisorSpec } from "./cloud-hypervisor-spec.ts";
+import {
+  cloudHypervisorArgv,
+  cloudHypervisorSpec,
+  MACHINES_OF_ROOT,
+} from "./cloud-hypervisor-spec.ts";
 import {
   firecrackerSpec,
   type JailerOptions,
@@ -128,7 +132,7 @@ function saidTo(
   model: VmModel,
   { line, tscKhz }: { readonly line: KernelLine; readonly tscKhz: number | null },
 ): Pick<VmSpec, "argv" | "stage" | "document" | "calls"> {
-  const directory = `/tmp/ccos-vm-${model.instance}`;
+  const directory = `${MACHINES_OF_ROOT}/${model.instance}/root`;
   switch (monitor) {
     case "firecracker":
       return {

@@ -1,0 +1,124 @@
+/**
+ * Stand-ins for the monitors' programs, laid where a machine's own user can run them, and an image to go with them.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { closedToOthers, realPath, storedExecutable } from "../../../src/host/index.ts";
+import { SYSTEM_DIRECTORIES } from "../../../src/host/index.ts";
+import type { IsolationProvider } from "../../../src/isolation/provider.ts";
+import { createCloudHypervisor } from "../../../src/isolation/providers/cloud-hypervisor.ts";
+import { createFirecracker } from "../../../src/isolation/providers/firecracker.ts";
+import type {
+  GuestTalk,
+  ImageRole,
+  MachineImage,
+  MachinePorts,
+} from "../../../src/isolation/vm/machine-ports.ts";
+import { PORTS, type Told } from "./fake-monitor-words.ts";
+
+export interface StandIns {
+  /** Everything lies below it; its name is in every process of a machine. */
+  readonly base: string;
+  /** Where programs are looked for: the stand-ins first. */
+  readonly directories: readonly string[];
+  /** The same, and the monitors answer garbage. */
+  readonly broken: readonly string[];
+}
+
+export async function layStandIns(): Promise<StandIns> {
+  // Short: a socket's path has 107 bytes. Entered by the machines' own users.
+  const base = mkdtempSync(join(tmpdir(), "vmm-"));
+  chmodSync(base, 0o711);
+  cpSync(import.meta.dirname, join(base, "vmm"), { recursive: true });
+  writeFileSync(join(base, "package.json"), '{"type":"module"}');
+  const own = realPath(process.execPath) ?? process.execPath;
+  const isOpen = process.geteuid?.() !== 0 || closedToOthers(own) === null;
+  const node = isOpen ? own : await storedExecutable(own);
+  for (const mode of ["", "broken-"]) {
+    const programs = join(base, `${mode}bin`);
+    mkdirSync(programs);
+    for (const [name, version] of [
+      ["jailer", "Jailer v1.17.0"],
+      ["firecracker", "Firecracker v1.17.0"],
+      ["cloud-hypervisor", "cloud-hypervisor v48.0"],
+    ]) {
+      const run = `exec "${node}" "${base}/vmm/fake-monitor.ts" ${mode}${name} "$@"`;
+      const script = `#!/bin/sh\n[ "$1" = --version ] && echo "${version}" && exit 0\n${run}\n`;
+      writeFileSync(join(programs, name ?? ""), script, { mode: 0o755 });
+    }
+  }
+  for (const name of ["kernel", "root.img"]) writeFileSync(join(base, name), name);
+  const below = (name: string): readonly string[] => [join(base, name), ...SYSTEM_DIRECTORIES];
+  return { base, directories: below("bin"), broken: below("broken-bin") };
+}
+
+export const digest = (text: string): string =>
+  `sha256:${createHash("sha256").update(text).digest("hex")}`;
+
+/** An image whose process 1 is the one of fake-monitor.ts, told what to do. */
+export function imageOf(
+  base: string,
+  told: Told,
+  digests: Partial<Record<ImageRole, string>> = {},
+): MachineImage {
+  const promised = { kernel: digest("kernel"), root: digest("root.img"), ...digests };
+  return {
+    version: "test",
+    images: {
+      kernel: join(base, "kernel"),
+      initrd: null,
+      root: join(base, "root.img"),
+      rootFileSystem: "squashfs",
+      rootDigest: null,
+      verity: null,
+      store: null,
+    },
+    digests: new Map(Object.entries(promised) as [ImageRole, string][]),
+    ports: new Map([PORTS.in, PORTS.out, PORTS.error, PORTS.channel, PORTS.init].entries()),
+    speak: () => talk(told),
+  };
+}
+
+function talk(told: Told): GuestTalk {
+  let said = "";
+  return {
+    follow: (process) => {
+      const line = process.duplex(4);
+      line?.write(`${JSON.stringify(told)}\n`);
+      line?.on("data", (chunk) => (said += String(chunk)));
+    },
+    ended: () => {
+      const status = /^end (\d+)$/m.exec(said)?.[1];
+      return status === undefined ? null : { kind: "exited", status: Number(status) };
+    },
+    complaint: () => "",
+  };
+}
+
+export function portsOf(image: MachineImage | null): MachinePorts {
+  return {
+    kvmUsable: () => Promise.resolve({ usable: true }),
+    image: () => Promise.resolve(image),
+  };
+}
+
+export type ProviderName = "microvm/firecracker" | "microvm/cloud-hypervisor";
+
+/** Where the directories of a provider's machines are. */
+export function machinesOf(name: ProviderName, base: string): string {
+  return name === "microvm/firecracker" ? join(base, "j", "firecracker") : join(base, "m");
+}
+
+export function providerOf(
+  name: ProviderName,
+  ports: MachinePorts,
+  { base, directories }: Pick<StandIns, "base" | "directories">,
+): IsolationProvider {
+  return name === "microvm/firecracker"
+    ? createFirecracker(ports, { directories, base: join(base, "j") })
+    : createCloudHypervisor(ports, { directories, base: join(base, "m") });
+}
