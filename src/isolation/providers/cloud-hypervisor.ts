@@ -1,58 +1,30 @@
 /**
  * A machine by Cloud Hypervisor: its own filter and Landlock inside, our jail around it, because it has no jailer.
  *
- * Read in this order: createCloudHypervisor, probe, wordsOf; then vm/monitored-machine.ts and
- * vm/cloud-hypervisor-spec.ts. Contract-tested and no more, as providers/firecracker.ts.
+ * As providers/firecracker.ts: how a machine is raised is in vm/cloud-hypervisor-machine.ts.
  *
  * @module
  */
 import { CcosError } from "../../foundation/errors.ts";
-import {
-  currentUser,
-  findExecutable,
-  groupOf,
-  leaseUser,
-  type SpawnedProcess,
-  spawnProcess,
-  SYSTEM_DIRECTORIES,
-} from "../../host/index.ts";
-import { openSession } from "../launch.ts";
+import { currentUser, findExecutable, SYSTEM_DIRECTORIES } from "../../host/index.ts";
 import { checkLimits } from "../limits.ts";
 import { versionOf } from "../probing.ts";
 import type { IsolationProvider, Probe, SandboxSpec, Session } from "../provider.ts";
-import { cloudHypervisorClient } from "../vm/cloud-hypervisor-client.ts";
 import {
-  CLOUD_HYPERVISOR_FILES,
-  cloudHypervisorArgv,
-  cloudHypervisorSpec,
-  EVENTS_FD,
+  lackOf,
+  type MachinePorts,
   MACHINES_OF_ROOT,
-} from "../vm/cloud-hypervisor-spec.ts";
-import type { MachineImage, MachinePorts } from "../vm/machine-ports.ts";
-import { type JailTools, monitorJail } from "../vm/monitor-jail.ts";
-import { type MachineGround, type MonitorWords, prepareMachine } from "../vm/monitored-machine.ts";
+  type MonitorPlaces,
+} from "../vm/machine-ports.ts";
 
 const NAME = "microvm/cloud-hypervisor";
 const STRENGTH = 85;
-const KVM = "/dev/kvm";
 const HINT = "Install cloud-hypervisor on a host with KVM, and let users make namespaces";
-const IMAGES = {
-  kernel: "kernel",
-  initrd: "initrd",
-  root: "root.img",
-  store: "store.img",
-} as const;
-
-export interface CloudHypervisorPlaces {
-  /** Where programs are looked for. */
-  readonly directories: readonly string[];
-  /** Where machines have their directories: ours alone, and open to the machines' users. */
-  readonly base: string;
-}
+const PROGRAMS = ["cloud-hypervisor", "setpriv", "unshare", "prlimit", "nsenter"] as const;
 
 export function createCloudHypervisor(
   ports: MachinePorts,
-  places: CloudHypervisorPlaces,
+  places: MonitorPlaces,
 ): IsolationProvider {
   return {
     name: NAME,
@@ -64,74 +36,42 @@ export function createCloudHypervisor(
   };
 }
 
-/** Where machines have their directories by default. */
-export function machinesBelow(stateDir: string): CloudHypervisorPlaces {
+/** Where machines have their directories by default: ours alone, and open to the machines' users. */
+export function machinesBelow(stateDir: string): MonitorPlaces {
   const base = currentUser().uid === 0 ? MACHINES_OF_ROOT : `${stateDir}/machines`;
   return { directories: SYSTEM_DIRECTORIES, base };
 }
 
-type Tools = JailTools & { readonly cloudHypervisor: string };
+/** Absolute paths. */
+export type CloudHypervisorTools = Readonly<Record<(typeof PROGRAMS)[number], string>>;
 
 /** @returns The names of what is missing when something is. */
-function toolsIn({ directories }: CloudHypervisorPlaces): Tools | readonly string[] {
-  const [cloudHypervisor = null, setpriv = null, unshare = null, prlimit = null, nsenter = null] = [
-    "cloud-hypervisor",
-    "setpriv",
-    "unshare",
-    "prlimit",
-    "nsenter",
-  ].map((name) => findExecutable(name, directories));
-  if (cloudHypervisor !== null && setpriv !== null && unshare !== null)
-    if (prlimit !== null && nsenter !== null)
-      return { cloudHypervisor, setpriv, unshare, prlimit, nsenter };
-  return [
-    ...(cloudHypervisor === null ? ["cloud-hypervisor"] : []),
-    ...(setpriv === null || unshare === null || prlimit === null || nsenter === null
-      ? ["setpriv, unshare, prlimit, nsenter (util-linux)"]
-      : []),
-  ];
+function toolsIn({ directories }: MonitorPlaces): CloudHypervisorTools | readonly string[] {
+  const found = PROGRAMS.map((name) => [name, findExecutable(name, directories)] as const);
+  const missing = found.filter(([, path]) => path === null).map(([name]) => name);
+  return missing.length > 0 ? missing : (Object.fromEntries(found) as CloudHypervisorTools);
 }
 
-async function probe(ports: MachinePorts, places: CloudHypervisorPlaces): Promise<Probe> {
+async function probe(ports: MachinePorts, places: MonitorPlaces): Promise<Probe> {
   const tools = toolsIn(places);
   if (!("setpriv" in tools)) return { kind: "missing", what: tools, hint: HINT };
-  const [kvm, image, jail] = await Promise.all([
-    ports.kvmUsable(),
+  const { jailStands } = await import("../vm/cloud-hypervisor-machine.ts");
+  const [lack, image, stands] = await Promise.all([
+    lackOf(ports),
     ports.image(),
     jailStands(tools),
   ]);
-  const what = [
-    ...(kvm.usable ? [] : [kvm.why]),
-    ...(image === null ? ["an image whose process 1 speaks vsock"] : []),
-    ...(jail ? [] : ["namespaces for the monitor's jail"]),
-  ];
+  const what = stands ? lack : [...lack, "namespaces for the monitor's jail"];
   if (image === null || what.length > 0) return { kind: "missing", what, hint: HINT };
   const pattern = /^cloud-hypervisor v?(\S+)/;
-  const version = await versionOf({ argv: [tools.cloudHypervisor, "--version"], pattern });
+  const version = await versionOf({ argv: [tools["cloud-hypervisor"], "--version"], pattern });
   return { kind: "ready", version: `${version} image ${image.version}` };
-}
-
-/** The jail around nothing. */
-async function jailStands(tools: JailTools): Promise<boolean> {
-  const limits = { memoryBytes: 0, cpuPercent: 100, tasks: 1, descriptors: 64 };
-  const jail = monitorJail(
-    tools,
-    { limits: { ...limits, fileBytes: 0, snapshotBytes: 0 }, nic: null },
-    0,
-  );
-  const tried = await spawnProcess({
-    argv: [...jail, tools.setpriv, "--version"],
-    env: {},
-    descriptors: ["null", "null", "null"],
-  });
-  const end = await tried.exited;
-  return end.kind === "exited" && end.status === 0;
 }
 
 async function open(
   spec: SandboxSpec,
   ports: MachinePorts,
-  places: CloudHypervisorPlaces,
+  places: MonitorPlaces,
 ): Promise<Session> {
   checkLimits(spec.limits);
   const tools = toolsIn(places);
@@ -140,67 +80,10 @@ async function open(
   if (image === null) throw refused("there is no image whose process 1 speaks vsock");
   if (spec.sockets || spec.binds.length > 0)
     throw refused("a machine shows no sockets and no directories of the host");
-  const ground = groundOf(image, tools, places);
-  return openSession(spec.limits, (program) => prepareMachine(program, spec, ground));
+  const { openCloudHypervisor } = await import("../vm/cloud-hypervisor-machine.ts");
+  return openCloudHypervisor(spec, { image, tools, base: places.base });
 }
 
 function refused(why: string): CcosError {
   return new CcosError("ISOLATION_UNAVAILABLE", { what: `Cannot open ${NAME}`, why, fix: HINT });
-}
-
-function groundOf(
-  image: MachineImage,
-  tools: Tools,
-  { base }: CloudHypervisorPlaces,
-): MachineGround {
-  return {
-    monitor: "cloud-hypervisor",
-    image,
-    base,
-    names: IMAGES,
-    vsock: CLOUD_HYPERVISOR_FILES.vsock,
-    absolute: true,
-    words: (made) => wordsOf(made, tools),
-  };
-}
-
-async function wordsOf(
-  { model, line, directory }: Parameters<MachineGround["words"]>[0],
-  tools: Tools,
-): Promise<MonitorWords> {
-  const lease = currentUser().uid === 0 ? await leaseUser() : null;
-  // Its own user, and the group that may open KVM.
-  const user = lease === null ? undefined : { uid: lease.uid, gid: groupOf(KVM) ?? lease.uid };
-  try {
-    if (user !== undefined) await directory.handOver(user.uid, user.gid);
-  } catch (cause) {
-    lease?.release();
-    throw cause;
-  }
-  return {
-    argv: cloudHypervisorArgv(model, tools, directory.path),
-    cwd: directory.path,
-    ...(user === undefined ? {} : { user }),
-    descriptors: ["pipe"],
-    apiSocket: `${directory.path}/${CLOUD_HYPERVISOR_FILES.api}`,
-    calls: cloudHypervisorSpec(model, line, directory.path).calls,
-    client: cloudHypervisorClient,
-    init: null,
-    watch: watchForPanic,
-    clear: () => {
-      lease?.release();
-      return Promise.resolve();
-    },
-  };
-}
-
-const EVENT_BYTES_MAX = 64 * 1024;
-
-/** A guest that panicked stays where it is; the event of its panic device is how the host learns of it. */
-function watchForPanic(process: SpawnedProcess, broken: () => void): void {
-  let told = "";
-  process.readable(EVENTS_FD)?.on("data", (chunk: Buffer) => {
-    told = `${told}${chunk.toString("latin1")}`.slice(-EVENT_BYTES_MAX);
-    if (/"event":\s*"(?:panic|crash_loaded)"/.test(told)) broken();
-  });
 }

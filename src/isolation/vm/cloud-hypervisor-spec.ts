@@ -22,8 +22,6 @@ export interface CloudHypervisorSpec {
 }
 
 export const CLOUD_HYPERVISOR_FILES = { vsock: "v.sock", api: "api.sock" } as const;
-/** Below it each machine has its directory when root starts it. */
-export const MACHINES_OF_ROOT = "/var/lib/ccos/machines";
 /** The descriptor on which it tells what happens to the guest: one JSON document after the other. */
 export const EVENTS_FD = 4;
 const API = "/api/v1";

@@ -52,3 +52,22 @@ export const NO_MACHINES: MachinePorts = {
     Promise.resolve({ usable: false, why: "KVM: no probe guest was seen to run here" }),
   image: () => Promise.resolve(null),
 };
+
+/** What of them is missing, for a probe. */
+export async function lackOf(ports: MachinePorts): Promise<readonly string[]> {
+  const [kvm, image] = await Promise.all([ports.kvmUsable(), ports.image()]);
+  return [
+    ...(kvm.usable ? [] : [kvm.why]),
+    ...(image === null ? ["an image whose process 1 speaks vsock"] : []),
+  ];
+}
+
+export interface MonitorPlaces {
+  /** Where programs are looked for. */
+  readonly directories: readonly string[];
+  /** Where machines have their directories. */
+  readonly base: string;
+}
+
+/** Below it each machine has its directory, when root starts one and the monitor has no place of its own. */
+export const MACHINES_OF_ROOT = "/var/lib/ccos/machines";

@@ -9,11 +9,7 @@
 import type { AgentConfig, Finding } from "../../config/index.ts";
 import type { JsonObject } from "../../foundation/json.ts";
 import { ok, type Result } from "../../foundation/result.ts";
-import {
-  cloudHypervisorArgv,
-  cloudHypervisorSpec,
-  MACHINES_OF_ROOT,
-} from "./cloud-hypervisor-spec.ts";
+import { cloudHypervisorArgv, cloudHypervisorSpec } from "./cloud-hypervisor-spec.ts";
 import {
   firecrackerSpec,
   type JailerOptions,
@@ -22,6 +18,7 @@ import {
   type StagedImage,
 } from "./firecracker-spec.ts";
 import { type KernelLine, kernelLine, type Monitor } from "./kernel-cmdline.ts";
+import { MACHINES_OF_ROOT } from "./machine-ports.ts";
 import { qemuArgv, type QemuPaths } from "./qemu-argv.ts";
 import { synthesizeVm, type VmImages, type VmModel } from "./vm-model.ts";
 
