@@ -9,7 +9,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { processesNaming } from "../../src/host/index.ts";
+import { killPid, processesNaming } from "../../src/host/index.ts";
 import type { Ending, SandboxSpec } from "../../src/isolation/provider.ts";
 import { type ImageRole, NO_MACHINES } from "../../src/isolation/vm/machine-ports.ts";
 import type { Told } from "./vmm/fake-monitor-words.ts";
@@ -34,7 +34,11 @@ let standIns: StandIns;
 beforeAll(async () => {
   standIns = await layStandIns();
 });
-afterAll(() => rmSync(standIns.base, { recursive: true, force: true }));
+afterAll(async () => {
+  // Only after a failure is there one.
+  for (const pid of await processesNaming(standIns.base)) killPid(pid);
+  rmSync(standIns.base, { recursive: true, force: true });
+});
 
 function spec(change: Partial<SandboxSpec["limits"]> = {}): SandboxSpec {
   const limits = {

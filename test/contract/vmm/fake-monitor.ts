@@ -157,6 +157,8 @@ function obey(
       lines.channel.once("data", (chunk) => lines.channel.write(`again ${String(chunk)}`, end));
       return;
     case "hang":
+      // Also when its host is gone.
+      lines.out.write("up\n");
       return;
   }
 }

@@ -2,7 +2,7 @@
 import { imageOf, portsOf, type ProviderName, providerOf } from "./stand-ins.ts";
 
 const [name = "", base = "", ...directories] = process.argv.slice(2);
-const image = imageOf(base, { does: "echo", status: 0 });
+const image = imageOf(base, { does: "hang", status: 0 });
 const provider = providerOf(name as ProviderName, portsOf(image), { base, directories });
 const limits = {
   wallMs: 60_000,
@@ -21,6 +21,5 @@ const session = await provider.open({
 });
 const program = { kind: "external", argv: ["x"], channel: false } as const;
 const execution = await session.execute(program, new AbortController().signal);
-execution.stdin.write("up\n");
 execution.stdout.once("data", (chunk: Buffer) => void process.stdout.write(chunk));
 await execution.ending;
