@@ -41,6 +41,8 @@ export interface LaunchPlan {
   /** Of the first process, which is ours. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** The process as the program has it, when its streams are not the first process's own. Called once, at once. */
+  readonly adopt?: (process: SpawnedProcess) => SpawnedProcess;
   readonly user?: { readonly uid: number; readonly gid: number } | undefined;
   /** A control channel on descriptor 3. */
   readonly channel: boolean;
@@ -55,8 +57,6 @@ export interface LaunchPlan {
   readonly start: ((process: SpawnedProcess) => void) | null;
   /** Host pid of the process whose death ends the wall, and when that pid is known; null: the first one. */
   readonly init: { readonly known: Promise<void>; pid(): number | null } | null;
-  /** The process as the program has it, when its streams are not the first process's own. Called once, at once. */
-  readonly adopt?: (process: SpawnedProcess) => SpawnedProcess;
   /** The program's own end, from the first process's end; null when the wall never stood. */
   endingOf(end: ProcessEnd): ProcessEnd | null;
   /** Give back what the wall used. Called once, when the tree is gone. */

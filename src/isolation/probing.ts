@@ -72,7 +72,7 @@ export async function raiseOnce(
   }
 }
 
-/** What the tool says its version is; `unknown` when it says nothing of the kind. */
+/** What a tool calls itself; `unknown` when it does not say. */
 export async function versionOf({
   argv,
   pattern,
