@@ -167,6 +167,27 @@ describe.each(RAISED)("%s over a stand-in for its program", (name) => {
     await expectNothingLeft(name);
   });
 
+  test("a part that nobody promised, and a path that no socket can have, boot nothing", async () => {
+    const { base } = standIns;
+    const image = imageOf(base, { does: "exit", status: 0 });
+    const images = { ...image.images, store: join(base, "kernel") };
+    const far = { ...standIns, base: join(base, "x".repeat(60)) };
+    for (const provider of [
+      providerOf(name, portsOf({ ...image, images }), standIns),
+      providerOf(name, portsOf(image), far),
+    ]) {
+      const session = await provider.open(spec());
+      const program = { kind: "external", argv: ["x"], channel: false } as const;
+      await expect(session.execute(program, NEVER)).rejects.toMatchObject({
+        code: "ISOLATION_UNAVAILABLE",
+        what: expect.stringMatching(/store is not what was promised|too long for a socket/),
+      });
+      await session.close();
+    }
+    expect(readdirSync(machinesOf(name, far.base))).toEqual([]);
+    await expectNothingLeft(name);
+  });
+
   test("a monitor that does not answer as it must is a crash, in words that say so", async () => {
     const { broken } = standIns;
     const started = run(name, { does: "exit", status: 0 }, { directories: broken });
