@@ -167,20 +167,23 @@ describe.each(RAISED)("%s over a stand-in for its program", (name) => {
     await expectNothingLeft(name);
   });
 
-  test("a part that nobody promised, and a path that no socket can have, boot nothing", async () => {
+  test("a part that nobody promised, a path that no socket can have, and too little memory boot nothing", async () => {
     const { base } = standIns;
     const image = imageOf(base, { does: "exit", status: 0 });
     const images = { ...image.images, store: join(base, "kernel") };
     const far = { ...standIns, base: join(base, "x".repeat(60)) };
-    for (const provider of [
-      providerOf(name, portsOf({ ...image, images }), standIns),
-      providerOf(name, portsOf(image), far),
-    ]) {
-      const session = await provider.open(spec());
+    for (const [provider, memoryBytes] of [
+      [providerOf(name, portsOf({ ...image, images }), standIns), 512 * MIB],
+      [providerOf(name, portsOf(image), far), 512 * MIB],
+      [providerOf(name, portsOf(image), standIns), 90 * MIB],
+    ] as const) {
+      const session = await provider.open(spec({ memoryBytes }));
       const program = { kind: "external", argv: ["x"], channel: false } as const;
       await expect(session.execute(program, NEVER)).rejects.toMatchObject({
         code: "ISOLATION_UNAVAILABLE",
-        what: expect.stringMatching(/store is not what was promised|too long for a socket/),
+        what: expect.stringMatching(
+          /store is not what was promised|too long for a socket|too small for a kernel/,
+        ),
       });
       await session.close();
     }

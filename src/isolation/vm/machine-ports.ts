@@ -42,8 +42,6 @@ export interface GuestTalk {
   follow(process: SpawnedProcess): void;
   /** How the program ended, as process 1 said. Null: it did not say. */
   ended(): ProcessEnd | null;
-  /** What went wrong inside before the program ran, as process 1 said; empty: nothing was said. */
-  complaint(): string;
 }
 
 /** A build that has neither: both providers are then missing, by name. */

@@ -27,7 +27,7 @@ import { type GuestProcess, guestProcess } from "./guest-process.ts";
 import { kernelLine, type KernelLine, type Monitor } from "./kernel-cmdline.ts";
 import type { GuestTalk, ImageRole, MachineImage } from "./machine-ports.ts";
 import type { MonitorClient } from "./monitor-api.ts";
-import { CID_MIN, type VmModel, vmOf } from "./vm-model.ts";
+import { CID_MIN, MEMORY_MIB_MIN, type VmModel, vmOf } from "./vm-model.ts";
 
 /** What a monitor needs beside the guest's memory, MiB: of the run's limit, the rest is the guest's. */
 const MONITOR_MIB = 32;
@@ -111,12 +111,18 @@ export async function prepareMachine(
 
 /** A context id is the guest's own where the monitor keeps vsock in sockets: any that is not reserved will do. */
 function modelOf(limits: SandboxLimits, { image }: MachineGround, random: Uint8Array): VmModel {
+  // Cloud Hypervisor takes whole pages of 2 MiB.
   const memoryMib = Math.floor(limits.memoryBytes / MIB / 2) * 2 - MONITOR_MIB;
+  if (memoryMib < MEMORY_MIB_MIN)
+    throw refused(
+      "its memory limit is too small for a kernel",
+      `it must be ${MEMORY_MIB_MIN + MONITOR_MIB} MiB or more`,
+    );
   return vmOf({
     random,
     images: image.images,
     vcpus: 1,
-    memoryMib: Math.max(64, memoryMib),
+    memoryMib,
     cid: CID_MIN,
     nicNamespace: null,
     egress: false,
@@ -224,6 +230,6 @@ function refused(what: string, why: string): CcosError {
   return new CcosError("ISOLATION_UNAVAILABLE", {
     what: `Cannot boot a machine: ${what}`,
     why,
-    fix: "Build the image again",
+    fix: "Build the image again, or raise the named limit",
   });
 }

@@ -89,7 +89,7 @@ export const VCPUS_MAX = 32;
 export const CID_MIN = 3;
 /** 2^32 - 1 means any. */
 export const CID_MAX = 4_294_967_294;
-const MEMORY_MIB_MIN = 64;
+export const MEMORY_MIB_MIN = 64;
 const MEMORY_MIB_MAX = 1024 * 1024;
 const MIB = 1024 * 1024;
 /** What a monitor needs beside the guest's memory: its own, and page tables. */

@@ -95,7 +95,6 @@ function talk(told: Told): GuestTalk {
       const status = /^end (\d+)$/m.exec(said)?.[1];
       return status === undefined ? null : { kind: "exited", status: Number(status) };
     },
-    complaint: () => "",
   };
 }
 
