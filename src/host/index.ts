@@ -44,6 +44,8 @@ export {
 } from "./process.ts";
 export { descendants, isGone, processFacts, treeUsage } from "./process-tree.ts";
 export { leaseUser, type UserLease } from "./user-lease.ts";
+export { type MeasuredFile, measureFile } from "./measured-file.ts";
+export { runTool, type ToolRun } from "./run-tool.ts";
 export { storedExecutable } from "./executable-store.ts";
 export { closedToOthers, groupOf, headOf, openSocketTo, placeAt, realPath } from "./places.ts";
 export { sleep } from "./clock.ts";
@@ -66,5 +68,5 @@ export {
 } from "./machine-directory.ts";
 export { type PrivateDirectory, type PrivateFile, privateDirectory } from "./private-directory.ts";
 export { answerTask, startThread, type Thread, threadsAtOnce } from "./thread.ts";
-export { bootId, fileIdentity, measureSync } from "./machine.ts";
+export { bootId, fileIdentity, measureSync, timeStampKhz } from "./machine.ts";
 export { type Companion, type CompanionRequest, startCompanion } from "./companion.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ensurePrivateDir } from "./files.ts";
@@ -44,4 +44,31 @@ export function fileIdentity(path: string): string | null {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return null;
   return [path, found.dev, found.ino, found.size, found.mtimeMs, found.ctimeMs].join(":");
+}
+
+/**
+ * How fast the processor's time stamp counter ticks, kHz; null: the host does not say, or it does not tick evenly.
+ * A host that is itself virtual names the counter's rate as the processor's; elsewhere that figure is the current one.
+ */
+export function timeStampKhz(): number | null {
+  const told = Number(readOr("/sys/devices/system/cpu/cpu0/tsc_freq_khz", "0"));
+  return Number.isSafeInteger(told) && told > 0
+    ? told
+    : timeStampKhzOf(readOr("/proc/cpuinfo", ""));
+}
+
+/** As {@link timeStampKhz}, from the text of /proc/cpuinfo. */
+export function timeStampKhzOf(cpuinfo: string): number | null {
+  const flags = (/^flags\s*:(.*)$/m.exec(cpuinfo)?.[1] ?? "").split(" ");
+  const mhz = Number(/^cpu MHz\s*:\s*([0-9.]{1,12})$/m.exec(cpuinfo)?.[1] ?? "0");
+  const isEven = flags.includes("constant_tsc") && flags.includes("hypervisor");
+  return isEven && mhz > 0 ? Math.round(mhz * 1_000) : null;
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return otherwise;
+  }
 }

@@ -13,6 +13,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  fchmodSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -181,11 +182,14 @@ const O_TMPFILE = 0o20200000;
  * A file without a name that holds `content`, open for reading from its start. Close it after the spawn.
  *
  * In memory where /dev/shm exists, so that content handed to a wall does not touch a disk.
+ *
+ * @param mode - For a child of another user that opens it again through its own `/proc/self/fd`.
  */
-export function anonymousFile(content: Uint8Array): number {
+export function anonymousFile(content: Uint8Array, mode = 0o600): number {
   const writer = openNameless();
   try {
     for (let at = 0; at < content.length; ) at += writeSync(writer, content, at);
+    fchmodSync(writer, mode);
     // A second opening: its own offset, and no right to write.
     return openSync(`/proc/self/fd/${writer}`, "r");
   } finally {

@@ -1,11 +1,12 @@
 /** Every way of raising a wall that this version knows. */
-import { guestDirectory } from "../host/index.ts";
+import { join } from "node:path";
 import type { IsolationProvider } from "./provider.ts";
 import { createBubblewrap } from "./providers/bubblewrap.ts";
 import { createCloudHypervisor, machinesBelow } from "./providers/cloud-hypervisor.ts";
 import { createFirecracker } from "./providers/firecracker.ts";
 import { createLandlock } from "./providers/landlock.ts";
 import { createNodePermission } from "./providers/node-permission.ts";
+import { createQemu } from "./providers/qemu.ts";
 import { createUnshare } from "./providers/unshare.ts";
 import { NO_MACHINES } from "./vm/machine-ports.ts";
 
@@ -14,7 +15,9 @@ export interface ProviderOptions {
   readonly nodePath: string;
   /** Where providers keep what outlives a run. */
   readonly stateDir: string;
-  /** Names of the only providers to make, or their kinds: `wasm` is every wasm wall. Absent: all. */
+  /** Image of the machines, as `ccos image build` makes it. Absent: `image` in the state directory. */
+  readonly imageDir?: string;
+  /** Names of the only providers to make. Absent: all. */
   readonly only?: readonly string[];
 }
 
@@ -27,11 +30,11 @@ const WASM_ALONE = 8;
 export function createProviders({
   nodePath,
   stateDir,
+  imageDir,
   only,
 }: ProviderOptions): readonly IsolationProvider[] {
   const all = [
-    createFirecracker(NO_MACHINES),
-    createCloudHypervisor(NO_MACHINES, machinesBelow(stateDir)),
+    createQemu({ imageDir: imageDir ?? join(stateDir, "image") }),
     createBubblewrap(nodePath),
     createUnshare(nodePath),
     createLandlock(nodePath),

@@ -61,12 +61,28 @@ export interface LaunchPlan {
   endingOf(end: ProcessEnd): ProcessEnd | null;
   /** Give back what the wall used. Called once, when the tree is gone. */
   release(): Promise<void>;
+  /** A wall with a kernel of its own. Absent: the program shares ours. */
+  readonly machine?: Machine;
+}
+
+/** What a wall with a kernel of its own adds: it rises slowly, needs memory, and has its own view of the end. */
+export interface Machine {
+  /** The program runs: its clocks begin. */
+  readonly up: Promise<void>;
+  /** The longest it may take until then, milliseconds. */
+  readonly riseMsMax: number;
+  /** What it uses beside the program, bytes. */
+  readonly memoryBytesOwn: number;
+  /** Its kernel ended something of the program for memory. */
+  outOfMemory(): boolean;
+  /** Why it did not rise, as it said; empty: it did not say. */
+  complaint(): string;
 }
 
 const POLL_MS = 100;
 const GONE_MS_MAX = 10_000;
 const REAP_MS_MAX = 100;
-/** What a small wall itself needs inside its control group, bytes. */
+/** What a wall without a kernel of its own needs inside its control group, bytes. */
 const GROUP_BYTES_OWN = 8 * 1024 * 1024;
 
 /** Of the program: its three streams and the channel. */
@@ -131,7 +147,11 @@ interface Watch {
   initTicks: number | null;
   readonly group: ControlGroup | null;
   reason: Reason | null;
+  /** The program runs: until then only the rise is timed. */
+  up: boolean;
+  /** Of the whole tree, and of it what came before the program. */
   cpuMs: number;
+  cpuMsBefore: number;
   memoryBytesPeak: number;
   outOfMemory: boolean;
   exited: boolean;
@@ -151,14 +171,21 @@ async function launch(
   const onAbort = (): void => stop("cancelled");
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
-  const startClock = (): NodeJS.Timeout => setTimeout(() => stop("timeout"), limits.wallMs);
-  let clock = startClock();
+  const startClock = (ms: number): NodeJS.Timeout => setTimeout(() => stop("timeout"), ms);
+  let clock = startClock(plan.machine?.riseMsMax ?? limits.wallMs);
   const restartClock = (): boolean => {
     if (watch.exited || watch.reason !== null) return false;
+    if (!watch.up) return true;
     clearTimeout(clock);
-    clock = startClock();
+    clock = startClock(limits.wallMs);
     return true;
   };
+  void plan.machine?.up.then(() => {
+    observe(watch, stop);
+    watch.cpuMsBefore = watch.cpuMs;
+    watch.up = true;
+    restartClock();
+  });
   const poll = setInterval(() => observe(watch, stop), POLL_MS);
   const ending = process.exited.then(async (end) => {
     watch.exited = true;
@@ -181,8 +208,8 @@ async function launch(
 
 /** Make the control group, spawn in it, let go on. On failure nothing is left. */
 async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
-  const bytes = limits.memoryBytes + (plan.ownBytes ?? GROUP_BYTES_OWN);
-  const group = plan.start === null ? null : createControlGroup(bytes);
+  const group =
+    plan.start === null ? null : createControlGroup(limits.memoryBytes + ownBytes(plan));
   let process: SpawnedProcess;
   try {
     const spawning = (): Promise<SpawnedProcess> => spawnProcess(requestOf(plan));
@@ -200,7 +227,9 @@ async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
     group,
     initTicks: null,
     reason: null,
+    up: plan.machine === undefined,
     cpuMs: 0,
+    cpuMsBefore: 0,
     memoryBytesPeak: 0,
     outOfMemory: false,
     exited: false,
@@ -220,6 +249,10 @@ async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
     throw crashed(error instanceof Error ? error.message : String(error));
   }
   return watch;
+}
+
+function ownBytes({ machine }: LaunchPlan): number {
+  return machine?.memoryBytesOwn ?? GROUP_BYTES_OWN;
 }
 
 function requestOf({ argv, env, cwd, user, channel, descriptors }: LaunchPlan): SpawnRequest {
@@ -273,21 +306,23 @@ function observe(watch: Watch, stop: (reason: Reason) => void): void {
   if (measured === null || usage === undefined) observeTree(watch, usage === undefined);
   else watch.cpuMs = Math.max(watch.cpuMs, measured);
   if (watch.outOfMemory) stop("memory");
-  else if (watch.cpuMs >= limits.cpuMs) stop("cpu");
+  else if (watch.up && cpuMsOf(watch) >= limits.cpuMs) stop("cpu");
+}
+
+/** What the program used. */
+function cpuMsOf({ cpuMs, cpuMsBefore }: Watch): number {
+  return cpuMs - cpuMsBefore;
 }
 
 function observeTree(watch: Watch, countsMemory: boolean): void {
   const { limits, process, plan } = watch;
   if (watch.exited) return;
-  const bytesMax = limits.memoryBytes + (plan.ownBytes ?? 0);
-  const root = plan.init?.pid() ?? process.pid;
-  const tree = treeUsage(root, bytesMax);
+  const bytesMax = limits.memoryBytes + (plan.machine?.memoryBytesOwn ?? 0);
+  const tree = treeUsage(plan.init?.pid() ?? process.pid, bytesMax);
   watch.cpuMs = Math.max(watch.cpuMs, tree.cpuMs);
   if (!countsMemory) return;
-  const fileBytes = plan.memoryFile === undefined ? 0 : memoryFileBytes(root, plan.memoryFile);
-  const memoryBytes = Math.max(tree.memoryBytes, fileBytes);
-  watch.memoryBytesPeak = Math.max(watch.memoryBytesPeak, memoryBytes);
-  if (memoryBytes > bytesMax) watch.outOfMemory = true;
+  watch.memoryBytesPeak = Math.max(watch.memoryBytesPeak, tree.memoryBytes);
+  if (tree.memoryBytes > bytesMax) watch.outOfMemory = true;
 }
 
 /** SIGKILL, inside first: whoever is still ours to name cannot be a reused pid. */
@@ -315,15 +350,18 @@ const OUT_OF_MEMORY_SIGNALS: readonly string[] = [
 /** @throws {CcosError} `PROVIDER_CRASHED` when the wall never stood. */
 function classify(watch: Watch, end: ProcessEnd, output: CappedOutput): Ending {
   const { limits, reason } = watch;
+  const { machine } = watch.plan;
   if (output.isOver()) return { kind: "killed", by: "output" };
   const own = watch.plan.endingOf(end);
+  if (!watch.up && reason === "timeout")
+    throw crashed(`it did not rise within ${machine?.riseMsMax} ms`);
   if (reason !== null && (own === null || signalOf(own) === "SIGKILL"))
     return { kind: "killed", by: reason };
-  if (own === null) throw crashed(output.complaint());
-  if (watch.outOfMemory) return { kind: "killed", by: "memory" };
+  if (own === null) throw crashed(machine?.complaint() ?? output.complaint());
+  if (watch.outOfMemory || machine?.outOfMemory() === true) return { kind: "killed", by: "memory" };
   const signal = signalOf(own);
   if (signal === null) return own;
-  const cpuSpent = watch.cpuMs >= limits.cpuMs / 2;
+  const cpuSpent = cpuMsOf(watch) >= limits.cpuMs / 2;
   if ((signal === "SIGXCPU" || signal === "SIGKILL") && cpuSpent)
     return { kind: "killed", by: "cpu" };
   const memorySpent = watch.memoryBytesPeak >= limits.memoryBytes * 0.6;

@@ -147,7 +147,7 @@ function reachableSource(bind: SandboxSpec["binds"][number], gid: number | undef
 const TARGET = /^\/(?:ccos|work|mnt)(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]{1,100}){1,8}$/u;
 
 /** Every target is a plain path of its own: none twice, none inside another, none over our Node. */
-function checkTargets(spec: SandboxSpec): void {
+export function checkTargets(spec: Pick<SandboxSpec, "files" | "binds">): void {
   const targets = [
     ...spec.files.map((file) => file.path),
     ...spec.binds.map((bind) => bind.target),
@@ -173,7 +173,8 @@ function checkTargets(spec: SandboxSpec): void {
 /** Variables that the dynamic linker or the C library of our own launcher would obey. */
 const STEERING = /^(?:LD_|GLIBC_TUNABLES$|GCONV_PATH$|LOCPATH$|MALLOC_|PERL)/;
 
-function environmentOf(own: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+/** @throws {CcosError} `ISOLATION_UNAVAILABLE` for a name that would steer our own launcher, or too much of it. */
+export function environmentOf(own: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
   const variables = new Map([
     ["PATH", SEARCH_PATH],
     ["HOME", "/work"],

@@ -1,0 +1,437 @@
+/*
+ * Process 1 of the microVM: raises the inside of the wall, runs one program, says how it ended, powers off.
+ *
+ * Read in this order: main, obey (what the host tells it), run, pump. Freestanding: no C library, no allocation, no
+ * shell. The host speaks first, on the port "ccos.init": records of a type byte, a length (32 bits, little endian) and
+ * that many bytes, in which words end with NUL. Types: m tmpfs, d drive, f file, s symlink, l limit, g group, e
+ * entropy, k system call filter, v variable, a argument, x go. Answers are lines: `up`, then
+ * `end STATUS OOM OUT ERR CHANNEL` (wait status, kills for memory, bytes written to each port), or `fail WHY ERRNO`.
+ * It powers off when the host says o, or is gone. The program never holds a port: it gets pipes and a socket pair.
+ *
+ * Built by scripts/microvm-init.mjs; the same compiler gives the same bytes.
+ */
+typedef unsigned char u8;
+typedef unsigned int u32;
+typedef unsigned long u64;
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+enum { SYS_read, SYS_write, SYS_open, SYS_close, SYS_poll = 7, SYS_rt_sigprocmask = 14, SYS_ioctl = 16,
+  SYS_dup2 = 33, SYS_socketpair = 53, SYS_socket = 41, SYS_fork = 57, SYS_execve = 59, SYS_exit = 60,
+  SYS_wait4 = 61, SYS_kill = 62, SYS_fcntl = 72, SYS_chdir = 80, SYS_mkdir = 83, SYS_symlink = 88, SYS_umask = 95, SYS_setgroups = 116, SYS_setresuid = 117, SYS_setresgid = 119, SYS_mknod = 133, SYS_prctl = 157,
+  SYS_chroot = 161, SYS_mount = 165, SYS_reboot = 169, SYS_signalfd4 = 289, SYS_pipe2 = 293, SYS_prlimit64 = 302,
+  SYS_finit_module = 313, SYS_setsid = 112 };
+enum { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0100, O_EXCL = 0200, O_NONBLOCK = 04000, O_CLOEXEC = 02000000 };
+enum { MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REMOUNT = 32, MS_BIND = 4096, MS_MOVE = 8192 };
+enum { POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16 };
+enum { EAGAIN = 11, EINTR = 4 };
+
+static long call(long n, long a, long b, long c, long d, long e) {
+  long result;
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  __asm__ volatile("syscall" : "=a"(result) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+    : "rcx", "r11", "memory");
+  return result;
+}
+#define call3(n, a, b, c) call(n, (long)(a), (long)(b), (long)(c), 0, 0)
+#define call2(n, a, b) call3(n, a, b, 0)
+#define call1(n, a) call3(n, a, 0, 0)
+
+void *memset(void *to, int byte, u64 count) { u8 *p = to; while (count--) *p++ = byte; return to; }
+void *memcpy(void *to, const void *from, u64 count) { u8 *p = to; const u8 *q = from; while (count--) *p++ = *q++; return to; }
+static u64 length(const char *text) { u64 n = 0; while (text[n]) n++; return n; }
+static int same(const char *a, const char *b) { while (*a && *a == *b) a++, b++; return *a == *b; }
+static u64 number(const char *text, u32 base) { u64 n = 0; while (*text >= '0' && *text < '0' + (int)base) n = n * base + *text++ - '0'; return n; }
+static char *digits(u64 n, char *end) { *--end = 0; do *--end = '0' + n % 10; while (n /= 10); return end; }
+
+static int host = -1; /* the port "ccos.init" */
+
+static void write_all(int fd, const void *bytes, u64 count) {
+  const u8 *at = bytes;
+  while (count) {
+    long n = call3(SYS_write, fd, at, count > 32768 ? 32768 : count);
+    if (n == -EAGAIN || n == -EINTR) { struct { int fd; short events, seen; } one = { fd, POLLOUT, 0 }; call3(SYS_poll, &one, 1, 1000); continue; }
+    if (n <= 0) return;
+    at += n; count -= n;
+  }
+}
+static void say(const char *text) { write_all(host, text, length(text)); }
+static void say_number(u64 n) { char room[24]; say(" "); say(digits(n, room + 24)); }
+
+static void off(void) {
+  call3(SYS_reboot, 0xfee1deadu, 672274793, 0x01234567);
+  for (;;) call3(SYS_poll, 0, 0, 1000);
+}
+static void fail(const char *why, long error) {
+  if (host < 0) host = call2(SYS_open, "/dev/console", O_WRONLY);
+  say("fail "); say(why); say_number(error < 0 ? -error : 0); say("\n");
+  /* The host reads, then ends us. */
+  call3(SYS_poll, 0, 0, 2000);
+  off();
+}
+static long must(const char *what, long result) { if (result < 0) fail(what, result); return result; }
+
+static long read_file(const char *path, char *to, u64 room) {
+  long fd = call3(SYS_open, path, O_RDONLY | O_CLOEXEC, 0), n;
+  if (fd < 0) return fd;
+  n = call3(SYS_read, fd, to, room - 1);
+  call1(SYS_close, fd);
+  to[n > 0 ? n : 0] = 0;
+  return n;
+}
+static long write_file(const char *path, const char *text) {
+  long fd = call3(SYS_open, path, O_WRONLY | O_CLOEXEC, 0), n;
+  if (fd < 0) return fd;
+  n = call3(SYS_write, fd, text, length(text));
+  call1(SYS_close, fd);
+  return n;
+}
+static long mount(const char *from, const char *at, const char *type, u64 flags, const char *options) {
+  return call(SYS_mount, (long)from, (long)at, (long)type, flags, (long)options);
+}
+
+/* "/modules" names one file a line, in the order of their needs. Absent: the kernel has all it needs. */
+static void load_modules(void) {
+  static char list[8192], path[512];
+  if (read_file("/modules", list, sizeof list) <= 0) return;
+  for (char *name = list; *name;) {
+    char *end = name;
+    while (*end && *end != '\n') end++;
+    char last = *end;
+    *end = 0;
+    memcpy(path, "/lib/", 5);
+    memcpy(path + 5, name, end - name + 1);
+    long fd = must(name, call3(SYS_open, path, O_RDONLY | O_CLOEXEC, 0));
+    must(name, call3(SYS_finit_module, fd, "", 0));
+    call1(SYS_close, fd);
+    name = last ? end + 1 : end;
+  }
+}
+
+/* The port of that name, or -1. Each is opened once: one that is opened again goes silent. */
+static long port(const char *name) {
+  char path[] = "/sys/class/virtio-ports/vport0p0/name", device[] = "/dev/vport0p0", found[64];
+  for (int bus = 0; bus < 8; bus++) {
+    for (int index = 1; index < 10; index++) {
+      path[29] = device[10] = '0' + bus;
+      path[31] = device[12] = '0' + index;
+      long n = read_file(path, found, sizeof found);
+      if (n <= 0) continue;
+      if (found[n - 1] == '\n') found[n - 1] = 0;
+      if (same(found, name)) return call3(SYS_open, device, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+    }
+  }
+  return -1;
+}
+static long await_port(const char *name) {
+  for (int turn = 0; turn < 1000; turn++) {
+    long fd = port(name);
+    if (fd >= 0) return fd;
+    call3(SYS_poll, 0, 0, 5);
+  }
+  fail(name, 0);
+  return -1;
+}
+
+/* A block device may show a moment after its driver. */
+static void mount_drive(const char *device, const char *at) {
+  long error = -1;
+  for (int turn = 0; turn < 400; turn++) {
+    error = mount(device, at, "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID, "");
+    if (error >= 0) return;
+    call3(SYS_poll, 0, 0, 5);
+  }
+  fail(device, error);
+}
+
+/* Relative to the root that the program gets. */
+static void make_devices(void) {
+  static const struct { const char *path; u32 major, minor; } devices[] = { { "dev/null", 1, 3 }, { "dev/zero", 1, 5 },
+    { "dev/full", 1, 7 }, { "dev/random", 1, 8 }, { "dev/urandom", 1, 9 }, { "dev/tty", 5, 0 } };
+  must("/root", call1(SYS_chdir, "/root"));
+  must("dev", mount("dev", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,mode=0755"));
+  for (int i = 0; i < COUNT(devices); i++)
+    must(devices[i].path, call3(SYS_mknod, devices[i].path, 0020666, devices[i].major << 8 | devices[i].minor));
+  call2(SYS_symlink, "/proc/self/fd", "dev/fd");
+  call2(SYS_symlink, "/proc/self/fd/0", "dev/stdin");
+  call2(SYS_symlink, "/proc/self/fd/1", "dev/stdout");
+  call2(SYS_symlink, "/proc/self/fd/2", "dev/stderr");
+  must("dev/shm", call2(SYS_mkdir, "dev/shm", 0777));
+}
+
+static void raise_loopback(void) {
+  char request[40];
+  long s = call3(SYS_socket, 2, 2, 0);
+  if (s < 0) return;
+  memset(request, 0, sizeof request);
+  request[0] = 'l'; request[1] = 'o'; request[16] = 0x41;
+  call3(SYS_ioctl, s, 0x8914, request);
+  call1(SYS_close, s);
+}
+
+/* What the host told. */
+static char pool[512 * 1024];
+static u64 pool_used;
+static char *argv[1024], *envp[512];
+static int argc, envc;
+static struct { u32 resource; u64 both[2]; } limits[16];
+static int limit_count;
+static u8 *filter;
+static u64 filter_bytes;
+static long group_procs = -1, group_events = -1;
+
+static void read_exactly(void *to, u64 count) {
+  u8 *at = to;
+  while (count) {
+    struct { int fd; short events, seen; } one = { host, POLLIN, 0 };
+    call3(SYS_poll, &one, 1, -1);
+    long n = call3(SYS_read, host, at, count > 32768 ? 32768 : count);
+    if (n == -EAGAIN || n == -EINTR) continue;
+    if (n <= 0) off();
+    at += n; count -= n;
+  }
+}
+static char *keep(u64 count) {
+  char *at = pool + pool_used;
+  if (count > sizeof pool - pool_used - 1) fail("too much was told", 0);
+  read_exactly(at, count);
+  at[count] = 0;
+  pool_used = (pool_used + count + 8) & ~7ul;
+  return at;
+}
+static char *word(char **at) { char *start = *at; *at += length(start) + 1; return start; }
+
+/* Directories on the way to a file. */
+static void make_way(char *path) {
+  for (char *at = path + 1; *at; at++) {
+    if (*at != '/') continue;
+    *at = 0; call2(SYS_mkdir, path, 0755); *at = '/';
+  }
+}
+/* Mode and path are words; what follows them is the content. */
+static void obey_file(u64 count) {
+  static u8 block[32768];
+  char *words, *at;
+  u64 kept = pool_used;
+  u8 head[4];
+  read_exactly(head, 4);
+  u64 name_bytes = head[0] | head[1] << 8 | head[2] << 16;
+  count -= 4;
+  if (name_bytes > count || name_bytes > 8192) fail("a file's name", 0);
+  at = words = keep(name_bytes);
+  count -= name_bytes;
+  u32 mode = number(word(&at), 8);
+  char *path = word(&at);
+  make_way(path);
+  long fd = must(path, call3(SYS_open, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  while (count) {
+    u64 part = count > sizeof block ? sizeof block : count;
+    read_exactly(block, part);
+    for (u64 done = 0; done < part;) done += must(path, call3(SYS_write, fd, block + done, part - done));
+    count -= part;
+  }
+  call1(SYS_close, fd);
+  /* Bound over itself, read-only: whoever owns the directory cannot replace it. */
+  must(path, mount(path, path, "", MS_BIND, 0));
+  must(path, mount("", path, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, 0));
+  pool_used = kept;
+}
+static void obey_entropy(char *bytes, u64 count) {
+  struct { int bits, bytes; u8 content[64]; } pour;
+  long fd = call3(SYS_open, "/dev/urandom", O_RDWR | O_CLOEXEC, 0);
+  if (count != sizeof pour.content) fail("entropy", 0);
+  pour.bits = 512; pour.bytes = 64;
+  memcpy(pour.content, bytes, 64);
+  must("entropy", call3(SYS_ioctl, fd, 0x40085203, &pour));
+  must("entropy", call3(SYS_ioctl, fd, 0x5207, 0));
+  memset(&pour, 0, sizeof pour);
+  memset(bytes, 0, count);
+  call1(SYS_close, fd);
+}
+static void obey_group(char *name, char *value) {
+  static char path[256];
+  memcpy(path, "/sys/fs/cgroup/program/", 23);
+  if (length(name) > 200) fail("group", 0);
+  memcpy(path + 23, name, length(name) + 1);
+  must(name, write_file(path, value));
+}
+
+/* @returns 0 when the program is to start. */
+static int obey(void) {
+  u8 head[5];
+  read_exactly(head, 5);
+  u64 count = head[1] | head[2] << 8 | head[3] << 16 | (u64)head[4] << 24;
+  if (head[0] == 'f') { obey_file(count); return 1; }
+  char *at = keep(count), *first;
+  switch (head[0]) {
+    case 'm': first = word(&at); must(first, mount("tmpfs", first, "tmpfs", MS_NOSUID | MS_NODEV, word(&at))); break;
+    case 'r': first = word(&at); must(first, mount("", first, "", MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, 0)); break;
+    case 'd': first = word(&at); call2(SYS_mkdir, at, 0755); mount_drive(first, at); break;
+    case 's': first = word(&at); make_way(at); must(at, call2(SYS_symlink, first, at)); break;
+    case 'g': first = word(&at); obey_group(first, word(&at)); break;
+    case 'e': obey_entropy(at, count); break;
+    case 'k': filter = (u8 *)at; filter_bytes = count; break;
+    case 'l':
+      if (limit_count == COUNT(limits)) fail("limits", 0);
+      limits[limit_count].resource = number(word(&at), 10);
+      limits[limit_count].both[0] = number(word(&at), 10);
+      limits[limit_count++].both[1] = number(word(&at), 10);
+      break;
+    case 'v': if (envc == COUNT(envp) - 1) fail("variables", 0); envp[envc++] = at; break;
+    case 'a': if (argc == COUNT(argv) - 1) fail("arguments", 0); argv[argc++] = at; break;
+    case 'x': return 0;
+    default: fail("an unknown record", 0);
+  }
+  return 1;
+}
+
+/* In the child, after fork. */
+static void become_program(int in, int out, int error, int channel, int verdict) {
+  char self[24] = "0";
+  call3(SYS_write, group_procs, self, 1);
+  u64 none = 0;
+  call(SYS_rt_sigprocmask, 2, (long)&none, 0, 8, 0);
+  call1(SYS_setsid, 0);
+  call2(SYS_dup2, in, 0); call2(SYS_dup2, out, 1); call2(SYS_dup2, error, 2);
+  if (channel >= 0) { call2(SYS_dup2, channel, 3); call3(SYS_fcntl, 3, 2 /* F_SETFD */, 0); }
+  long failed = call1(SYS_chdir, "/work");
+  for (int i = 0; i < limit_count && failed >= 0; i++)
+    failed = call(SYS_prlimit64, 0, limits[i].resource, (long)limits[i].both, 0, 0);
+  if (failed >= 0) failed = call2(SYS_setgroups, 0, 0);
+  if (failed >= 0) failed = call3(SYS_setresgid, 1000, 1000, 1000);
+  if (failed >= 0) failed = call3(SYS_setresuid, 1000, 1000, 1000);
+  if (failed >= 0) failed = call(SYS_prctl, 38, 1, 0, 0, 0);
+  if (failed >= 0 && filter_bytes) {
+    struct { unsigned short count; u8 *code; } program = { filter_bytes / 8, filter };
+    failed = call(SYS_prctl, 22, 2, (long)&program, 0, 0);
+  }
+  if (failed >= 0) failed = call3(SYS_execve, argv[0], argv, envp);
+  int error_number = -failed;
+  call3(SYS_write, verdict, &error_number, sizeof error_number);
+  call1(SYS_exit, 127);
+}
+
+struct pump { int from, to, over; u32 start, held; u64 total; u8 *block; };
+static u8 blocks[5][32768];
+
+/* One turn of a copy; both ends are non-blocking. */
+static void turn(struct pump *p) {
+  if (p->over) return;
+  if (!p->held) {
+    long n = call3(SYS_read, p->from, p->block, sizeof blocks[0]);
+    if (n == -EAGAIN || n == -EINTR) return;
+    if (n <= 0) { p->over = 1; return; }
+    p->start = 0; p->held = n;
+  }
+  long n = call3(SYS_write, p->to, p->block + p->start, p->held);
+  if (n == -EAGAIN || n == -EINTR) return;
+  if (n <= 0) { p->over = 1; return; }
+  p->start += n; p->held -= n; p->total += n;
+}
+
+/* Reap all that ended. @returns 1 when `program` was among them. */
+static int reap(long program, int *status) {
+  int seen = 0, each;
+  for (;;) {
+    long pid = call(SYS_wait4, -1, (long)&each, 1 /* WNOHANG */, 0, 0);
+    if (pid <= 0) return seen;
+    if (pid == program) { *status = each; seen = 1; }
+  }
+}
+static void end_all(void) {
+  for (;;) {
+    call2(SYS_kill, -1, 9);
+    if (call(SYS_wait4, -1, 0, 0, 0, 0) < 0) return;
+  }
+}
+static u64 kills_for_memory(void) {
+  static char text[512];
+  long n = call3(SYS_read, group_events, text, sizeof text - 1);
+  for (char *at = text; n > 0 && *at; at++)
+    if (at[0] == '\n' && at[1] == 'o' && at[5] == 'k') return number(at + 10, 10);
+  return 0;
+}
+
+static void run(int port_in, int port_out, int port_error, int port_channel) {
+  int in[2], out[2], error[2], pair[2], verdict[2], status = 0, dead = 0;
+  must("pipe", call2(SYS_pipe2, in, O_CLOEXEC));
+  must("pipe", call2(SYS_pipe2, out, O_CLOEXEC));
+  must("pipe", call2(SYS_pipe2, error, O_CLOEXEC));
+  must("pipe", call2(SYS_pipe2, verdict, O_CLOEXEC));
+  must("socketpair", call(SYS_socketpair, 1, 1 | O_CLOEXEC, 0, (long)pair, 0));
+  u64 child_ended = 1ul << 16;
+  must("mask", call(SYS_rt_sigprocmask, 0, (long)&child_ended, 0, 8, 0));
+  long ended = must("signalfd", call(SYS_signalfd4, -1, (long)&child_ended, 8, O_CLOEXEC | O_NONBLOCK, 0));
+  long program = must("fork", call1(SYS_fork, 0));
+  if (!program) become_program(in[0], out[1], error[1], port_channel < 0 ? -1 : pair[1], verdict[1]);
+  call1(SYS_close, in[0]); call1(SYS_close, out[1]); call1(SYS_close, error[1]); call1(SYS_close, verdict[1]);
+  call1(SYS_close, pair[1]);
+  int refused = 0;
+  if (call3(SYS_read, verdict[0], &refused, sizeof refused) > 0) fail("the program cannot start", -refused);
+  say("up\n");
+  int ours[] = { in[1], out[0], error[0], pair[0] };
+  for (int i = 0; i < COUNT(ours); i++) call3(SYS_fcntl, ours[i], 4 /* F_SETFL */, O_NONBLOCK);
+  struct pump pumps[5] = { { port_in, in[1] }, { out[0], port_out }, { error[0], port_error },
+    { port_channel, pair[0] }, { pair[0], port_channel } };
+  for (int i = 0; i < 5; i++) pumps[i].block = blocks[i];
+  if (port_channel < 0) pumps[3].over = pumps[4].over = 1;
+  int closed_in = 0, closed_channel = 0;
+  while (!dead || !(pumps[1].over && pumps[2].over && pumps[4].over)) {
+    struct { int fd; short events, seen; } watched[7] = { { ended, POLLIN, 0 }, { host, POLLIN, 0 } };
+    for (int i = 0; i < 5; i++) {
+      watched[i + 2].fd = pumps[i].over ? -1 : pumps[i].held ? pumps[i].to : pumps[i].from;
+      watched[i + 2].events = pumps[i].held ? POLLOUT : POLLIN;
+    }
+    call3(SYS_poll, watched, 7, -1);
+    if (watched[1].seen & (POLLHUP | POLLERR)) off();
+    if (watched[0].seen) {
+      u8 news[128];
+      call3(SYS_read, ended, news, sizeof news);
+      if (reap(program, &status)) { dead = 1; end_all(); }
+    }
+    for (int i = 0; i < 5; i++) if (watched[i + 2].seen) turn(&pumps[i]);
+    if (pumps[0].over && !closed_in) { closed_in = 1; call1(SYS_close, in[1]); }
+    if (pumps[3].over && !closed_channel) { closed_channel = 1; call2(48 /* shutdown */, pair[0], 1); }
+  }
+  say("end");
+  say_number(status); say_number(kills_for_memory());
+  say_number(pumps[1].total); say_number(pumps[2].total); say_number(pumps[4].total);
+  say("\n");
+  u8 over;
+  read_exactly(&over, 1);
+  off();
+}
+
+static void enter_root(void) {
+  must("proc", mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=invisible"));
+  must("/root", mount(".", "/", "", MS_MOVE, 0));
+  must("/root", call1(SYS_chroot, "."));
+  must("/", call1(SYS_chdir, "/"));
+}
+
+__attribute__((used)) static void begin(void) {
+  call1(SYS_umask, 0);
+  mount("dev", "/dev", "devtmpfs", MS_NOSUID | MS_NOEXEC, "");
+  mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
+  mount("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
+  load_modules();
+  write_file("/proc/sys/kernel/modules_disabled", "1");
+  host = await_port("ccos.init");
+  int in = await_port("ccos.in"), out = await_port("ccos.out"), error = await_port("ccos.err");
+  int channel = port("ccos.channel");
+  must("cgroup", mount("group", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""));
+  must("cgroup", write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory +pids"));
+  must("cgroup", call2(SYS_mkdir, "/sys/fs/cgroup/program", 0755));
+  group_procs = must("cgroup", call2(SYS_open, "/sys/fs/cgroup/program/cgroup.procs", O_WRONLY | O_CLOEXEC));
+  group_events = must("cgroup", call2(SYS_open, "/sys/fs/cgroup/program/memory.events", O_RDONLY | O_CLOEXEC));
+  mount_drive("/dev/vda", "/root");
+  make_devices();
+  raise_loopback();
+  say("ready\n");
+  while (obey()) { }
+  enter_root();
+  if (argc == 0) fail("no program was told", 0);
+  run(in, out, error, channel);
+}
+
+__asm__(".globl _start\n_start: xor %ebp, %ebp\n and $-16, %rsp\n call begin\n");

@@ -1,0 +1,87 @@
+/**
+ * What process 1 of a microVM says on its port: that the program runs, how it ended and what came out, or why not.
+ *
+ * The port is process 1's alone, yet nothing on it is trusted further than the program is: a status is what a program
+ * may say of itself, and the counts only say how long to wait for its last output.
+ *
+ * @module
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import type { ProcessEnd, SpawnedProcess } from "../../host/index.ts";
+import { signalName } from "../../host/index.ts";
+import { JAIL_FD } from "./jail-script.ts";
+
+export interface GuestReport {
+  /** The program runs. Never when it does not. */
+  readonly up: Promise<void>;
+  /** Listen; when the program ended, take its last output and let the machine power off. */
+  follow(process: SpawnedProcess): void;
+  /** Null: it did not say. */
+  ended(): ProcessEnd | null;
+  /** Its kernel killed something of the program for memory. */
+  outOfMemory(): boolean;
+  /** The reason it gave for not starting; empty: none. */
+  complaint(): string;
+}
+
+const BYTES_MAX = 4_096;
+/** For output that was told of and does not come: then the machine ends without it. */
+const DRAIN_MS_MAX = 2_000;
+const POWER_OFF = "o";
+
+export function guestReport(): GuestReport {
+  let told = "";
+  let isUp = false;
+  let tell: () => void = () => undefined;
+  const up = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  const ended = (): RegExpExecArray | null => /^end (\d+) (\d+) (\d+) (\d+) (\d+)$/m.exec(told);
+  let draining = false;
+  return {
+    up,
+    follow: (process) => {
+      const port = process.duplex(JAIL_FD.init);
+      port?.on("error", () => undefined);
+      port?.on("data", (chunk: Buffer) => {
+        if (told.length < BYTES_MAX) told += chunk.toString("latin1");
+        if (!isUp && /^up$/m.test(told)) {
+          isUp = true;
+          tell();
+        }
+        const [, , , ...counts] = ended() ?? [];
+        if (counts.length === 0 || draining) return;
+        draining = true;
+        void drained(process, counts.map(Number)).then(() => port.write(POWER_OFF));
+      });
+    },
+    ended: () => decoded(Number(ended()?.[1] ?? Number.NaN)),
+    outOfMemory: () => Number(ended()?.[2] ?? 0) > 0,
+    complaint: () => /^fail (.*) \d+$/m.exec(told)?.[1]?.slice(0, 200) ?? "",
+  };
+}
+
+async function drained(process: SpawnedProcess, counts: readonly number[]): Promise<void> {
+  const ports = [JAIL_FD.out, JAIL_FD.error, JAIL_FD.channel].map((fd) => process.duplex(fd));
+  const deadline = Date.now() + DRAIN_MS_MAX;
+  for (let waitMs = 1; Date.now() < deadline; waitMs = Math.min(waitMs * 2, 20)) {
+    const missing = ports.some(
+      (port, at) => port !== null && !port.destroyed && bytesRead(port) < (counts[at] ?? 0),
+    );
+    if (!missing) return;
+    // Its program is dead: what is left of its output is little and waits for no reader.
+    for (const port of ports.slice(0, 2)) port?.resume();
+    await pause(waitMs);
+  }
+}
+
+function bytesRead(port: object): number {
+  return "bytesRead" in port && typeof port.bytesRead === "number" ? port.bytesRead : 0;
+}
+
+/** As wait(2) packs it. */
+function decoded(status: number): ProcessEnd | null {
+  if (Number.isNaN(status)) return null;
+  const signal = signalName(status & 0x7f);
+  return signal === null ? { kind: "exited", status: status >> 8 } : { kind: "signaled", signal };
+}

@@ -1,0 +1,73 @@
+/**
+ * QEMU's command line for one microVM: no network card, no disk that can be written, nothing by default.
+ *
+ * Pure. Every file and port is a descriptor that is open already: a path would be looked up twice.
+ *
+ * @module
+ */
+
+export interface QemuMachine {
+  /** `kvm`, or the emulation, which needs to be told how fast the host's clock ticks. */
+  readonly accelerator:
+    | { readonly kind: "kvm" }
+    | { readonly kind: "tcg"; readonly tscKhz: number };
+  readonly memoryMib: number;
+  readonly kernelFd: number;
+  readonly initrdFd: number;
+  /** squashfs images in order: vda, vdb, … */
+  readonly driveFds: readonly number[];
+  /** Stream sockets by the name of their port. */
+  readonly ports: ReadonlyMap<string, number>;
+  readonly consoleFd: number;
+}
+
+/** The processor that programs get; a probe must try the same. */
+export const CPU_MODELS = { kvm: "host", tcg: "max" } as const;
+const TRANSLATED_MIB = 128;
+
+/** What the kernel is told, in both cases before the words of the accelerator. */
+const KERNEL_WORDS = [
+  "console=ttyS0 quiet pci=off reboot=t panic=-1 rdinit=/init",
+  "sysctl.kernel.unprivileged_bpf_disabled=1 sysctl.kernel.kptr_restrict=2 sysctl.kernel.dmesg_restrict=1",
+  "sysctl.user.max_user_namespaces=0 sysctl.kernel.kexec_load_disabled=1",
+];
+
+/** Without the clock's frequency an emulated guest hangs on a busy host before its first word. */
+export function kernelCommandLine({ accelerator }: Pick<QemuMachine, "accelerator">): string {
+  const clock =
+    accelerator.kind === "kvm"
+      ? []
+      : [`tsc_early_khz=${accelerator.tscKhz} tsc=reliable no_timer_check`];
+  return [...KERNEL_WORDS, ...clock].join(" ");
+}
+
+/** @returns argv without its first word. */
+export function qemuArguments(machine: QemuMachine): readonly string[] {
+  const { accelerator, memoryMib, kernelFd, initrdFd, driveFds, ports, consoleFd } = machine;
+  const accel = accelerator.kind === "kvm" ? "kvm" : `tcg,thread=single,tb-size=${TRANSLATED_MIB}`;
+  return [
+    ["-M", "microvm,acpi=on,pcie=off,pic=on,pit=on,rtc=on,isa-serial=on,auto-kernel-cmdline=off"],
+    ["-accel", accel, "-cpu", CPU_MODELS[accelerator.kind], "-smp", "1", "-m", String(memoryMib)],
+    ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+    ["-action", "reboot=shutdown,panic=exit-failure", "-device", "pvpanic"],
+    ["-kernel", `/proc/self/fd/${kernelFd}`, "-initrd", `/proc/self/fd/${initrdFd}`],
+    ["-append", kernelCommandLine(machine)],
+    driveFds.flatMap((fd, index) => drive(fd, index)),
+    ["-device", "virtio-serial-device"],
+    [...ports].flatMap(([name, fd], index) => [
+      ...["-chardev", `socket,id=p${index},fd=${fd}`],
+      ...["-device", `virtserialport,chardev=p${index},name=${name}`],
+    ]),
+    ["-chardev", `socket,id=console,fd=${consoleFd}`, "-serial", "chardev:console"],
+    ["-chroot", "/proc/self/fdinfo"],
+    ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+  ].flat();
+}
+
+function drive(fd: number, index: number): readonly string[] {
+  return [
+    ...["-add-fd", `fd=${fd},set=${index + 1}`],
+    ...["-drive", `id=d${index},file=/dev/fdset/${index + 1},format=raw,if=none,readonly=on`],
+    ...["-device", `virtio-blk-device,drive=d${index}`],
+  ];
+}
