@@ -6,7 +6,8 @@
  * that many bytes, in which words end with NUL. Types: m tmpfs, d drive, f file, s symlink, l limit, g group, e
  * entropy, k system call filter, v variable, a argument, x go. Answers are lines: `up`, then
  * `end STATUS OOM OUT ERR CHANNEL` (wait status, kills for memory, bytes written to each port), or `fail WHY ERRNO`.
- * It powers off when the host says o, or is gone. The program never holds a port: it gets pipes and a socket pair.
+ * After go the host says `i COUNT` or `o`
+ * (nine bytes); process 1 powers off at o, or when the host is gone. The program never holds a port: it gets pipes and a socket pair.
  *
  * Built by scripts/microvm-init.mjs; the same compiler gives the same bytes.
  */
@@ -311,7 +312,8 @@ static void become_program(int in, int out, int error, int channel, int verdict)
   call1(SYS_exit, 127);
 }
 
-struct pump { int from, to, over; u32 start, held; u64 total; u8 *block; };
+/* `most`: bytes after which it is over, once that is known. */
+struct pump { int from, to, over; u32 start, held; u64 total, most; u8 *block; };
 static u8 blocks[5][32768];
 
 /* One turn of a copy; both ends are non-blocking. */
@@ -327,6 +329,16 @@ static void turn(struct pump *p) {
   if (n == -EAGAIN || n == -EINTR) return;
   if (n <= 0) { p->over = 1; return; }
   p->start += n; p->held -= n; p->total += n;
+  if (p->total >= p->most) p->over = 1;
+}
+
+/* After go: `o` power off, `i COUNT` the program's input ends after so many bytes. */
+static void hear(struct pump *input) {
+  u8 told[9];
+  read_exactly(told, sizeof told);
+  if (told[0] != 'i') off();
+  memcpy(&input->most, told + 1, 8);
+  if (input->total >= input->most) input->over = 1;
 }
 
 /* Reap all that ended. @returns 1 when `program` was among them. */
@@ -373,7 +385,7 @@ static void run(int port_in, int port_out, int port_error, int port_channel) {
   for (int i = 0; i < COUNT(ours); i++) call3(SYS_fcntl, ours[i], 4 /* F_SETFL */, O_NONBLOCK);
   struct pump pumps[5] = { { port_in, in[1] }, { out[0], port_out }, { error[0], port_error },
     { port_channel, pair[0] }, { pair[0], port_channel } };
-  for (int i = 0; i < 5; i++) pumps[i].block = blocks[i];
+  for (int i = 0; i < 5; i++) { pumps[i].block = blocks[i]; pumps[i].most = ~0ul; }
   if (port_channel < 0) pumps[3].over = pumps[4].over = 1;
   int closed_in = 0, closed_channel = 0;
   while (!dead || !(pumps[1].over && pumps[2].over && pumps[4].over)) {
@@ -383,7 +395,7 @@ static void run(int port_in, int port_out, int port_error, int port_channel) {
       watched[i + 2].events = pumps[i].held ? POLLOUT : POLLIN;
     }
     call3(SYS_poll, watched, 7, -1);
-    if (watched[1].seen & (POLLHUP | POLLERR)) off();
+    if (watched[1].seen) hear(&pumps[0]);
     if (watched[0].seen) {
       u8 news[128];
       call3(SYS_read, ended, news, sizeof news);
@@ -397,9 +409,7 @@ static void run(int port_in, int port_out, int port_error, int port_channel) {
   say_number(status); say_number(kills_for_memory());
   say_number(pumps[1].total); say_number(pumps[2].total); say_number(pumps[4].total);
   say("\n");
-  u8 over;
-  read_exactly(&over, 1);
-  off();
+  for (;;) hear(&pumps[0]);
 }
 
 static void enter_root(void) {

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { Writable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { CcosError } from "../foundation/errors.ts";
 import {
@@ -75,6 +76,8 @@ export interface Machine {
   readonly memoryBytesOwn: number;
   /** Its kernel ended something of the program for memory. */
   outOfMemory(): boolean;
+  /** The program's input ended, after so many bytes; its stream stays open. */
+  endInput(process: SpawnedProcess, bytes: number): void;
   /** Why it did not rise, as it said; empty: it did not say. */
   complaint(): string;
 }
@@ -270,10 +273,18 @@ function executionOf(
   process: SpawnedProcess,
   output: CappedOutput,
   ending: Promise<Ending>,
-): Omit<Execution, "restartClock" | "usage"> {
-  const stdin = process.writable(0);
+): Omit<Execution, "restartClock"> {
+  const stream = process.writable(0);
   const channel = plan.channel ? process.duplex(3) : null;
-  if (stdin === null) throw new TypeError("The descriptor for input is a pipe");
+  if (stream === null) throw new TypeError("Descriptor 0 is a pipe");
+  const { machine } = plan;
+  const stdin =
+    machine === undefined
+      ? stream
+      : countedInput(stream, (bytes) => machine.endInput(process, bytes));
+  // A program that ended no longer reads; its ending says so, not an exception here.
+  stdin.on("error", () => undefined);
+  channel?.on("error", () => undefined);
   return {
     channel: channel === null ? null : { readable: channel, writable: channel },
     stdin,
@@ -283,15 +294,20 @@ function executionOf(
   };
 }
 
-/** The figures of this moment, or the last ones. A figure that stayed 0 was never seen. */
-function usageOf(watch: Watch): Usage {
-  observe(watch, () => undefined);
-  const seen = (figure: number): number | null => (figure === 0 ? null : figure);
-  return {
-    cpuMs: seen(watch.cpuMs),
-    memoryBytesPeak: seen(watch.memoryBytesPeak),
-    meter: watch.group === null ? "process-tree" : "control-group",
-  };
+/** A stream that tells its end with its length instead of closing what it writes to. */
+function countedInput(stream: Writable, ended: (bytes: number) => void): Writable {
+  let bytes = 0;
+  stream.on("error", () => undefined);
+  return new Writable({
+    write: (chunk: Buffer, _, done) => {
+      bytes += chunk.length;
+      stream.write(chunk, done);
+    },
+    final: (done) => {
+      ended(bytes);
+      done();
+    },
+  });
 }
 
 /** Take the figures of this moment; over a limit, `stop`. */

@@ -215,6 +215,7 @@ function launchPlan({ ground, image, records, limits, lease, channel }: Planned)
       riseMsMax: RISE_MS_MAX,
       memoryBytesOwn: memoryMib * MIB - limits.memoryBytes + MONITOR_BYTES,
       outOfMemory: report.outOfMemory,
+      endInput: report.endInput,
       complaint: () => report.complaint() || said.replaceAll(/[^\x20-\x7e]+/g, " ").trim(),
     },
     release: () => {

@@ -16,6 +16,8 @@ export interface GuestReport {
   readonly up: Promise<void>;
   /** Listen; when the program ended, take its last output and let the machine power off. */
   follow(process: SpawnedProcess): void;
+  /** The program's input ends after so many bytes: a port has no end of its own. */
+  endInput(process: SpawnedProcess, bytes: number): void;
   /** Null: it did not say. */
   ended(): ProcessEnd | null;
   /** Its kernel killed something of the program for memory. */
@@ -27,7 +29,6 @@ export interface GuestReport {
 const BYTES_MAX = 4_096;
 /** For output that was told of and does not come: then the machine ends without it. */
 const DRAIN_MS_MAX = 2_000;
-const POWER_OFF = "o";
 
 export function guestReport(): GuestReport {
   let told = "";
@@ -52,13 +53,21 @@ export function guestReport(): GuestReport {
         const [, , , ...counts] = ended() ?? [];
         if (counts.length === 0 || draining) return;
         draining = true;
-        void drained(process, counts.map(Number)).then(() => port.write(POWER_OFF));
+        void drained(process, counts.map(Number)).then(() => port.write(message("o", 0)));
       });
     },
+    endInput: (process, bytes) => void process.writable(JAIL_FD.init)?.write(message("i", bytes)),
     ended: () => decoded(Number(ended()?.[1] ?? Number.NaN)),
     outOfMemory: () => Number(ended()?.[2] ?? 0) > 0,
     complaint: () => /^fail (.*) \d+$/m.exec(told)?.[1]?.slice(0, 200) ?? "",
   };
+}
+
+/** What process 1 hears after it was told to go: a letter and a number. */
+function message(letter: "i" | "o", count: number): Uint8Array {
+  const bytes = Buffer.alloc(9, letter, "latin1");
+  bytes.writeBigUInt64LE(BigInt(count), 1);
+  return bytes;
 }
 
 async function drained(process: SpawnedProcess, counts: readonly number[]): Promise<void> {
