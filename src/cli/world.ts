@@ -11,6 +11,7 @@ export const distDir: string =
 
 export function createWorld(): World {
   const walls = process.env["CCOS_WALLS"];
+  const image = process.env["CCOS_IMAGE"];
   return {
     stateDir: stateDirectory(),
     nodePath: process.execPath,
@@ -19,6 +20,7 @@ export function createWorld(): World {
     environment: process.env,
     nowMs: Date.now,
     randomBytes: (length) => randomBytes(length),
+    ...(image === undefined || image === "" ? {} : { imageDir: image }),
     ...(walls === undefined ? {} : { onlyWalls: walls.split(",") }),
   };
 }

@@ -8,7 +8,7 @@ import { createLandlock } from "./providers/landlock.ts";
 import { createNodePermission } from "./providers/node-permission.ts";
 import { createQemu } from "./providers/qemu.ts";
 import { createUnshare } from "./providers/unshare.ts";
-import { NO_MACHINES } from "./vm/machine-ports.ts";
+import { DEFAULT_MACHINE, type MachineWish } from "./vm/machine-wish.ts";
 
 export interface ProviderOptions {
   /** The Node that runs us; shown inside the walls. */
@@ -17,6 +17,8 @@ export interface ProviderOptions {
   readonly stateDir: string;
   /** Image of the machines, as `ccos image build` makes it. Absent: `image` in the state directory. */
   readonly imageDir?: string;
+  /** What the config says of the machine. Absent: the defaults; null: no wall with a machine is made. */
+  readonly machine?: MachineWish | null;
   /** Names of the only providers to make. Absent: all. */
   readonly only?: readonly string[];
 }
@@ -30,11 +32,12 @@ const WASM_ALONE = 8;
 export function createProviders({
   nodePath,
   stateDir,
-  imageDir,
+  imageDir = join(stateDir, "image"),
+  machine = DEFAULT_MACHINE,
   only,
 }: ProviderOptions): readonly IsolationProvider[] {
   const all = [
-    createQemu({ imageDir: imageDir ?? join(stateDir, "image") }),
+    ...(machine === null ? [] : [createQemu({ imageDir, machine })]),
     createBubblewrap(nodePath),
     createUnshare(nodePath),
     createLandlock(nodePath),

@@ -1,4 +1,6 @@
 /** Walls around programs: what they hold, which one to take, and what was measured of them. */
+export { buildImage, type ImagePlan } from "./image/build.ts";
+export type { MachineWish } from "./vm/machine-wish.ts";
 export { createProviders, type ProviderOptions } from "./create-providers.ts";
 export type { Monitor } from "./vm/kernel-cmdline.ts";
 export { MONITORS, type VmSpec, vmSpec } from "./vm/vm-spec.ts";

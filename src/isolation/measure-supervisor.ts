@@ -20,10 +20,11 @@ input.once("close", () => process.exit());
 
 async function run(line: string): Promise<void> {
   const job = JSON.parse(line) as SupervisorJob;
-  const { nodePath, stateDir } = job;
-  const [provider] = createProviders({ nodePath, stateDir, only: [job.provider] });
+  const { nodePath, stateDir, imageDir } = job;
+  const image = imageDir === null ? {} : { imageDir };
+  const [provider] = createProviders({ nodePath, stateDir, ...image, only: [job.provider] });
   if (provider === undefined) throw new Error(`no provider is called ${job.provider}`);
-  const signal = AbortSignal.timeout(30_000);
+  const signal = AbortSignal.timeout(300_000);
   const context = { provider, stateDir, nodePath, supervisor: null, signal };
   await superviseAttack(context, job, (text) => process.stdout.write(`${text}\n`));
 }

@@ -21,8 +21,8 @@ import {
   type Measurement,
 } from "./provider.ts";
 
-/** Wall clock of one provider's whole measurement, milliseconds. */
-const MEASURE_MS = 40_000;
+/** Wall clock of one provider's whole measurement, milliseconds; longer where programs are slower. */
+const MEASURE_MS = 15_000;
 const SESSIONS = 2;
 
 export interface MeasureContext {
@@ -61,7 +61,8 @@ export async function measureFully(
   provider: IsolationProvider,
   context: MeasureContext,
 ): Promise<ProviderMeasurements> {
-  const deadline = AbortSignal.timeout(context.timeoutMs ?? MEASURE_MS);
+  const pace = provider.machine?.pace ?? 1;
+  const deadline = AbortSignal.timeout((context.timeoutMs ?? MEASURE_MS) * pace);
   const signal =
     context.signal === undefined ? deadline : AbortSignal.any([context.signal, deadline]);
   const supervisor = context.supervisor ?? ownSupervisor(context.nodePath);

@@ -8,6 +8,7 @@
  * @module
  */
 import type { Readable, Writable } from "node:stream";
+import type { JsonObject } from "../foundation/json.ts";
 
 /** One property a wall may hold. Each has an attempted escape and an allowed twin in measure.ts. */
 export const GUARANTEES = [
@@ -80,10 +81,7 @@ export interface SandboxSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** Whether the guest may create Unix and loopback sockets (needed for the proxy and capability socket). */
   readonly sockets: boolean;
-  /**
-   * Where the host does not see the program's own processes, those of the wall carry this word in their command
-   * lines: letters, digits and `-`, at most 64. Absent: none.
-   */
+  /** A word in the command line of the wall's first process on this host, `[a-z0-9-]{1,64}`, to find it by. */
   readonly label?: string;
 }
 
@@ -158,8 +156,23 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** What is different about a wall with a kernel of its own, for whoever waits for it, attacks it or records it. */
+export interface MachineWall {
+  /** How many times longer than on this host a program may take. */
+  readonly pace: number;
+  /** Directory of the image that boots. */
+  readonly imageDir: string;
+  /**
+   * Measure what will boot. From then on the provider boots nothing else.
+   *
+   * @returns Facts for the run's first record.
+   * @throws {CcosError} `ISOLATION_UNAVAILABLE` when a part is not what its lock or the config says.
+   */
+  attest(): Promise<JsonObject>;
+}
+
 export interface IsolationProvider {
-  /** The kind of wall and how it is raised, as `process/bubblewrap` or `wasm/node-permission`. */
+  /** `microvm/qemu`, `process/bubblewrap`, `process/unshare`, `process/landlock`, `process/node-permission`. */
   readonly name: string;
   /** Rank in selection: the higher, the stronger. */
   readonly strength: number;
@@ -168,7 +181,9 @@ export interface IsolationProvider {
   readonly withoutLanguages?: ReadonlyMap<ScriptLanguage, string>;
   /** Whether it can grant Unix and loopback sockets and still hold the network. */
   readonly sockets: boolean;
-  /** Look without leaving a trace: under 500 ms on an idle host, no file written, no process left. */
+  /** A wall with a kernel of its own. Absent: programs share this host's. */
+  readonly machine?: MachineWall;
+  /** Look without leaving a trace: under 500 ms, no file written, no process left. */
   probe(): Promise<Probe>;
   /** Take the version that a probe of this boot gave, so that what it found out is not tried again. */
   recall?(version: string): void;

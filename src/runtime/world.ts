@@ -22,6 +22,8 @@ export interface World {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly nowMs: () => number;
   readonly randomBytes: (length: number) => Uint8Array;
+  /** Image of the machines where a config names none; absent: `image` in the state directory. */
+  readonly imageDir?: string;
   /** Restrict the walls to these provider names; absent: every provider of this host. */
   readonly onlyWalls?: readonly string[];
 }

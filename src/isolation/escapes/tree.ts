@@ -3,8 +3,8 @@
  * the descriptors that a supervisor leaves open.
  *
  * Read in this order: treeTrials, attackTree, attackSupervisor, superviseAttack. Every process of an
- * attack carries a random marker in its command line, or its wall's processes do where the host does not
- * see the attack's; the host looks for it, through every namespace.
+ * attack carries a random marker in its command line, and the wall's first process one where it has a machine of its own;
+ * the host looks for it, through every namespace.
  * The twin: the marker is seen while the wall stands.
  *
  * @module
@@ -20,6 +20,7 @@ import {
   endingText,
   nodeProgram,
   observe,
+  paceOf,
   perlProgram,
   specOf,
   type Trial,
@@ -35,7 +36,9 @@ export interface SupervisorJob {
   readonly provider: string;
   readonly nodePath: string;
   readonly stateDir: string;
-  readonly by: Attacker;
+  /** Of a wall that boots one; else null. */
+  readonly imageDir: string | null;
+  readonly by: "node" | "perl";
   readonly marker: string;
 }
 
@@ -67,8 +70,9 @@ async function attackTree(context: TrialContext, by: Attacker): Promise<readonly
   const onUp = async (): Promise<void> => {
     alive = (await processesNaming(marker)).length;
   };
-  const limits = by === "perl" ? {} : { wallMs: by === "node" ? 600 : 2_500 };
-  const seen = await observe(context, { program: treeProgram(by, marker), limits, onUp });
+  const limits = by === "perl" ? {} : { wallMs: 600 * paceOf(context) };
+  const program = treeProgram(by, marker);
+  const seen = await observe(context, { program, limits, label: marker, onUp });
   const left = await leftAfter(marker);
   const why = `${endingText(seen.ending)} ${plain(seen.complaint)}`;
   return [{ guarantee: "tree-gone", ...judgeTree(alive, left, why) }];
@@ -111,12 +115,13 @@ async function attackSupervisor(
     provider: provider.name,
     nodePath,
     stateDir,
+    imageDir: provider.machine?.imageDir ?? null,
     by,
     marker: freshMarker(),
   };
   const child = await superviseProcess(supervisor, JSON.stringify(job));
   try {
-    const lines = await child.linesUntil(/^up$/m, SUPERVISOR_MS);
+    const lines = await child.linesUntil(/^up$/m, SUPERVISOR_MS * paceOf(context));
     const alive = (await processesNaming(job.marker)).length;
     await child.kill();
     const left = await leftAfter(job.marker);
@@ -182,7 +187,8 @@ export async function superviseAttack(
   const { reports } = await observe(context, { program: programs[job.by](mode) });
   for (const { guarantee, attempt, outcome, saw } of reports)
     print([guarantee, attempt, outcome, saw].join("\t"));
-  const spec = specOf({ limits: { wallMs: 20_000 }, label: job.marker });
+  const pace = paceOf(context);
+  const spec = specOf({ limits: { wallMs: 20_000 * pace }, label: job.marker }, pace);
   const session = await context.provider.open(spec);
   const execution = await session.execute(stayingTree(job), context.signal);
   execution.stdout.once("data", () => print("up"));

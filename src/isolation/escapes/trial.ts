@@ -65,8 +65,9 @@ export interface Attack {
   readonly program: SandboxProgram;
   readonly limits?: Partial<SandboxLimits>;
   readonly sockets?: boolean;
+  /** See SandboxSpec. */
   readonly label?: string;
-  /** Called once, when the first report of the attack arrives; the attack's input ends after it. */
+  /** Called once, when the first report of the attack arrives. */
   readonly onUp?: () => Promise<void>;
 }
 
@@ -92,9 +93,19 @@ export function perlProgram(attack: PerlAttack): SandboxProgram {
   return { kind: "external", argv: perlAttack(attack), channel: false };
 }
 
-export function specOf(attack: Pick<Attack, "limits" | "sockets" | "label">): SandboxSpec {
+export function paceOf({ provider }: Pick<TrialContext, "provider">): number {
+  return provider.machine?.pace ?? 1;
+}
+
+/** @param pace - How many times longer an attack may take, where it does not say itself. */
+export function specOf(
+  attack: Pick<Attack, "limits" | "sockets" | "label">,
+  pace: number,
+): SandboxSpec {
+  const { wallMs, cpuMs } = LIMITS;
   return {
-    limits: { ...LIMITS, ...attack.limits },
+    limits: { ...LIMITS, wallMs: wallMs * pace, cpuMs: cpuMs * pace, ...attack.limits },
+    ...(attack.label === undefined ? {} : { label: attack.label }),
     files: [],
     binds: [],
     environment: {},
@@ -105,7 +116,7 @@ export function specOf(attack: Pick<Attack, "limits" | "sockets" | "label">): Sa
 
 /** Run one attack to its end in a session of its own. @throws what the provider throws. */
 export async function observe(context: TrialContext, attack: Attack): Promise<Observation> {
-  const session = await context.provider.open(specOf(attack));
+  const session = await context.provider.open(specOf(attack, paceOf(context)));
   try {
     const execution = await session.execute(attack.program, context.signal);
     const started = performance.now();

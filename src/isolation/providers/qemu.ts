@@ -2,67 +2,86 @@
  * A real machine around the program: QEMU's `microvm` with a kernel of its own, a root that nobody can write, and
  * no network card.
  *
- * Read in this order: createQemu, planOf, launchPlan. The image is measured through the descriptors that
- * QEMU gets; QEMU itself is in a jail (vm/jail-script.ts). What the program may use is held twice: by the guest's
- * kernel, and from outside by the same watch that every wall has.
+ * Read in this order: createQemu, attest, planOf; vm/qemu-launch.ts raises it. The image is measured through the
+ * descriptors that QEMU gets. What the program may use is held twice: by the guest's kernel, and from outside by the
+ * same watch that every wall has.
  *
  * @module
  */
+import { posix } from "node:path";
 import { CcosError } from "../../foundation/errors.ts";
+import type { JsonObject } from "../../foundation/json.ts";
 import {
-  anonymousFile,
-  closeDescriptors,
   currentUser,
   findExecutable,
+  headOf,
   leaseUser,
   SYSTEM_DIRECTORIES,
   timeStampKhz,
   type UserLease,
 } from "../../host/index.ts";
-import { closeImage, measureImage, type MeasuredImage, readLock } from "../image/measured-image.ts";
+import { IMAGE_PARTS, type ImageLock, LOCK_FILE, parseLock } from "../image/lock.ts";
+import { closeImage, measureImage, readLock } from "../image/measured-image.ts";
 import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits } from "../limits.ts";
+import { versionOf } from "../probing.ts";
 import type {
   IsolationProvider,
   Probe,
-  SandboxLimits,
   SandboxProgram,
   SandboxSpec,
   Session,
 } from "../provider.ts";
-import { encodeRecords, type GuestRecord } from "../vm/guest-records.ts";
 import { tellGuest } from "../vm/guest-words.ts";
-import { guestReport } from "../vm/guest-report.ts";
-import { JAIL_FD, JAIL_FILES_FD, JAIL_SCRIPT, PORT_FD } from "../vm/jail-script.ts";
-import { type QemuMachine, qemuArguments } from "../vm/qemu-line.ts";
+import type { MachineWish } from "../vm/machine-wish.ts";
+import { planLaunch } from "../vm/qemu-launch.ts";
+import { kernelCommandLine, type QemuMachine } from "../vm/qemu-line.ts";
 
 const NAME = "microvm/qemu";
 const STRENGTH = 80;
 const QEMU = "qemu-system-x86_64";
-const MIB = 1024 * 1024;
-/** The guest's kernel, its first root and the files it is told, beside what the program may use. */
-const KERNEL_MIB = 160;
-/** QEMU itself, with the code it translates. */
-const MONITOR_BYTES = 256 * MIB;
-const RISE_MS_MAX = 60_000;
-const WORDS_LENGTH_MAX = 300;
-const NOTHING = new Uint8Array(0);
+/** Emulated: programs are some fifteen times slower, their starts three times. */
+const PACE = 10;
+const ATTACKER = "/usr/bin/perl";
+const LOCK_HEAD_BYTES = 1024 * 1024;
 const HINT = "Run `apt install qemu-system-x86 squashfs-tools`, then `ccos image build`";
 
 export interface QemuOptions {
   /** Directory of an image that `ccos image build` made. */
   readonly imageDir: string;
+  readonly machine: MachineWish;
 }
 
-export function createQemu({ imageDir }: QemuOptions): IsolationProvider {
+/** What was measured for a run's record; null: nothing was. */
+type Recorded = ImageLock["digests"] | null;
+
+export function createQemu(options: QemuOptions): IsolationProvider {
+  const { imageDir } = options;
+  let recorded: Recorded = null;
   return {
     name: NAME,
     strength: STRENGTH,
-    runs: new Set(["rtfs", "external"] as const),
+    runs: new Set(canBeAttacked(imageDir) ? (["rtfs", "external"] as const) : ["rtfs"]),
     sockets: false,
+    machine: {
+      pace: PACE,
+      imageDir,
+      attest: async () => {
+        const { digests, facts } = await attest(options);
+        recorded = digests;
+        return facts;
+      },
+    },
     probe: () => probe(imageDir),
-    open: (spec) => openQemu(spec, imageDir),
+    open: (spec) => openQemu(spec, options, () => recorded),
   };
+}
+
+/** Programs other than plans run only in an image that has perl: their wall is measured by what perl can try. */
+function canBeAttacked(imageDir: string): boolean {
+  const text = headOf(posix.join(imageDir, LOCK_FILE), LOCK_HEAD_BYTES);
+  const lock = parseLock(new TextDecoder().decode(text));
+  return lock.ok && lock.value.programs.includes(ATTACKER);
 }
 
 interface Tools {
@@ -70,6 +89,7 @@ interface Tools {
   readonly perl: string;
 }
 
+/** The names of what is not installed, or where it is. */
 function findTools(): Tools | readonly string[] {
   const qemu = findExecutable(QEMU, SYSTEM_DIRECTORIES);
   const perl = findExecutable("perl", SYSTEM_DIRECTORIES);
@@ -85,9 +105,11 @@ async function probe(imageDir: string): Promise<Probe> {
   if (timeStampKhz() === null) return missing(["an even time stamp counter of a known rate"]);
   try {
     const { digests, versions } = await readLock(imageDir);
+    const qemu = await versionOf({ argv: [tools.qemu, "--version"], pattern: /version (\S+)/ });
+    const parts = IMAGE_PARTS.map((part) => digests[part].slice(7, 19)).join(".");
     return {
       kind: "ready",
-      version: `tcg kernel ${versions.kernel} root ${digests.root.slice(7, 19)}`,
+      version: `${qemu} tcg, kernel ${versions.kernel}, image ${parts}`,
     };
   } catch (cause) {
     if (cause instanceof CcosError) return missing([cause.why]);
@@ -99,27 +121,44 @@ function missing(what: readonly string[]): Probe {
   return { kind: "missing", what, hint: HINT };
 }
 
-function openQemu(spec: SandboxSpec, imageDir: string): Promise<Session> {
+interface Attested {
+  readonly digests: ImageLock["digests"];
+  readonly facts: JsonObject;
+}
+
+async function attest({ imageDir, machine }: QemuOptions): Promise<Attested> {
+  const image = await measureImage(imageDir);
+  closeImage(image);
+  const { digests, versions } = image.lock;
+  const { expectRoot } = machine;
+  if (expectRoot !== null && expectRoot !== digests.root)
+    throw refused("the config expects another root", `its root is ${digests.root}`);
+  const { kernel, initrd, root } = digests;
+  const commandLine = kernelCommandLine({ accelerator: acceleratorHere(), ...machine });
+  const facts = { kernel, initrd, root, version: versions.kernel, node: versions.node };
+  return { digests, facts: { image: facts, commandLine } };
+}
+
+function acceleratorHere(): QemuMachine["accelerator"] {
+  return { kind: "tcg", tscKhz: timeStampKhz() ?? 0 };
+}
+
+function openQemu(
+  spec: SandboxSpec,
+  options: QemuOptions,
+  recorded: () => Recorded,
+): Promise<Session> {
   checkLimits(spec.limits);
   const tools = findTools();
   if (!("qemu" in tools)) throw refused("it is opened", `${tools.join(", ")} is not installed`);
   if (spec.sockets) throw refused("sockets are granted", "it has no way out for them");
   if (spec.binds.length > 0) throw refused("host paths are shown", "it shows none");
-  return Promise.resolve(
-    openSession(spec.limits, (program) => planOf(program, spec, { ...tools, imageDir })),
-  );
+  const ground = { ...options, ...tools, recorded };
+  return Promise.resolve(openSession(spec.limits, (program) => planOf(program, spec, ground)));
 }
 
-function refused(when: string, why: string): CcosError {
-  return new CcosError("ISOLATION_UNAVAILABLE", {
-    what: `Cannot use ${NAME} where ${when}`,
-    why,
-    fix: HINT,
-  });
-}
-
-interface Ground extends Tools {
-  readonly imageDir: string;
+interface Ground extends QemuOptions, Tools {
+  recorded(): Recorded;
 }
 
 async function planOf(
@@ -130,15 +169,24 @@ async function planOf(
   const image = await measureImage(ground.imageDir);
   let lease: UserLease | null = null;
   try {
+    const recorded = ground.recorded();
+    if (
+      recorded !== null &&
+      IMAGE_PARTS.some((part) => recorded[part] !== image.lock.digests[part])
+    )
+      throw refused("its image was measured", "the image was replaced since");
     const records = tellGuest(program, spec, image.lock);
     lease = currentUser().uid === 0 ? await leaseUser() : null;
-    return launchPlan({
-      ground,
+    return planLaunch({
+      tools: ground,
       image,
       records,
       limits: spec.limits,
       lease,
-      channel: hasChannel(program),
+      channel: program.kind === "rtfs" || program.channel,
+      accelerator: acceleratorHere(),
+      machine: ground.machine,
+      label: spec.label ?? NAME.replace("/", "-"),
     });
   } catch (error) {
     closeImage(image);
@@ -147,91 +195,10 @@ async function planOf(
   }
 }
 
-function hasChannel(program: SandboxProgram): boolean {
-  return program.kind === "rtfs" || program.channel;
-}
-
-interface Planned {
-  readonly ground: Ground;
-  readonly image: MeasuredImage;
-  readonly records: readonly GuestRecord[];
-  readonly limits: SandboxLimits;
-  readonly lease: UserLease | null;
-  readonly channel: boolean;
-}
-
-function launchPlan({ ground, image, records, limits, lease, channel }: Planned): LaunchPlan {
-  const { kernel, initrd, root } = image.parts;
-  // QEMU opens these two by name, as its own user: copies of what was measured, in memory.
-  const copies = [kernel, initrd].map((part) => anonymousFile(part.content ?? NOTHING, 0o444));
-  const report = guestReport();
-  const memoryMib = Math.ceil(limits.memoryBytes / MIB) + KERNEL_MIB;
-  const machine: QemuMachine = {
-    accelerator: { kind: "tcg", tscKhz: timeStampKhz() ?? 0 },
-    memoryMib,
-    kernelFd: JAIL_FILES_FD,
-    initrdFd: JAIL_FILES_FD + 1,
-    driveFds: [JAIL_FILES_FD + 2],
-    ports: new Map([
-      ["ccos.init", JAIL_FD.init],
-      ["ccos.in", PORT_FD.in],
-      ["ccos.out", PORT_FD.out],
-      ["ccos.err", PORT_FD.error],
-      ...(channel ? [["ccos.channel", JAIL_FD.channel] as const] : []),
-    ]),
-    consoleFd: JAIL_FD.console,
-  };
-  const user = lease === null ? undefined : { uid: lease.uid, gid: lease.uid };
-  const { uid, gid } = user ?? currentUser();
-  const words = ["-e", JAIL_SCRIPT, "--", String(process.pid), String(uid), String(gid)];
-  const tail = [ground.qemu, ...qemuArguments(machine)];
-  let said = "";
-  return {
-    argv: (surplus) => [ground.perl, ...words, monitorLimits(), surplus.join(",") || "-", ...tail],
-    env: {},
-    cwd: "/",
-    user,
-    channel,
-    descriptors: ["pipe", "pipe", "pipe", "pipe", ...copies, root.descriptor],
-    start: (started) => {
-      report.follow(started);
-      for (const descriptor of [JAIL_FD.words, JAIL_FD.console, JAIL_FD.go])
-        started.readable(descriptor)?.on("error", () => undefined);
-      for (const descriptor of [JAIL_FD.words, JAIL_FD.console]) {
-        started.readable(descriptor)?.on("data", (chunk: Buffer) => {
-          said = `${said}${chunk.toString("latin1")}`.slice(-WORDS_LENGTH_MAX);
-        });
-      }
-      started.writable(JAIL_FD.init)?.write(encodeRecords(records));
-      started.writable(JAIL_FD.go)?.end("g");
-    },
-    init: null,
-    endingOf: (end) => {
-      if (end.kind === "signaled") return end;
-      return end.status === 0 ? report.ended() : null;
-    },
-    machine: {
-      up: report.up,
-      riseMsMax: RISE_MS_MAX,
-      memoryBytesOwn: memoryMib * MIB - limits.memoryBytes + MONITOR_BYTES,
-      outOfMemory: report.outOfMemory,
-      endInput: report.endInput,
-      complaint: () => report.complaint() || said.replaceAll(/[^\x20-\x7e]+/g, " ").trim(),
-    },
-    release: () => {
-      closeImage(image);
-      closeDescriptors(copies);
-      lease?.release();
-      return Promise.resolve();
-    },
-  };
-}
-
-/** By the kernel's numbers: files and cores of nothing, few descriptors. */
-const RLIMIT = { fileBytes: 1, core: 4, descriptors: 7 } as const;
-const MONITOR_DESCRIPTORS_MAX = 128;
-
-function monitorLimits(): string {
-  const { fileBytes, core, descriptors } = RLIMIT;
-  return `${fileBytes}:0,${core}:0,${descriptors}:${MONITOR_DESCRIPTORS_MAX}`;
+function refused(when: string, why: string): CcosError {
+  return new CcosError("ISOLATION_UNAVAILABLE", {
+    what: `Cannot use ${NAME} where ${when}`,
+    why,
+    fix: HINT,
+  });
 }

@@ -12,6 +12,11 @@ export interface QemuMachine {
     | { readonly kind: "kvm" }
     | { readonly kind: "tcg"; readonly tscKhz: number };
   readonly memoryMib: number;
+  readonly vcpus: number;
+  /** Of a config; after ours. */
+  readonly kernelWords: string;
+  /** Shown in the process list of the host. */
+  readonly label: string;
   readonly kernelFd: number;
   readonly initrdFd: number;
   /** squashfs images in order: vda, vdb, … */
@@ -33,22 +38,35 @@ const KERNEL_WORDS = [
 ];
 
 /** Without the clock's frequency an emulated guest hangs on a busy host before its first word. */
-export function kernelCommandLine({ accelerator }: Pick<QemuMachine, "accelerator">): string {
+export function kernelCommandLine({
+  accelerator,
+  kernelWords,
+}: Pick<QemuMachine, "accelerator" | "kernelWords">): string {
   const clock =
     accelerator.kind === "kvm"
       ? []
       : [`tsc_early_khz=${accelerator.tscKhz} tsc=reliable no_timer_check`];
-  return [...KERNEL_WORDS, ...clock].join(" ");
+  return [...KERNEL_WORDS, ...clock, kernelWords].join(" ").trim();
 }
 
 /** @returns argv without its first word. */
 export function qemuArguments(machine: QemuMachine): readonly string[] {
-  const { accelerator, memoryMib, kernelFd, initrdFd, driveFds, ports, consoleFd } = machine;
+  const { accelerator, memoryMib, vcpus, label, kernelFd, initrdFd, driveFds, ports, consoleFd } =
+    machine;
   const accel = accelerator.kind === "kvm" ? "kvm" : `tcg,thread=single,tb-size=${TRANSLATED_MIB}`;
   return [
     ["-M", "microvm,acpi=on,pcie=off,pic=on,pit=on,rtc=on,isa-serial=on,auto-kernel-cmdline=off"],
-    ["-accel", accel, "-cpu", CPU_MODELS[accelerator.kind], "-smp", "1", "-m", String(memoryMib)],
-    ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+    [
+      "-accel",
+      accel,
+      "-cpu",
+      CPU_MODELS[accelerator.kind],
+      "-smp",
+      String(vcpus),
+      "-m",
+      String(memoryMib),
+    ],
+    ["-name", label, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ["-action", "reboot=shutdown,panic=exit-failure", "-device", "pvpanic"],
     ["-kernel", `/proc/self/fd/${kernelFd}`, "-initrd", `/proc/self/fd/${initrdFd}`],
     ["-append", kernelCommandLine(machine)],

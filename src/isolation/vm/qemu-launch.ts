@@ -1,0 +1,135 @@
+/**
+ * How one machine is raised: QEMU in its jail, with every file and port as a descriptor, and process 1 told what to
+ * run. What launch.ts does for every wall it does for this one.
+ *
+ * @module
+ */
+import {
+  anonymousFile,
+  closeDescriptors,
+  currentUser,
+  type SpawnedProcess,
+  type UserLease,
+} from "../../host/index.ts";
+import { closeImage, type MeasuredImage } from "../image/measured-image.ts";
+import type { LaunchPlan } from "../launch.ts";
+import type { SandboxLimits } from "../provider.ts";
+import { encodeRecords, type GuestRecord } from "./guest-records.ts";
+import { guestReport } from "./guest-report.ts";
+import { JAIL_FD, JAIL_FILES_FD, JAIL_SCRIPT, PORT_FD } from "./jail-script.ts";
+import type { MachineWish } from "./machine-wish.ts";
+import { type QemuMachine, qemuArguments } from "./qemu-line.ts";
+
+export interface MachineLaunch {
+  readonly tools: { readonly qemu: string; readonly perl: string };
+  /** Closed when the wall is. */
+  readonly image: MeasuredImage;
+  readonly records: readonly GuestRecord[];
+  readonly limits: SandboxLimits;
+  readonly lease: UserLease | null;
+  readonly channel: boolean;
+  readonly accelerator: QemuMachine["accelerator"];
+  readonly machine: MachineWish;
+  readonly label: string;
+}
+
+const MIB = 1024 * 1024;
+/** The guest's kernel, its first root and the files it is told, beside what the program may use. */
+const KERNEL_MIB = 160;
+/** QEMU itself, with the code it translates. */
+const MONITOR_BYTES = 256 * MIB;
+const RISE_MS_MAX = 60_000;
+const WORDS_LENGTH_MAX = 300;
+const NOTHING = new Uint8Array(0);
+
+export function planLaunch(launch: MachineLaunch): LaunchPlan {
+  const { tools, image, records, limits, lease, channel } = launch;
+  const { kernel, initrd, root } = image.parts;
+  // QEMU opens these two by name, as its own user: copies of what was measured, in memory.
+  const copies = [kernel, initrd].map((part) => anonymousFile(part.content ?? NOTHING, 0o444));
+  const machine = machineOf(launch);
+  const user = lease === null ? undefined : { uid: lease.uid, gid: lease.uid };
+  const { uid, gid } = user ?? currentUser();
+  const jail = ["-e", JAIL_SCRIPT, "--", process.pid, uid, gid, monitorLimits()].map(String);
+  const line = [tools.qemu, ...qemuArguments(machine)];
+  const report = guestReport();
+  let words = (): string => "";
+  return {
+    argv: (surplus) => [tools.perl, ...jail, surplus.join(",") || "-", ...line],
+    env: {},
+    cwd: "/",
+    user,
+    channel,
+    descriptors: ["pipe", "pipe", "pipe", "pipe", ...copies, root.descriptor],
+    start: (started) => {
+      report.follow(started);
+      words = lastWords(started);
+      started.writable(JAIL_FD.init)?.write(encodeRecords(records));
+      started.writable(JAIL_FD.go)?.on("error", () => undefined);
+      started.writable(JAIL_FD.go)?.end("g");
+    },
+    init: null,
+    endingOf: (end) => {
+      if (end.kind === "signaled") return end;
+      return end.status === 0 ? report.ended() : null;
+    },
+    machine: {
+      up: report.up,
+      riseMsMax: RISE_MS_MAX,
+      memoryBytesOwn: Math.max(0, machine.memoryMib * MIB - limits.memoryBytes) + MONITOR_BYTES,
+      outOfMemory: report.outOfMemory,
+      endInput: report.endInput,
+      complaint: () => report.complaint() || words(),
+    },
+    release: () => {
+      closeImage(image);
+      closeDescriptors(copies);
+      lease?.release();
+      return Promise.resolve();
+    },
+  };
+}
+
+function machineOf({ limits, channel, accelerator, machine, label }: MachineLaunch): QemuMachine {
+  const { vcpus, kernelWords } = machine;
+  return {
+    accelerator,
+    memoryMib: machine.memoryMib ?? Math.ceil(limits.memoryBytes / MIB) + KERNEL_MIB,
+    vcpus,
+    kernelWords,
+    label,
+    kernelFd: JAIL_FILES_FD,
+    initrdFd: JAIL_FILES_FD + 1,
+    driveFds: [JAIL_FILES_FD + 2],
+    ports: new Map<string, number>([
+      ["ccos.init", JAIL_FD.init],
+      ["ccos.in", PORT_FD.in],
+      ["ccos.out", PORT_FD.out],
+      ["ccos.err", PORT_FD.error],
+      ...(channel ? [["ccos.channel", JAIL_FD.channel] as const] : []),
+    ]),
+    consoleFd: JAIL_FD.console,
+  };
+}
+
+/** The last that QEMU and the guest's kernel said, one printable line; both are read for as long as they speak. */
+function lastWords(started: SpawnedProcess): () => string {
+  let said = "";
+  for (const descriptor of [JAIL_FD.words, JAIL_FD.console]) {
+    const stream = started.readable(descriptor);
+    stream?.on("error", () => undefined);
+    stream?.on("data", (chunk: Buffer) => {
+      said = `${said}${chunk.toString("latin1")}`.slice(-WORDS_LENGTH_MAX);
+    });
+  }
+  return () => said.replaceAll(/[^\x20-\x7e]+/g, " ").trim();
+}
+
+/** By the kernel's numbers: files of no size, no cores, few descriptors. */
+const RLIMIT = { fileBytes: 1, core: 4, descriptors: 7 } as const;
+const MONITOR_DESCRIPTORS_MAX = 128;
+
+function monitorLimits(): string {
+  const { fileBytes, core, descriptors } = RLIMIT;
+  return `${fileBytes}:0,${core}:0,${descriptors}:${MONITOR_DESCRIPTORS_MAX}`;
+}
