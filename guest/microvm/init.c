@@ -59,6 +59,14 @@ static void write_all(int fd, const void *bytes, u64 count) {
 static void say(const char *text) { write_all(host, text, length(text)); }
 static void say_number(u64 n) { char room[24]; say(" "); say(digits(n, room + 24)); }
 
+/* ` NUMBER` at the end of a line. @returns The new end. */
+static char *join(char *end, u64 n) {
+  char room[24], *text = digits(n, room + 24);
+  *end = ' ';
+  memcpy(end + 1, text, length(text) + 1);
+  return end + 1 + length(text);
+}
+
 static void off(void) {
   call3(SYS_reboot, 0xfee1deadu, 672274793, 0x01234567);
   for (;;) call3(SYS_poll, 0, 0, 1000);
@@ -266,7 +274,10 @@ static int obey(void) {
   char *at = keep(count), *first;
   switch (head[0]) {
     case 'm': first = word(&at); must(first, mount("tmpfs", first, "tmpfs", MS_NOSUID | MS_NODEV, word(&at))); break;
-    case 'r': first = word(&at); must(first, mount("", first, "", MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, 0)); break;
+    case 'r': /* of /dev, whose devices stay usable, or of files */
+      first = word(&at);
+      must(first, mount("", first, "", MS_REMOUNT | MS_RDONLY | MS_NOSUID | (same(first, "/root/dev") ? MS_NOEXEC : MS_NODEV), 0));
+      break;
     case 'd': first = word(&at); call2(SYS_mkdir, at, 0755); mount_drive(first, at); break;
     case 's': first = word(&at); make_way(at); must(at, call2(SYS_symlink, first, at)); break;
     case 'g': first = word(&at); obey_group(first, word(&at)); break;
@@ -298,6 +309,8 @@ static void become_program(int in, int out, int error, int channel, int verdict)
   long failed = call1(SYS_chdir, "/work");
   for (int i = 0; i < limit_count && failed >= 0; i++)
     failed = call(SYS_prlimit64, 0, limits[i].resource, (long)limits[i].both, 0, 0);
+  call1(SYS_umask, 022);
+  for (int capability = 0; call(SYS_prctl, 24, capability, 0, 0, 0) >= 0;) capability++;
   if (failed >= 0) failed = call2(SYS_setgroups, 0, 0);
   if (failed >= 0) failed = call3(SYS_setresgid, 1000, 1000, 1000);
   if (failed >= 0) failed = call3(SYS_setresuid, 1000, 1000, 1000);
@@ -405,10 +418,11 @@ static void run(int port_in, int port_out, int port_error, int port_channel) {
     if (pumps[0].over && !closed_in) { closed_in = 1; call1(SYS_close, in[1]); }
     if (pumps[3].over && !closed_channel) { closed_channel = 1; call2(48 /* shutdown */, pair[0], 1); }
   }
-  say("end");
-  say_number(status); say_number(kills_for_memory());
-  say_number(pumps[1].total); say_number(pumps[2].total); say_number(pumps[4].total);
-  say("\n");
+  char line[128] = "end", *end = line + 3;
+  u64 told[] = { status, kills_for_memory(), pumps[1].total, pumps[2].total, pumps[4].total };
+  for (int i = 0; i < COUNT(told); i++) end = join(end, told[i]);
+  memcpy(end, "\n", 2);
+  say(line);
   for (;;) hear(&pumps[0]);
 }
 

@@ -90,7 +90,7 @@ function initrdOf({ modules }: Kernel): readonly Entry[] {
 
 /** lz4, because the guest unpacks on an emulated processor; one thread and no times, because bytes must not differ. */
 const SQUASH_OPTIONS = [
-  "-tar -comp lz4 -Xhc -b 128K -noappend -no-progress -quiet -all-root -no-xattrs -no-exports",
+  "-tar -comp lz4 -b 128K -noappend -no-progress -quiet -all-root -no-xattrs -no-exports",
   "-reproducible -mkfs-time 0 -all-time 0 -processors 1",
 ].flatMap((line) => line.split(" "));
 

@@ -11,6 +11,7 @@ import type { Entry } from "./archive.ts";
 import { elfNeeds } from "./elf.ts";
 
 export const NODE_IN_IMAGE = "/usr/bin/node";
+const LOCALE = "/usr/lib/locale/C.utf8";
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
 const ENTRIES_MAX = 20_000;
 /** Where the loader of a Debian-like system looks without its cache, in its order. */
@@ -56,6 +57,8 @@ export async function collectRoot(
   additions: readonly string[],
 ): Promise<readonly Entry[]> {
   const found = new Map<string, Entry>();
+  // What LANG of a program names.
+  if (realPath(LOCALE) !== null) await take(LOCALE, LOCALE, found);
   await take(nodePath, NODE_IN_IMAGE, found);
   for (const path of additions) await take(path, path, found);
   return [...BASE, ...found.values()];

@@ -143,7 +143,7 @@ function acceleratorHere(): QemuMachine["accelerator"] {
   return { kind: "tcg", tscKhz: timeStampKhz() ?? 0 };
 }
 
-function openQemu(
+async function openQemu(
   spec: SandboxSpec,
   options: QemuOptions,
   recorded: () => Recorded,
@@ -154,7 +154,7 @@ function openQemu(
   if (spec.sockets) throw refused("sockets are granted", "it has no way out for them");
   if (spec.binds.length > 0) throw refused("host paths are shown", "it shows none");
   const ground = { ...options, ...tools, recorded };
-  return Promise.resolve(openSession(spec.limits, (program) => planOf(program, spec, ground)));
+  return openSession(spec.limits, (program) => planOf(program, spec, ground));
 }
 
 interface Ground extends QemuOptions, Tools {
