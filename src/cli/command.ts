@@ -47,6 +47,8 @@ const SHARED: Options = {
 export interface Parsed {
   readonly positionals: readonly string[];
   text(name: string): string | undefined;
+  /** Of an option that may be given several times, in the order given. */
+  texts(name: string): readonly string[];
   flag(name: string): boolean;
 }
 
@@ -71,6 +73,10 @@ export function parseCommand(
     return {
       positionals: parsed.positionals,
       text: (name) => (typeof values[name] === "string" ? values[name] : undefined),
+      texts: (name) => {
+        const value = values[name];
+        return Array.isArray(value) ? value.map(String) : [];
+      },
       flag: (name) => values[name] === true,
     };
   } catch (cause) {

@@ -28,6 +28,7 @@ export function unenforceable(config: AgentConfig): readonly UnenforceableField[
 
 function wallClaims({ orchestrator, microvm }: AgentConfig): readonly Claim[] {
   const { mode } = orchestrator.isolation;
+  const tooStrong = mode === "container" || mode === "gvisor";
   return [
     [
       mode === "microvm",
@@ -35,9 +36,9 @@ function wallClaims({ orchestrator, microvm }: AgentConfig): readonly Claim[] {
       "this version has no wall of the kind :microvm",
     ],
     [
-      microvm?.attestation.enabled ?? false,
-      "microvm.attestation.enabled",
-      "this version measures no image before a start",
+      microvm?.devices.nic.enabled ?? false,
+      "microvm.devices.nic.enabled",
+      "a machine of this version has no network card",
     ],
   ];
 }

@@ -1,4 +1,5 @@
 /** Walls around programs: what they hold, which one to take, and what was measured of them. */
+export { programPaths } from "./image/collect.ts";
 export { buildImage, type ImagePlan } from "./image/build.ts";
 export type { MachineWish } from "./vm/machine-wish.ts";
 export { createProviders, type ProviderOptions } from "./create-providers.ts";

@@ -29,7 +29,7 @@ import {
   selectWall,
 } from "../isolation/index.ts";
 import { loadGuest } from "./guest-launch.ts";
-import type { ProgramNeeds } from "./program-file.ts";
+import { machineOf } from "./machine.ts";
 import type { World } from "./world.ts";
 
 export interface ChosenWall {
@@ -42,7 +42,8 @@ export interface ChosenWall {
 
 export interface WallWish {
   readonly config: AgentConfig;
-  readonly needs: ProgramNeeds;
+  readonly configFile: string;
+  readonly kind: "rtfs" | "external";
   /** Told before a wall is attacked, which takes seconds. */
   readonly waiting: (what: string) => void;
   readonly signal: AbortSignal;
@@ -68,13 +69,18 @@ export async function chooseWall(world: World, wish: WallWish): Promise<ChosenWa
   const { needs } = wish;
   const { mode } = wish.config.orchestrator.isolation;
   const reasons: string[] = [];
-  for (const candidate of await providersOf(world)) {
-    const provider = await fitting(candidate, { ...needs, mode }, reasons);
+  for (const candidate of await providersOf(world, machineOf(config, wish.configFile))) {
+    const sockets = kind === "external" && wantsEffects(config);
+    const provider = await fitting(candidate, { kind, mode, sockets }, reasons);
     if (provider === null) continue;
     const matrix = await matrixOf(world, [provider], wish);
     const rows = matrix.providers[0]?.measurements ?? [];
     const broken = unheld(rows, mode === "wasm" ? NEEDED : GUARANTEES);
-    if (broken.length === 0) return { provider, facts: factsOf(provider, matrix, rows) };
+    if (broken.length === 0) {
+      const machine = (await provider.machine?.attest()) ?? null;
+      const facts = factsOf(provider, matrix, rows);
+      return { provider, facts: machine === null ? facts : { ...facts, machine } };
+    }
     reasons.push(
       `${provider.name}: measured not to hold ${broken.map((row) => `${row.guarantee} (${row.evidence})`).join(", ")}`,
     );
@@ -86,16 +92,29 @@ export async function chooseWall(world: World, wish: WallWish): Promise<ChosenWa
   });
 }
 
-/** Every wall of this host, strongest first. */
-export async function providersOf(world: World): Promise<readonly IsolationProvider[]> {
-  const { nodePath, stateDir, onlyWalls } = world;
+/**
+ * Every wall of this host, strongest first.
+ *
+ * @param machine - What a config says of its machine. Absent: the image of this host.
+ */
+export async function providersOf(
+  world: World,
+  machine: ReturnType<typeof machineOf> = {},
+): Promise<readonly IsolationProvider[]> {
+  const { nodePath, stateDir, imageDir, onlyWalls } = world;
   const all = createProviders({
     nodePath,
     stateDir,
+    ...(imageDir === undefined ? {} : { imageDir }),
+    ...machine,
     ...(onlyWalls === undefined ? {} : { only: onlyWalls }),
   });
   const boot = await bootId();
-  return all.map((provider) => rememberProbe(provider, { stateDir, nodePath, bootId: boot }));
+  const options = { stateDir, nodePath, bootId: boot };
+  // A machine's probe raises nothing and reads the image's lock, which may be another one the next time.
+  return all.map((provider) =>
+    provider.machine === undefined ? rememberProbe(provider, options) : provider,
+  );
 }
 
 /** The one of that name, with what its last probe found out about this host; null: this version has none. */

@@ -37,8 +37,8 @@ export async function examineHost(
   for (const provider of providers) probes.set(provider.name, await provider.probe());
   const ready = providers.filter((provider) => probes.get(provider.name)?.kind === "ready");
   const matrix = await matrixOf(world, ready, { waiting: progress, signal, fresh: true });
-  const strongest = (kind: SandboxProgram["kind"]): string | null =>
-    ready.find((provider) => provider.runs.has(kind))?.name ?? null;
+  const strongest = (kind: "rtfs" | "external"): string | null =>
+    ready.find(({ machine, runs }) => machine === undefined && runs.has(kind))?.name ?? null;
   return {
     node: process.versions.node,
     kernel: `linux ${release()}`,

@@ -111,8 +111,9 @@ async function conductAgain(
   signal: AbortSignal,
 ): Promise<void> {
   const waiting = (): void => undefined;
-  const needs = { kind: "rtfs", sockets: false } as const;
-  const { provider } = await chooseWall(world, { config: prepared.config, needs, waiting, signal });
+  const { configFile } = prepared.inputs;
+  const wish = { config: prepared.config, configFile, kind: "rtfs", waiting, signal } as const;
+  const { provider } = await chooseWall(world, wish);
   const guest = await loadGuest(world);
   const launching = launchPlan(sandboxLimits(prepared.config), provider, guest, signal);
   try {

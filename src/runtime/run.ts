@@ -84,7 +84,8 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
   const needs = needsOf(prepared.inputs, prepared.config, prepared.policy);
   const { provider: wall, facts } = await chooseWall(world, {
     config: prepared.config,
-    needs,
+    configFile: prepared.inputs.configFile,
+    kind,
     waiting: (what) => options.observe({ kind: "waiting", what }),
     signal: options.signal,
   });
@@ -128,7 +129,9 @@ async function beginLaunch(
   return {
     launched,
     guestDigest: guest.digest(),
-    remembered: rememberLaunch(world, wall.name, limits),
+    // A machine is of its config: the next run cannot begin with it before that is read.
+    remembered:
+      wall.machine === undefined ? rememberLaunch(world, wall.name, limits) : Promise.resolve(),
   };
 }
 

@@ -4,6 +4,7 @@ import { check } from "./check.ts";
 import { configShow } from "./config-show.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
+import { imageBuild } from "./image.ts";
 import { plan } from "./plan.ts";
 import { rtfsCheck } from "./rtfs/check.ts";
 import { rtfsEval } from "./rtfs/eval.ts";
@@ -28,7 +29,7 @@ export const ALL_COMMANDS: readonly Command[] = [
   chainShow,
   chainList,
   doctor,
-  vmSpec,
+  imageBuild,
   rtfsEval,
   rtfsCheck,
   rtfsFmt,

@@ -48,7 +48,8 @@ export const plan: Command = {
     refuseUnenforceable(prepared.config, file);
     const { provider, facts, candidates } = await chooseWall(io.world, {
       config: prepared.config,
-      needs: { kind: "rtfs", sockets: false },
+      configFile: prepared.inputs.configFile,
+      kind: "rtfs",
       waiting: (what) => io.json || io.say(` …  ${what}`),
       signal: io.signal,
     });

@@ -47,6 +47,19 @@ const BASE: readonly Entry[] = [
   etc("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
 ];
 
+const PROGRAMS = ["perl", "python3", "sh", "cat", "env", "head", "ls", "sleep", "true"];
+
+/** What programs other than plans want, as far as it is here: a shell, Python, and perl, which also attacks the wall. */
+export function programPaths(): readonly string[] {
+  const programs = PROGRAMS.map((name) => `/usr/bin/${name}`);
+  const python = realPath("/usr/bin/python3");
+  const libraries = [
+    "/usr/lib/x86_64-linux-gnu/perl-base",
+    ...(python === null ? [] : [`/usr/lib/${posix.basename(python)}`]),
+  ];
+  return [...programs, ...libraries].filter((path) => realPath(path) !== null);
+}
+
 /**
  * @param nodePath - The Node that becomes {@link NODE_IN_IMAGE}.
  * @param additions - Absolute paths of files and directories that keep their places.
