@@ -14,6 +14,7 @@ import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { createProviders, type IsolationProvider } from "../../src/isolation/index.ts";
+import { testImage } from "../contract/image.ts";
 import { type Report, reportsOf, scriptOf, type WallAttack } from "./walls/attack.ts";
 import { devices } from "./walls/devices.ts";
 import { foreignAbi } from "./walls/foreign-abi.ts";
@@ -48,9 +49,11 @@ const MIB = 1024 * 1024;
 const RUN_MS_MAX = 60_000;
 const stateDir = mkdtempSync(join(tmpdir(), "ccos-adversary-"));
 const required = (process.env["REQUIRE_ISOLATION"] ?? "").split(",");
-const providers = createProviders({ nodePath: process.execPath, stateDir }).filter(({ runs }) =>
-  runs.has("external"),
-);
+const providers = createProviders({
+  nodePath: process.execPath,
+  stateDir,
+  ...testImage(),
+}).filter(({ runs }) => runs.has("external"));
 const ready = new Map<string, boolean>();
 for (const provider of providers)
   ready.set(provider.name, (await provider.probe()).kind === "ready");
