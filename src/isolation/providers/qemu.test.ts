@@ -1,0 +1,217 @@
+/**
+ * What the machine's wall has beyond the contract of every wall: an image that cannot be altered, a monitor in a
+ * jail, an end that is only believed when it was said, a boot beside a busy host.
+ *
+ * Skipped where QEMU or an image (CCOS_IMAGE) is missing, unless REQUIRE_ISOLATION names the wall.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  readSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { testImage } from "../../../test/contract/image.ts";
+import { processesNaming } from "../../host/index.ts";
+import { cpioOf } from "../image/archive.ts";
+import { IMAGE_PARTS, LOCK_FILE } from "../image/lock.ts";
+import type { IsolationProvider, SandboxProgram, SandboxSpec } from "../provider.ts";
+import { DEFAULT_MACHINE } from "../vm/machine-wish.ts";
+import { createQemu } from "./qemu.ts";
+
+const NAME = "microvm/qemu";
+const MIB = 1024 * 1024;
+const NEVER = new AbortController().signal;
+const given = testImage().imageDir ?? "/nonexistent";
+const probe = await createQemu({ imageDir: given, machine: DEFAULT_MACHINE }).probe();
+const required = (process.env["REQUIRE_ISOLATION"] ?? "").split(",").includes(NAME);
+
+const SPEC: SandboxSpec = {
+  limits: {
+    wallMs: 30_000,
+    cpuMs: 30_000,
+    memoryBytes: 256 * MIB,
+    pidsMax: 64,
+    outputBytes: MIB,
+    diskBytes: 4 * MIB,
+  },
+  files: [],
+  binds: [],
+  environment: {},
+  sockets: false,
+};
+
+function guest(source: string): SandboxProgram {
+  const content = new TextEncoder().encode(source);
+  return {
+    kind: "rtfs",
+    guest: { path: "/ccos/guest.cjs", content, executable: false },
+    beside: [],
+    stackKiB: 984,
+  };
+}
+
+/** A copy of the image, which a test may damage. */
+function copyOfImage(): string {
+  const directory = mkdtempSync(join(tmpdir(), "ccos-image-"));
+  for (const name of [...IMAGE_PARTS, LOCK_FILE])
+    copyFileSync(join(given, name), join(directory, name));
+  return directory;
+}
+
+function flipByte(path: string, at: number): void {
+  const file = openSync(path, "r+");
+  const byte = Buffer.alloc(1);
+  readSync(file, byte, 0, 1, at);
+  writeSync(file, Buffer.of((byte[0] ?? 0) ^ 1), 0, 1, at);
+  closeSync(file);
+}
+
+/** Put another part into an image and its lock, as someone who may write both would. */
+function replacePart(directory: string, part: "initrd", content: Uint8Array): void {
+  writeFileSync(join(directory, part), content);
+  const lock = JSON.parse(readFileSync(join(directory, LOCK_FILE), "utf8"));
+  lock.digests[part] = `sha256:${createHash("sha256").update(content).digest("hex")}`;
+  writeFileSync(join(directory, LOCK_FILE), JSON.stringify(lock));
+}
+
+async function start(provider: IsolationProvider, program = guest("0"), spec = SPEC) {
+  const session = await provider.open(spec);
+  try {
+    const execution = await session.execute(program, NEVER);
+    execution.stdin.end();
+    execution.stdout.resume();
+    execution.stderr.resume();
+    return { session, execution };
+  } catch (cause) {
+    await session.close();
+    throw cause;
+  }
+}
+
+describe.skipIf(probe.kind === "missing" && !required)(`${NAME} beyond the contract`, () => {
+  const provider = createQemu({ imageDir: given, machine: DEFAULT_MACHINE });
+  let copy: string;
+  let copied: IsolationProvider;
+
+  beforeAll(() => {
+    copy = copyOfImage();
+    copied = createQemu({ imageDir: copy, machine: DEFAULT_MACHINE });
+  });
+  afterAll(() => rmSync(copy, { recursive: true, force: true }));
+
+  test.each(IMAGE_PARTS)("one flipped bit of %s refuses the boot and the record", async (part) => {
+    const path = join(copy, part);
+    for (const at of [0, statSync(path).size >> 1, statSync(path).size - 1]) {
+      flipByte(path, at);
+      const refusal = { code: "ISOLATION_UNAVAILABLE", why: expect.stringContaining(`"${part}"`) };
+      await expect(start(copied)).rejects.toMatchObject(refusal);
+      await expect(copied.machine?.attest()).rejects.toMatchObject(refusal);
+      flipByte(path, at);
+    }
+    await expect(copied.machine?.attest()).resolves.toMatchObject({ image: {} });
+  });
+
+  test("an image that was replaced after it was recorded is not booted, lock or no lock", async () => {
+    const replaced = copyOfImage();
+    try {
+      const recorded = createQemu({ imageDir: replaced, machine: DEFAULT_MACHINE });
+      await recorded.machine?.attest();
+      replacePart(replaced, "initrd", cpioOf([]));
+      await expect(start(recorded)).rejects.toMatchObject({
+        code: "ISOLATION_UNAVAILABLE",
+        why: "the image was replaced since",
+      });
+    } finally {
+      rmSync(replaced, { recursive: true, force: true });
+    }
+  });
+
+  test("a root that is not the one the config expects is refused", async () => {
+    const expectRoot = `sha256:${"0".repeat(64)}`;
+    const other = createQemu({ imageDir: given, machine: { ...DEFAULT_MACHINE, expectRoot } });
+    await expect(other.machine?.attest()).rejects.toMatchObject({ code: "ISOLATION_UNAVAILABLE" });
+  });
+
+  test("a machine that ends without a word is a crash, whatever its status", async () => {
+    const mute = copyOfImage();
+    try {
+      // No process 1: the kernel panics, and QEMU ends with status 0.
+      replacePart(mute, "initrd", cpioOf([]));
+      const { session, execution } = await start(
+        createQemu({ imageDir: mute, machine: DEFAULT_MACHINE }),
+      );
+      await expect(execution.ending).rejects.toMatchObject({ code: "PROVIDER_CRASHED" });
+      await session.close();
+    } finally {
+      rmSync(mute, { recursive: true, force: true });
+    }
+  });
+
+  test("QEMU has one capability at most, no way to more, a filter, and a network of its own", async () => {
+    const label = "jailed-monitor";
+    const { session } = await start(provider, guest("setTimeout(() => {}, 60000)"), {
+      ...SPEC,
+      label,
+    });
+    try {
+      const pid = await jailed(label);
+      const status = readFileSync(`/proc/${pid}/status`, "latin1");
+      const field = (name: string): string =>
+        new RegExp(`^${name}:\\s*(\\S+)`, "m").exec(status)?.[1] ?? "";
+      expect([field("NoNewPrivs"), field("Seccomp")]).toEqual(["1", "2"]);
+      // CAP_SYS_CHROOT over its own user namespace
+      expect(BigInt(`0x${field("CapEff")}`) & ~(1n << 18n)).toBe(0n);
+      expect(BigInt(`0x${field("CapBnd")}`) & ~(1n << 18n)).toBe(0n);
+      expect(field("Uid")).not.toBe("0");
+      for (const kind of ["net", "user", "mnt", "ipc", "uts"])
+        expect(readlinkSync(`/proc/${pid}/ns/${kind}`)).not.toBe(
+          readlinkSync(`/proc/self/ns/${kind}`),
+        );
+      expect(readlinkSync(`/proc/${pid}/root`)).toMatch(/fdinfo$/);
+    } finally {
+      await session.close();
+    }
+    expect(await processesNaming(label)).toEqual([]);
+  });
+
+  test("it boots beside two programs that keep both processors busy", async () => {
+    const burners: ChildProcess[] = [1, 2].map(() =>
+      spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),
+    );
+    try {
+      const { session, execution } = await start(provider, guest("process.exitCode = 5"));
+      expect(await execution.ending).toEqual({ kind: "exited", status: 5 });
+      await session.close();
+    } finally {
+      for (const burner of burners) burner.kill("SIGKILL");
+    }
+  }, 90_000);
+});
+
+/** The monitor, once it has put its filter on, which is the last it does before the guest. */
+async function jailed(label: string): Promise<number> {
+  const deadline = Date.now() + 20_000;
+  while (Date.now() < deadline) {
+    for (const pid of await processesNaming(label)) {
+      const isFiltered = /^Seccomp:\s*2$/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
+      if (isFiltered && readlinkSync(`/proc/${pid}/root`) !== "/") return pid;
+    }
+    await pause(20);
+  }
+  throw new Error("no monitor was seen in its jail");
+}
