@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isJsonObject, type JsonObject, type JsonValue } from "../../foundation/json.ts";
+import { isJsonObject, type JsonValue } from "../../foundation/json.ts";
 import { err, ok, type Result } from "../../foundation/result.ts";
 
 /** The parts of an image, in the order in which they are measured. The name is the file's. */
@@ -42,27 +42,20 @@ export function parseLock(text: string): Result<ImageLock, string> {
   }
   if (!isJsonObject(value) || value["version"] !== VERSION) return err("its version is unknown");
   const { digests, versions, programs } = value;
-  if (!isJsonObject(digests) || !IMAGE_PARTS.every((part) => isDigest(digests[part])))
+  if (!isJsonObject(digests) || !isJsonObject(versions)) return err("a part of it is missing");
+  const [kernel, initrd, root] = IMAGE_PARTS.map((part) => textOf(digests[part], DIGEST));
+  if (kernel === undefined || initrd === undefined || root === undefined)
     return err("a digest is missing or malformed");
-  if (!isJsonObject(versions) || !isText(versions["kernel"]) || !isText(versions["node"]))
-    return err("a version is missing");
-  if (!Array.isArray(programs) || !programs.every(isText)) return err("its programs are missing");
+  const [kernelVersion, node] = [textOf(versions["kernel"]), textOf(versions["node"])];
+  if (kernelVersion === undefined || node === undefined) return err("a version is missing");
+  if (!Array.isArray(programs)) return err("its programs are missing");
   return ok({
-    digests: digestsOf(digests),
-    versions: { kernel: String(versions["kernel"]), node: String(versions["node"]) },
-    programs: programs.map(String),
+    digests: { kernel, initrd, root },
+    versions: { kernel: kernelVersion, node },
+    programs: programs.filter((each) => typeof each === "string"),
   });
 }
 
-function digestsOf(digests: JsonObject): ImageLock["digests"] {
-  const { kernel, initrd, root } = digests;
-  return { kernel: String(kernel), initrd: String(initrd), root: String(root) };
-}
-
-function isDigest(value: JsonValue | undefined): boolean {
-  return typeof value === "string" && DIGEST.test(value);
-}
-
-function isText(value: JsonValue | undefined): boolean {
-  return typeof value === "string";
+function textOf(value: JsonValue | undefined, shape = /^[^]*$/): string | undefined {
+  return typeof value === "string" && shape.test(value) ? value : undefined;
 }

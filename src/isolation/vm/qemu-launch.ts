@@ -77,8 +77,8 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
       up: report.up,
       riseMsMax: RISE_MS_MAX,
       memoryBytesOwn: Math.max(0, machine.memoryMib * MIB - limits.memoryBytes) + MONITOR_BYTES,
-      outOfMemory: report.outOfMemory,
-      endInput: report.endInput,
+      outOfMemory: () => report.outOfMemory(),
+      endInput: (started, bytes) => report.endInput(started, bytes),
       complaint: () => report.complaint() || words(),
     },
     release: () => {

@@ -72,20 +72,20 @@ export function qemuArguments(machine: QemuMachine): readonly string[] {
     ["-append", kernelCommandLine(machine)],
     driveFds.flatMap((fd, index) => drive(fd, index)),
     ["-device", "virtio-serial-device"],
-    [...ports].flatMap(([name, fd], index) => [
-      ...["-chardev", `socket,id=p${index},fd=${fd}`],
-      ...["-device", `virtserialport,chardev=p${index},name=${name}`],
-    ]),
+    [...ports].flatMap(([name, fd], index) => port(name, fd, index)),
     ["-chardev", `socket,id=console,fd=${consoleFd}`, "-serial", "chardev:console"],
     ["-chroot", "/proc/self/fdinfo"],
     ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
   ].flat();
 }
 
+function port(name: string, fd: number, index: number): readonly string[] {
+  const device = `virtserialport,chardev=p${index},name=${name}`;
+  return ["-chardev", `socket,id=p${index},fd=${fd}`, "-device", device];
+}
+
 function drive(fd: number, index: number): readonly string[] {
-  return [
-    ...["-add-fd", `fd=${fd},set=${index + 1}`],
-    ...["-drive", `id=d${index},file=/dev/fdset/${index + 1},format=raw,if=none,readonly=on`],
-    ...["-device", `virtio-blk-device,drive=d${index}`],
-  ];
+  const from = `id=d${index},file=/dev/fdset/${index + 1},format=raw,if=none,readonly=on`;
+  const set = `fd=${fd},set=${index + 1}`;
+  return ["-add-fd", set, "-drive", from, "-device", `virtio-blk-device,drive=d${index}`];
 }
