@@ -9,7 +9,7 @@
  * After go the host says `i COUNT` or `o`
  * (nine bytes); process 1 powers off at o, or when the host is gone. The program never holds a port: it gets pipes and a socket pair.
  *
- * Built by scripts/microvm-init.mjs; the same compiler gives the same bytes.
+ * Built by scripts/microvm-programs.mjs; the same compiler gives the same bytes.
  */
 typedef unsigned char u8;
 typedef unsigned int u32;

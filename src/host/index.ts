@@ -68,5 +68,5 @@ export {
 } from "./machine-directory.ts";
 export { type PrivateDirectory, type PrivateFile, privateDirectory } from "./private-directory.ts";
 export { answerTask, startThread, type Thread, threadsAtOnce } from "./thread.ts";
-export { bootId, fileIdentity, measureSync, timeStampKhz } from "./machine.ts";
+export { bootId, fileIdentity, groupThatMayWrite, measureSync, timeStampKhz } from "./machine.ts";
 export { type Companion, type CompanionRequest, startCompanion } from "./companion.ts";

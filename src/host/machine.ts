@@ -65,6 +65,13 @@ export function timeStampKhzOf(cpuinfo: string): number | null {
   return isEven && mhz > 0 ? Math.round(mhz * 1_000) : null;
 }
 
+/** The group of the device at `path` when it is one of its own and may write; null: none is, or no such device. */
+export function groupThatMayWrite(path: string): number | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.gid === 0) return null;
+  return (found.mode & 0o060) === 0o060 ? found.gid : null;
+}
+
 function readOr(path: string, otherwise: string): string {
   try {
     return readFileSync(path, "latin1");

@@ -37,7 +37,7 @@ export function createProviders({
   only,
 }: ProviderOptions): readonly IsolationProvider[] {
   const all = [
-    ...(machine === null ? [] : [createQemu({ imageDir, machine })]),
+    ...(machine === null ? [] : [createQemu({ imageDir, stateDir, machine })]),
     createBubblewrap(nodePath),
     createUnshare(nodePath),
     createLandlock(nodePath),

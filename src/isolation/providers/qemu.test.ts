@@ -36,8 +36,10 @@ import { createQemu } from "./qemu.ts";
 const NAME = "microvm/qemu";
 const MIB = 1024 * 1024;
 const NEVER = new AbortController().signal;
+const stateDir = mkdtempSync(join(tmpdir(), "ccos-qemu-"));
+afterAll(() => rmSync(stateDir, { recursive: true, force: true }));
 const given = testImage().imageDir ?? "/nonexistent";
-const probe = await createQemu({ imageDir: given, machine: DEFAULT_MACHINE }).probe();
+const probe = await createQemu({ stateDir, imageDir: given, machine: DEFAULT_MACHINE }).probe();
 const required = (process.env["REQUIRE_ISOLATION"] ?? "").split(",").includes(NAME);
 
 const SPEC: SandboxSpec = {
@@ -104,13 +106,13 @@ async function start(provider: IsolationProvider, program = guest("0"), spec = S
 }
 
 describe.skipIf(probe.kind === "missing" && !required)(`${NAME} beyond the contract`, () => {
-  const provider = createQemu({ imageDir: given, machine: DEFAULT_MACHINE });
+  const provider = createQemu({ stateDir, imageDir: given, machine: DEFAULT_MACHINE });
   let copy: string;
   let copied: IsolationProvider;
 
   beforeAll(() => {
     copy = copyOfImage();
-    copied = createQemu({ imageDir: copy, machine: DEFAULT_MACHINE });
+    copied = createQemu({ stateDir, imageDir: copy, machine: DEFAULT_MACHINE });
   });
   afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
@@ -129,7 +131,7 @@ describe.skipIf(probe.kind === "missing" && !required)(`${NAME} beyond the contr
   test("an image that was replaced after it was recorded is not booted, lock or no lock", async () => {
     const replaced = copyOfImage();
     try {
-      const recorded = createQemu({ imageDir: replaced, machine: DEFAULT_MACHINE });
+      const recorded = createQemu({ stateDir, imageDir: replaced, machine: DEFAULT_MACHINE });
       await recorded.machine?.attest();
       replacePart(replaced, "initrd", cpioOf([]));
       await expect(start(recorded)).rejects.toMatchObject({
@@ -143,7 +145,11 @@ describe.skipIf(probe.kind === "missing" && !required)(`${NAME} beyond the contr
 
   test("a root that is not the one the config expects is refused", async () => {
     const expectRoot = `sha256:${"0".repeat(64)}`;
-    const other = createQemu({ imageDir: given, machine: { ...DEFAULT_MACHINE, expectRoot } });
+    const other = createQemu({
+      stateDir,
+      imageDir: given,
+      machine: { ...DEFAULT_MACHINE, expectRoot },
+    });
     await expect(other.machine?.attest()).rejects.toMatchObject({ code: "ISOLATION_UNAVAILABLE" });
   });
 
@@ -153,7 +159,7 @@ describe.skipIf(probe.kind === "missing" && !required)(`${NAME} beyond the contr
       // No process 1: the kernel panics, and QEMU ends with status 0.
       replacePart(mute, "initrd", cpioOf([]));
       const { session, execution } = await start(
-        createQemu({ imageDir: mute, machine: DEFAULT_MACHINE }),
+        createQemu({ stateDir, imageDir: mute, machine: DEFAULT_MACHINE }),
       );
       await expect(execution.ending).rejects.toMatchObject({ code: "PROVIDER_CRASHED" });
       await session.close();

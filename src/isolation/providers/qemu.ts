@@ -32,6 +32,7 @@ import type {
   SandboxSpec,
   Session,
 } from "../provider.ts";
+import { kvmAnswer } from "../vm/kvm-probe.ts";
 import { tellGuest } from "../vm/guest-words.ts";
 import type { MachineWish } from "../vm/machine-wish.ts";
 import { planLaunch } from "../vm/qemu-launch.ts";
@@ -49,6 +50,8 @@ const HINT = "Run `apt install qemu-system-x86 squashfs-tools`, then `ccos image
 export interface QemuOptions {
   /** Directory of an image that `ccos image build` made. */
   readonly imageDir: string;
+  /** Where it is kept whether KVM works. */
+  readonly stateDir: string;
   readonly machine: MachineWish;
 }
 
@@ -72,7 +75,7 @@ export function createQemu(options: QemuOptions): IsolationProvider {
         return facts;
       },
     },
-    probe: () => probe(imageDir),
+    probe: () => probe(options),
     open: (spec) => openQemu(spec, options, () => recorded),
   };
 }
@@ -97,19 +100,25 @@ function findTools(): Tools | readonly string[] {
   return [...(qemu === null ? [QEMU] : []), ...(perl === null ? ["perl (perl-base)"] : [])];
 }
 
-/** Looks only: a machine that is raised takes longer than a probe may. */
-async function probe(imageDir: string): Promise<Probe> {
+function toolsOrRefusal(): Tools {
+  const tools = findTools();
+  if ("qemu" in tools) return tools;
+  throw refused("it is opened", `${tools.join(", ")} is not installed`);
+}
+
+/** Raises no machine, which takes longer than a probe may; only once in a boot of the host the one that tries KVM. */
+async function probe({ imageDir, stateDir }: QemuOptions): Promise<Probe> {
   const tools = findTools();
   if (process.arch !== "x64") return missing([`an x64 host, not ${process.arch}`]);
   if (!("qemu" in tools)) return missing(tools);
-  if (timeStampKhz() === null) return missing(["an even time stamp counter of a known rate"]);
   try {
     const { digests, versions } = await readLock(imageDir);
+    const { kind } = await acceleratorHere(tools, stateDir);
     const qemu = await versionOf({ argv: [tools.qemu, "--version"], pattern: /version (\S+)/ });
     const parts = IMAGE_PARTS.map((part) => digests[part].slice(7, 19)).join(".");
     return {
       kind: "ready",
-      version: `${qemu} tcg, kernel ${versions.kernel}, image ${parts}`,
+      version: `${qemu} ${kind}, kernel ${versions.kernel}, image ${parts}`,
     };
   } catch (cause) {
     if (cause instanceof CcosError) return missing([cause.why]);
@@ -126,7 +135,8 @@ interface Attested {
   readonly facts: JsonObject;
 }
 
-async function attest({ imageDir, machine }: QemuOptions): Promise<Attested> {
+async function attest({ imageDir, machine, stateDir }: QemuOptions): Promise<Attested> {
+  const accelerator = await acceleratorHere(toolsOrRefusal(), stateDir);
   const image = await measureImage(imageDir);
   closeImage(image);
   const { digests, versions } = image.lock;
@@ -134,13 +144,24 @@ async function attest({ imageDir, machine }: QemuOptions): Promise<Attested> {
   if (expectRoot !== null && expectRoot !== digests.root)
     throw refused("the config expects another root", `its root is ${digests.root}`);
   const { kernel, initrd, root } = digests;
-  const commandLine = kernelCommandLine({ accelerator: acceleratorHere(), ...machine });
+  const commandLine = kernelCommandLine({ accelerator, ...machine });
   const facts = { kernel, initrd, root, version: versions.kernel, node: versions.node };
-  return { digests, facts: { image: facts, commandLine } };
+  return { digests, facts: { image: facts, commandLine, accelerator: accelerator.kind } };
 }
 
-function acceleratorHere(): QemuMachine["accelerator"] {
-  return { kind: "tcg", tscKhz: timeStampKhz() ?? 0 };
+/** @throws {CcosError} `ISOLATION_UNAVAILABLE` where neither KVM works nor the clock of an emulated machine. */
+async function acceleratorHere(
+  tools: Tools,
+  stateDir: string,
+): Promise<QemuMachine["accelerator"]> {
+  const { usable, why } = await kvmAnswer(tools, stateDir);
+  if (usable) return { kind: "kvm" };
+  const tscKhz = timeStampKhz();
+  if (tscKhz !== null) return { kind: "tcg", tscKhz };
+  throw refused(
+    "KVM does not work",
+    `${why}, and nothing says how fast the processor's clock ticks`,
+  );
 }
 
 async function openQemu(
@@ -149,8 +170,7 @@ async function openQemu(
   recorded: () => Recorded,
 ): Promise<Session> {
   checkLimits(spec.limits);
-  const tools = findTools();
-  if (!("qemu" in tools)) throw refused("it is opened", `${tools.join(", ")} is not installed`);
+  const tools = toolsOrRefusal();
   if (spec.sockets) throw refused("sockets are granted", "it has no way out for them");
   if (spec.binds.length > 0) throw refused("host paths are shown", "it shows none");
   const ground = { ...options, ...tools, recorded };
@@ -184,7 +204,7 @@ async function planOf(
       limits: spec.limits,
       lease,
       channel: program.kind === "rtfs" || program.channel,
-      accelerator: acceleratorHere(),
+      accelerator: await acceleratorHere(ground, ground.stateDir),
       machine: ground.machine,
       label: spec.label ?? NAME.replace("/", "-"),
     });

@@ -9,7 +9,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { ProcessEnd, SpawnedProcess } from "../../host/index.ts";
 import { signalName } from "../../host/index.ts";
-import { JAIL_FD } from "./jail-script.ts";
+import { JAIL_FD } from "./jail.ts";
 
 export interface GuestReport {
   /** The program runs. Never when it does not. */

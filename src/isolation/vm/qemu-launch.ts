@@ -7,7 +7,6 @@
 import {
   anonymousFile,
   closeDescriptors,
-  currentUser,
   type SpawnedProcess,
   type UserLease,
 } from "../../host/index.ts";
@@ -16,7 +15,7 @@ import type { LaunchPlan } from "../launch.ts";
 import type { SandboxLimits } from "../provider.ts";
 import { encodeRecords, type GuestRecord } from "./guest-records.ts";
 import { guestReport } from "./guest-report.ts";
-import { JAIL_FD, JAIL_FILES_FD, JAIL_SCRIPT, PORT_FD } from "./jail-script.ts";
+import { JAIL_FD, JAIL_FILES_FD, jailedArgv, jailUser, PORT_FD } from "./jail.ts";
 import type { MachineWish } from "./machine-wish.ts";
 import { type QemuMachine, qemuArguments } from "./qemu-line.ts";
 
@@ -48,14 +47,12 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
   // QEMU opens these two by name, as its own user: copies of what was measured, in memory.
   const copies = [kernel, initrd].map((part) => anonymousFile(part.content ?? NOTHING, 0o444));
   const machine = machineOf(launch);
-  const user = lease === null ? undefined : { uid: lease.uid, gid: lease.uid };
-  const { uid, gid } = user ?? currentUser();
-  const jail = ["-e", JAIL_SCRIPT, "--", process.pid, uid, gid, monitorLimits()].map(String);
+  const user = jailUser(lease, launch.accelerator.kind);
   const line = [tools.qemu, ...qemuArguments(machine)];
   const report = guestReport();
   let words = (): string => "";
   return {
-    argv: (surplus) => [tools.perl, ...jail, surplus.join(",") || "-", ...line],
+    argv: jailedArgv({ perl: tools.perl, user, line }),
     env: {},
     cwd: "/",
     user,
@@ -123,13 +120,4 @@ function lastWords(started: SpawnedProcess): () => string {
     });
   }
   return () => said.replaceAll(/[^\x20-\x7e]+/g, " ").trim();
-}
-
-/** By the kernel's numbers: files of no size, no cores, few descriptors. */
-const RLIMIT = { fileBytes: 1, core: 4, descriptors: 7 } as const;
-const MONITOR_DESCRIPTORS_MAX = 128;
-
-function monitorLimits(): string {
-  const { fileBytes, core, descriptors } = RLIMIT;
-  return `${fileBytes}:0,${core}:0,${descriptors}:${MONITOR_DESCRIPTORS_MAX}`;
 }

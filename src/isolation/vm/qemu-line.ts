@@ -28,6 +28,13 @@ export interface QemuMachine {
 
 /** The processor that programs get; a probe must try the same. */
 export const CPU_MODELS = { kvm: "host", tcg: "max" } as const;
+/** QEMU's part of its jail: a root without files and its own filter, before the guest's first instruction. */
+export const JAIL_ARGUMENTS: readonly string[] = [
+  "-chroot",
+  "/proc/self/fdinfo",
+  "-sandbox",
+  "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+];
 const TRANSLATED_MIB = 128;
 
 /** What the kernel is told, in both cases before the words of the accelerator. */
@@ -74,8 +81,7 @@ export function qemuArguments(machine: QemuMachine): readonly string[] {
     ["-device", "virtio-serial-device"],
     [...ports].flatMap(([name, fd], index) => port(name, fd, index)),
     ["-chardev", `socket,id=console,fd=${consoleFd}`, "-serial", "chardev:console"],
-    ["-chroot", "/proc/self/fdinfo"],
-    ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    JAIL_ARGUMENTS,
   ].flat();
 }
 

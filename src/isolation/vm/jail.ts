@@ -1,12 +1,15 @@
 /**
- * The perl program that becomes QEMU: what is around the monitor before its guest's first instruction.
+ * The jail of a monitor: the perl program that becomes QEMU, and the user that it does it as.
  *
+ * Read in this order: JAIL_FD, jailedArgv, JAIL_SCRIPT.
  * It dies with the supervisor; it has namespaces of its own (user, network, mounts, names, messages), no way to
  * gain a privilege and none but to change its root, which QEMU does (`-chroot`) before the guest starts; QEMU's own
  * filter (`-sandbox`) takes fork, exec and the rest. The program's streams become ports: QEMU gets others.
  *
  * @module
  */
+
+import { type Argv, currentUser, groupThatMayWrite, type UserLease } from "../../host/index.ts";
 
 /** Descriptors of the jail, as {@link JAIL_SCRIPT} finds them. Those of files follow from {@link JAIL_FILES_FD}. */
 export const JAIL_FD = {
@@ -23,12 +26,44 @@ export const JAIL_FILES_FD = 8;
 /** Where the script puts the program's three streams. */
 export const PORT_FD = { in: 20, out: 21, error: 22 } as const;
 
+export interface JailUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A stranger where we are root, and of the group that may use KVM where it needs that; else undefined: we. */
+export function jailUser(
+  lease: UserLease | null,
+  accelerator: "kvm" | "tcg",
+): JailUser | undefined {
+  if (lease === null) return undefined;
+  const group = accelerator === "kvm" ? groupThatMayWrite("/dev/kvm") : null;
+  return { uid: lease.uid, gid: group ?? lease.uid };
+}
+
+export interface Jailed {
+  readonly perl: string;
+  /** As the process is spawned. */
+  readonly user: JailUser | undefined;
+  /** What the jail becomes; an absolute path first. */
+  readonly line: readonly string[];
+}
+
+export function jailedArgv({ perl, user, line }: Jailed): Argv {
+  const { uid, gid } = user ?? currentUser();
+  const words = ["-e", JAIL_SCRIPT, "--", process.pid, uid, gid, LIMITS].map(String);
+  return (surplus) => [perl, ...words, surplus.join(",") || "-", ...line];
+}
+
+/** By the kernel's numbers: files of no size, no cores, few descriptors. */
+const LIMITS = "1:0,4:0,7:128";
+
 /**
  * Arguments: pid of the supervisor, user and group outside, `resource:value` limits joined by commas, descriptors
  * to close joined by commas (or `-`), then argv. Waits for a byte on descriptor 4. What fails is a line on
  * descriptor 6 that begins with `ccos-wall:`, and status 125.
  */
-export const JAIL_SCRIPT: string = String.raw`
+const JAIL_SCRIPT: string = String.raw`
 use strict; use Fcntl; use POSIX ();
 POSIX::dup2($_->[0], $_->[1]) // die for [0, 20], [1, 21], [2, 22], [6, 2];
 sub fail { syswrite STDERR, "ccos-wall: $_[0]: $!\n"; POSIX::_exit(125); }
