@@ -12,7 +12,7 @@ import { siblingProgram } from "../host/index.ts";
 import { plain } from "./escapes/attack.ts";
 import { limitTrials } from "./escapes/limits.ts";
 import { surfaceTrials } from "./escapes/surface.ts";
-import { attackerOf, type Trial, type TrialContext } from "./escapes/trial.ts";
+import type { Attackers, Trial, TrialContext } from "./escapes/trial.ts";
 import { treeTrials } from "./escapes/tree.ts";
 import {
   GUARANTEES,
@@ -73,10 +73,19 @@ export async function measureFully(
   return { measurements, complete: !signal.aborted };
 }
 
+/**
+ * Node as a broken guest always, perl too where external programs run. Behind a kernel of its own both stand before
+ * the same wall, each session is a machine that boots, and perl tries all that Node tries.
+ */
+function attackersOf({ runs, machine }: IsolationProvider): Attackers {
+  const perl = runs.has("external");
+  return { perl, node: !perl || machine === undefined };
+}
+
 /** Long ones first, so that two lanes end at about the same time. */
 function trialsOf(provider: IsolationProvider): readonly Trial[] {
-  const by = attackerOf(provider);
-  return [...limitTrials(by), ...treeTrials(by), ...surfaceTrials(by)];
+  const attackers = attackersOf(provider);
+  return [...limitTrials(attackers), ...treeTrials(attackers), ...surfaceTrials(attackers)];
 }
 
 async function runTrials(

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -15,6 +15,7 @@ import {
   createProviders,
   GUARANTEES,
   type Guarantee,
+  type Measurement,
   measureProvider,
 } from "../../src/isolation/index.ts";
 import type {
@@ -28,7 +29,6 @@ import type {
 import { testImage } from "./image.ts";
 
 const MIB = 1024 * 1024;
-const MEASURE_MS_MAX = 60_000;
 const IS_ROOT = process.geteuid?.() === 0;
 const NEVER = new AbortController().signal;
 const required = (process.env["REQUIRE_ISOLATION"] ?? "").split(",");
@@ -159,6 +159,15 @@ async function run(
   }
 }
 
+/** A machine was measured when the suite began (test/e2e/warm-walls.ts), which takes a minute; others are here. */
+async function measuredOnce(provider: IsolationProvider): Promise<readonly Measurement[]> {
+  if (provider.machine === undefined)
+    return await measureProvider(provider, { stateDir, nodePath: process.execPath });
+  const home = process.env["CCOS_TEST_WARM_HOME"] ?? "";
+  const row = join(home, "walls", `${provider.name.replace("/", ".")}.json`);
+  return JSON.parse(readFileSync(row, "utf8")).measurements;
+}
+
 const probes = new Map<string, Probe>();
 for (const provider of providers) probes.set(provider.name, await provider.probe());
 
@@ -190,26 +199,22 @@ for (const provider of providers) {
     sessions(provider);
     refusals(provider);
     if (provider.runs.has("external")) externals(provider);
-    test(
-      "holds what it declares: no less, and no more",
-      async () => {
-        const measured = await measureProvider(provider, { stateDir, nodePath: process.execPath });
-        const rows = measured.map((each) => [
-          each.guarantee,
-          each.verdict,
-          each.verdict === "held" ? "" : each.evidence,
-        ]);
-        const declared = GUARANTEES.map((each) => [
-          each,
-          NOT_HELD[provider.name]?.includes(each) === true ? "not-held" : "held",
-        ]);
-        expect(
-          rows.map(([guarantee, verdict]) => [guarantee, verdict]),
-          JSON.stringify(rows),
-        ).toEqual(declared);
-      },
-      MEASURE_MS_MAX * (provider.machine?.pace ?? 1),
-    );
+    test("holds what it declares: no less, and no more", async () => {
+      const measured = await measuredOnce(provider);
+      const rows = measured.map((each) => [
+        each.guarantee,
+        each.verdict,
+        each.verdict === "held" ? "" : each.evidence,
+      ]);
+      const declared = GUARANTEES.map((each) => [
+        each,
+        NOT_HELD[provider.name]?.includes(each) === true ? "not-held" : "held",
+      ]);
+      expect(
+        rows.map(([guarantee, verdict]) => [guarantee, verdict]),
+        JSON.stringify(rows),
+      ).toEqual(declared);
+    }, 60_000);
   });
 }
 

@@ -13,7 +13,7 @@ import { growingModule } from "./attack-module.ts";
 import { scriptProgram } from "./attack-script.ts";
 import {
   type Attack,
-  type Attacker,
+  type Attackers,
   endingText,
   mib,
   nodeProgram,
@@ -43,10 +43,9 @@ const SPIN_TURNS = 200_000_000;
 
 type Judge = (observation: Observation) => Omit<Measurement, "guarantee">;
 
-/** Where external programs run, the attacks fork and share memory; elsewhere Node or a script attacks alone. */
-export function limitTrials(by: Attacker): readonly Trial[] {
-  if (by === "script") return scriptTrials();
-  const shared = [
+/** Where external programs run, the attacks fork and share memory; elsewhere Node attacks alone. */
+export function limitTrials({ node, perl }: Attackers): readonly Trial[] {
+  const memory = [
     memoryTrial(
       "heap",
       { program: nodeProgram({ mode: "heap", bytesMax: 4 * NODE_MEMORY_BYTES }) },
@@ -57,14 +56,9 @@ export function limitTrials(by: Attacker): readonly Trial[] {
       { program: nodeProgram({ mode: "buffers", bytesMax: 4 * NODE_MEMORY_BYTES }) },
       NODE_MEMORY_BYTES,
     ),
-    trial(
-      "output",
-      "flood by node",
-      outputAttack(nodeProgram({ mode: "flood", bytesMax: 16 * MIB })),
-      judgeOutput,
-    ),
   ];
-  return [...(by === "perl" ? perlTrials() : nodeTrials()), ...shared];
+  const output = trial("output", "flood by node", outputAttack(), judgeOutput);
+  return [...(perl ? perlTrials() : nodeTrials()), ...(node ? memory : []), output];
 }
 
 function perlTrials(): readonly Trial[] {

@@ -14,6 +14,7 @@ import { scriptProgram } from "./attack-script.ts";
 import {
   type Attacker,
   endingText,
+  type Attackers,
   nodeProgram,
   type Observation,
   observe,
@@ -39,16 +40,11 @@ type Surface = (typeof SURFACE)[number];
  * The trials of one provider. Inside an engine a script; else Node as a broken guest always; perl with raw system calls where external
  * programs run, with sockets allowed when the wall takes such a spec: the widest wall it offers.
  */
-export function surfaceTrials(attacker: Attacker): readonly Trial[] {
-  if (attacker === "script") {
-    const run = (context: TrialContext) => attackWith(context, "script", false);
-    return [{ name: "surface by a script", guarantees: SURFACE, run }];
-  }
-  const runsExternal = attacker === "perl";
+export function surfaceTrials(attackers: Attackers): readonly Trial[] {
   const node: Trial = {
     name: "surface by node",
     guarantees: SURFACE,
-    run: (context) => attackWith(context, "node", runsExternal),
+    run: (context) => attackWith(context, "node", attackers.perl),
   };
   const flags: Trial = { name: "flags by node", guarantees: ["files-write"], run: attackFlags };
   const perl: Trial = {
@@ -56,7 +52,7 @@ export function surfaceTrials(attacker: Attacker): readonly Trial[] {
     guarantees: SURFACE,
     run: (context) => attackWith(context, "perl", true),
   };
-  return runsExternal ? [node, flags, perl] : [node, flags];
+  return [...(attackers.node ? [node, flags] : []), ...(attackers.perl ? [perl] : [])];
 }
 
 async function attackWith(

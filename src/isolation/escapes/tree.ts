@@ -16,7 +16,7 @@ import type { Measurement, SandboxProgram } from "../provider.ts";
 import { parseReport, plain, type Report } from "./attack.ts";
 import { scriptProgram } from "./attack-script.ts";
 import {
-  type Attacker,
+  type Attackers,
   endingText,
   nodeProgram,
   observe,
@@ -42,7 +42,8 @@ export interface SupervisorJob {
   readonly marker: string;
 }
 
-export function treeTrials(by: Attacker): readonly Trial[] {
+export function treeTrials({ perl }: Attackers): readonly Trial[] {
+  const by = perl ? "perl" : "node";
   return [
     { name: `tree by ${by}`, guarantees: ["tree-gone"], run: (context) => attackTree(context, by) },
     {

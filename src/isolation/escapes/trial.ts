@@ -34,6 +34,12 @@ export interface TrialContext {
   readonly signal: AbortSignal;
 }
 
+/** Who attacks: at least one of them. */
+export interface Attackers {
+  readonly node: boolean;
+  readonly perl: boolean;
+}
+
 /** One trial: which guarantees it speaks about, and its findings, at most one for each. */
 export interface Trial {
   readonly name: string;

@@ -41,8 +41,8 @@ import { kernelCommandLine, type QemuMachine } from "../vm/qemu-line.ts";
 const NAME = "microvm/qemu";
 const STRENGTH = 80;
 const QEMU = "qemu-system-x86_64";
-/** Emulated: programs are some fifteen times slower, their starts three times. */
-const PACE = 10;
+/** Emulated: programs are some fifteen times slower, on a busy host more. */
+const PACE = 20;
 const ATTACKER = "/usr/bin/perl";
 const LOCK_HEAD_BYTES = 1024 * 1024;
 const HINT = "Run `apt install qemu-system-x86 squashfs-tools`, then `ccos image build`";
