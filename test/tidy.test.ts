@@ -62,7 +62,8 @@ function titled(source: string, title: string): boolean {
 /** What a code span names when it is a file of this repository: with a folder, or known by its ending. */
 const PATH = /^(?:\.?[a-z][\w-]*\/)[\w./-]*$|^[\w.-]+\.(?:md|cjs|mjs|toml)$/;
 /** Paths of a user's machine or inside a wall, and commands' words. */
-const NOT_OURS = /^(?:runs|keys|process|microvm|inputs|workspace)\/|^(?:plan|agent|chain|payload|sha256)\b/;
+const NOT_OURS =
+  /^(?:runs|keys|process|microvm|inputs|workspace)\/|^(?:plan|agent|chain|payload|sha256)\b/;
 
 /** Written in two halves, so that this file does not find itself. */
 const UNFINISHED = new RegExp(

@@ -193,7 +193,9 @@ test("createProviders makes the walls of this version, strongest first", () => {
 for (const provider of providers) {
   const probe = probes.get(provider.name);
   const isSkipped = probe?.kind === "missing" && !required.includes(provider.name);
-  describe.skipIf(isSkipped)(`${provider.name}${whyMissing(probe)}`, () => {
+  // A machine boots some seconds, on a busy host many.
+  const timeout = provider.machine === undefined ? 30_000 : 180_000;
+  describe.skipIf(isSkipped)(`${provider.name}${whyMissing(probe)}`, { timeout }, () => {
     test("is ready where it is required", () => expect(probe?.kind).toBe("ready"));
     endings(provider);
     sessions(provider);

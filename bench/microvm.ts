@@ -1,0 +1,165 @@
+/**
+ * How long until a program in a machine says its first word: the wall beside a bare boot of the same image.
+ *
+ *   npm run build && node bin/ccos.cjs image build --out DIR && node bench/microvm.ts DIR [ROUNDS] [--json FILE]
+ *
+ * Every round runs both, in turn. Bare: the same QEMU line, image and words for process 1, spawned directly; no jail, no
+ * filter on QEMU, nothing measured, nobody watching. Medians of the time on the clock and of QEMU's processor time
+ * at the first word, and ratios inside this run only.
+ */
+import { spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { readLock } from "../src/isolation/image/measured-image.ts";
+import { createProviders } from "../src/isolation/index.ts";
+import type { SandboxProgram, SandboxSpec } from "../src/isolation/provider.ts";
+import { timeStampKhz } from "../src/host/index.ts";
+import { encodeRecords } from "../src/isolation/vm/guest-records.ts";
+import { tellGuest } from "../src/isolation/vm/guest-words.ts";
+import { JAIL_ARGUMENTS, qemuArguments } from "../src/isolation/vm/qemu-line.ts";
+import { median, table, writeResults } from "./lib/stats.ts";
+
+const [image, roundsText] = process.argv.slice(2);
+if (image === undefined) throw new Error("name the directory of an image");
+const rounds = Number(roundsText ?? 11) || 11;
+const MIB = 1024 * 1024;
+const LABEL = `bench-${process.pid}`;
+const QEMU = "/usr/bin/qemu-system-x86_64";
+
+const spec: SandboxSpec = {
+  limits: {
+    wallMs: 120_000,
+    cpuMs: 120_000,
+    memoryBytes: 512 * MIB,
+    pidsMax: 64,
+    outputBytes: MIB,
+    diskBytes: 16 * MIB,
+  },
+  files: [],
+  binds: [],
+  environment: {},
+  sockets: false,
+  label: LABEL,
+};
+const program: SandboxProgram = {
+  kind: "rtfs",
+  guest: {
+    path: "/ccos/guest.cjs",
+    content: new TextEncoder().encode(
+      'require("node:fs").writeSync(1, "r"); setTimeout(() => {}, 60000)',
+    ),
+    executable: false,
+  },
+  beside: [],
+  stackKiB: 984,
+};
+
+interface Sample {
+  readonly ms: number;
+  readonly cpuMs: number;
+}
+
+/** Of the QEMU whose command line has our label. */
+function qemuCpuMs(): number {
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    try {
+      if (!readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(LABEL)) continue;
+      const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]?.split(" ") ?? [];
+      return (Number(fields[11]) + Number(fields[12])) * 10;
+    } catch {
+      continue;
+    }
+  }
+  throw new Error("no machine is running");
+}
+
+const stateDir = mkdtempSync(join(tmpdir(), "ccos-bench-"));
+const [provider] = createProviders({
+  nodePath: process.execPath,
+  stateDir,
+  imageDir: image,
+  only: ["microvm/qemu"],
+});
+if (provider === undefined) throw new Error("no such wall");
+const probe = await provider.probe();
+if (probe.kind !== "ready") throw new Error(probe.what.join(", "));
+
+async function wall(): Promise<Sample> {
+  const started = performance.now();
+  const session = await provider!.open(spec);
+  const execution = await session.execute(program, new AbortController().signal);
+  await new Promise((resolve) => execution.stdout.once("data", resolve));
+  const sample = { ms: performance.now() - started, cpuMs: qemuCpuMs() };
+  await session.close();
+  return sample;
+}
+
+const lock = await readLock(image);
+async function bare(): Promise<Sample> {
+  const started = performance.now();
+  const files = ["kernel", "initrd", "root"].map((name) => openSync(join(image!, name), "r"));
+  const line = qemuArguments({
+    accelerator: { kind: "tcg", tscKhz: timeStampKhz() ?? 0 },
+    memoryMib: 512 + 160,
+    vcpus: 1,
+    kernelWords: "",
+    label: LABEL,
+    ports: new Map([
+      ["ccos.init", 3],
+      ["ccos.in", 4],
+      ["ccos.out", 5],
+      ["ccos.err", 6],
+      ["ccos.channel", 11],
+    ]),
+    consoleFd: 7,
+    kernelFd: 8,
+    initrdFd: 9,
+    driveFds: [10],
+  }).filter((word) => !JAIL_ARGUMENTS.includes(word));
+  const pipes = ["pipe", "pipe", "pipe", "pipe", "pipe"] as const;
+  const child = spawn(QEMU, line, {
+    stdio: ["ignore", "ignore", "ignore", ...pipes, ...files, "pipe"],
+    env: {},
+  });
+  for (const file of files) closeSync(file);
+  const port = (fd: number): Duplex => child.stdio[fd as 3] as unknown as Duplex;
+  for (const fd of [3, 4, 5, 6, 7, 11]) port(fd).on("error", () => undefined);
+  port(7).resume();
+  port(3).resume();
+  port(3).write(encodeRecords(tellGuest(program, spec, lock)));
+  await new Promise((resolve) => port(5).once("data", resolve));
+  const sample = { ms: performance.now() - started, cpuMs: qemuCpuMs() };
+  child.kill("SIGKILL");
+  await new Promise((resolve) => child.once("close", resolve));
+  return sample;
+}
+
+const samples = { wall: [] as Sample[], bare: [] as Sample[] };
+for (let round = 0; round < rounds; round++) {
+  samples.wall.push(await wall());
+  samples.bare.push(await bare());
+}
+rmSync(stateDir, { recursive: true, force: true });
+const middle = (of: readonly Sample[], key: keyof Sample): number =>
+  median(of.map((each) => each[key]));
+const names = ["wall", "bare"] as const;
+const of = (name: (typeof names)[number], key: keyof Sample): number => middle(samples[name], key);
+const ratios = {
+  "first word, wall / bare (≤ 1.3)": of("wall", "ms") / of("bare", "ms"),
+  "QEMU's processor time until then": of("wall", "cpuMs") / of("bare", "cpuMs"),
+};
+const text = [
+  table(
+    ["first word of Node in a machine", "median ms", "QEMU's CPU ms"],
+    names.map((name) => [name, of(name, "ms").toFixed(0), of(name, "cpuMs").toFixed(0)]),
+  ),
+  table(
+    ["ratio", "value"],
+    Object.entries(ratios).map(([name, value]) => [name, value.toFixed(2)]),
+  ),
+].join("\n\n");
+process.stdout.write(`${text}\n`);
+writeResults("microvm", { rounds, version: probe.version, samples, ratios });
