@@ -121,13 +121,13 @@ export async function probeKvm(
 function probeArguments(accelerator: "kvm" | "tcg"): readonly string[] {
   const machine = "microvm,acpi=off,pic=off,pit=off,rtc=off,x-option-roms=on";
   return [
-    ...["-M", `${machine},auto-kernel-cmdline=off`, "-accel", accelerator],
-    ...["-cpu", CPU_MODELS[accelerator], "-m", "16", "-nodefaults", "-no-user-config"],
-    ...["-display", "none", "-no-reboot", "-kernel", `/proc/self/fd/${JAIL_FILES_FD}`],
-    ...["-device", "isa-debug-exit,iobase=0x501,iosize=1"],
-    ...["-chardev", `socket,id=console,fd=${JAIL_FD.console}`, "-serial", "chardev:console"],
-    ...JAIL_ARGUMENTS,
-  ];
+    ["-M", `${machine},auto-kernel-cmdline=off`, "-accel", accelerator],
+    ["-cpu", CPU_MODELS[accelerator], "-m", "16", "-nodefaults", "-no-user-config"],
+    ["-display", "none", "-no-reboot", "-kernel", `/proc/self/fd/${JAIL_FILES_FD}`],
+    ["-device", "isa-debug-exit,iobase=0x501,iosize=1"],
+    ["-chardev", `socket,id=console,fd=${JAIL_FD.console}`, "-serial", "chardev:console"],
+    JAIL_ARGUMENTS,
+  ].flat();
 }
 
 /** What has come so far, bounded. */
