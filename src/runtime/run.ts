@@ -122,16 +122,16 @@ async function beginLaunch(
   if (prepared.admission?.admitted !== true) return null;
   const guest = await loadGuest(world);
   const limits = sandboxLimits(prepared.config);
-  const taken = (await waiting?.take(wall.name, limits, signal)) ?? null;
+  // A machine is of its config: neither a guest that waits nor the next run can have it before that is read.
+  const isShared = wall.machine === undefined;
+  const taken = isShared ? ((await waiting?.take(wall.name, limits, signal)) ?? null) : null;
   const launched =
     taken === null ? launchPlan(limits, wall, guest, signal) : Promise.resolve(taken);
   launched.catch(() => undefined);
   return {
     launched,
     guestDigest: guest.digest(),
-    // A machine is of its config: the next run cannot begin with it before that is read.
-    remembered:
-      wall.machine === undefined ? rememberLaunch(world, wall.name, limits) : Promise.resolve(),
+    remembered: isShared ? rememberLaunch(world, wall.name, limits) : Promise.resolve(),
   };
 }
 

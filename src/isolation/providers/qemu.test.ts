@@ -164,6 +164,12 @@ describe.skipIf(probe.kind === "missing" && !required)(
       });
     });
 
+    test("a machine too small for its kernel is refused before it boots", async () => {
+      const machine = { ...DEFAULT_MACHINE, memoryMib: 191 };
+      const small = createQemu({ stateDir, imageDir: given, machine });
+      await expect(start(small)).rejects.toMatchObject({ code: "ISOLATION_UNAVAILABLE" });
+    });
+
     test("a machine that ends without a word is a crash, whatever its status", async () => {
       const mute = copyOfImage();
       try {

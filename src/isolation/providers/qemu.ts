@@ -43,6 +43,10 @@ const STRENGTH = 80;
 const QEMU = "qemu-system-x86_64";
 /** Emulated: programs are some fifteen times slower, on a busy host more. */
 const PACE = 20;
+const MIB = 1024 * 1024;
+/** What the guest's kernel and its first root use, and the least that leaves room for Node. */
+const KERNEL_MIB = 96;
+const MACHINE_MIB_MIN = 192;
 const ATTACKER = "/usr/bin/perl";
 const LOCK_HEAD_BYTES = 1024 * 1024;
 const HINT = "Run `apt install qemu-system-x86 squashfs-tools`, then `ccos image build`";
@@ -195,13 +199,15 @@ async function planOf(
       IMAGE_PARTS.some((part) => recorded[part] !== image.lock.digests[part])
     )
       throw refused("its image was measured", "the image was replaced since");
-    const records = tellGuest(program, spec, image.lock);
+    const memoryBytes = memoryLeft(spec.limits.memoryBytes, ground.machine);
+    const limits = { ...spec.limits, memoryBytes };
+    const records = tellGuest(program, { ...spec, limits }, image.lock);
     lease = currentUser().uid === 0 ? await leaseUser() : null;
     return planLaunch({
       tools: ground,
       image,
       records,
-      limits: spec.limits,
+      limits,
       lease,
       channel: program.kind === "rtfs" || program.channel,
       accelerator: await acceleratorHere(ground, ground.stateDir),
@@ -213,6 +219,14 @@ async function planOf(
     lease?.release();
     throw error;
   }
+}
+
+/** What a program may use in a machine of the size that the config wants: its own limit, or what the kernel leaves. */
+function memoryLeft(limit: number, { memoryMib }: MachineWish): number {
+  if (memoryMib === null) return limit;
+  if (memoryMib < MACHINE_MIB_MIN)
+    throw refused(`the machine has ${memoryMib} MiB`, `it boots with ${MACHINE_MIB_MIN} and more`);
+  return Math.min(limit, (memoryMib - KERNEL_MIB) * MIB);
 }
 
 function refused(when: string, why: string): CcosError {
