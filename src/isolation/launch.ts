@@ -62,18 +62,18 @@ export interface LaunchPlan {
   endingOf(end: ProcessEnd): ProcessEnd | null;
   /** Give back what the wall used. Called once, when the tree is gone. */
   release(): Promise<void>;
+  /** Memory that the wall itself needs beside the program's, bytes. Absent: GROUP_BYTES_OWN. */
+  readonly ownBytes?: number;
   /** A wall with a kernel of its own. Absent: the program shares ours. */
   readonly machine?: Machine;
 }
 
-/** What a wall with a kernel of its own adds: it rises slowly, needs memory, and has its own view of the end. */
+/** What a wall with a kernel of its own adds: it rises slowly and has its own view of the end. */
 export interface Machine {
   /** The program runs: its clocks begin. */
   readonly up: Promise<void>;
   /** The longest it may take until then, milliseconds. */
   readonly riseMsMax: number;
-  /** What it uses beside the program, bytes. */
-  readonly memoryBytesOwn: number;
   /** Its kernel ended something of the program for memory. */
   outOfMemory(): boolean;
   /** The program's input ended, after so many bytes; its stream stays open. */
@@ -85,7 +85,7 @@ export interface Machine {
 const POLL_MS = 100;
 const GONE_MS_MAX = 10_000;
 const REAP_MS_MAX = 100;
-/** What a wall without a kernel of its own needs inside its control group, bytes. */
+/** What a small wall itself needs inside its control group, bytes. */
 const GROUP_BYTES_OWN = 8 * 1024 * 1024;
 
 /** Of the program: its three streams and the channel. */
@@ -211,8 +211,8 @@ async function launch(
 
 /** Make the control group, spawn in it, let go on. On failure nothing is left. */
 async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
-  const group =
-    plan.start === null ? null : createControlGroup(limits.memoryBytes + ownBytes(plan));
+  const bytes = limits.memoryBytes + (plan.ownBytes ?? GROUP_BYTES_OWN);
+  const group = plan.start === null ? null : createControlGroup(bytes);
   let process: SpawnedProcess;
   try {
     const spawning = (): Promise<SpawnedProcess> => spawnProcess(requestOf(plan));
@@ -252,10 +252,6 @@ async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
     throw crashed(error instanceof Error ? error.message : String(error));
   }
   return watch;
-}
-
-function ownBytes({ machine }: LaunchPlan): number {
-  return machine?.memoryBytesOwn ?? GROUP_BYTES_OWN;
 }
 
 function requestOf({ argv, env, cwd, user, channel, descriptors }: LaunchPlan): SpawnRequest {
@@ -333,8 +329,9 @@ function cpuMsOf({ cpuMs, cpuMsBefore }: Watch): number {
 function observeTree(watch: Watch, countsMemory: boolean): void {
   const { limits, process, plan } = watch;
   if (watch.exited) return;
-  const bytesMax = limits.memoryBytes + (plan.machine?.memoryBytesOwn ?? 0);
-  const tree = treeUsage(plan.init?.pid() ?? process.pid, bytesMax);
+  const bytesMax = limits.memoryBytes + (plan.ownBytes ?? 0);
+  const root = plan.init?.pid() ?? process.pid;
+  const tree = treeUsage(root, bytesMax);
   watch.cpuMs = Math.max(watch.cpuMs, tree.cpuMs);
   if (!countsMemory) return;
   watch.memoryBytesPeak = Math.max(watch.memoryBytesPeak, tree.memoryBytes);

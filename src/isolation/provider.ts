@@ -81,7 +81,10 @@ export interface SandboxSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** Whether the guest may create Unix and loopback sockets (needed for the proxy and capability socket). */
   readonly sockets: boolean;
-  /** A word in the command line of the wall's first process on this host, `[a-z0-9-]{1,64}`, to find it by. */
+  /**
+   * Where the host does not see the program's own processes, those of the wall carry this word in their command
+   * lines: letters, digits and `-`, at most 64. Absent: none.
+   */
   readonly label?: string;
 }
 

@@ -71,7 +71,6 @@ export interface Attack {
   readonly program: SandboxProgram;
   readonly limits?: Partial<SandboxLimits>;
   readonly sockets?: boolean;
-  /** See SandboxSpec. */
   readonly label?: string;
   /** Called once, when the first report of the attack arrives. */
   readonly onUp?: () => Promise<void>;

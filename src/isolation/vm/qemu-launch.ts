@@ -70,10 +70,10 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
       if (end.kind === "signaled") return end;
       return end.status === 0 ? report.ended() : null;
     },
+    ownBytes: Math.max(0, machine.memoryMib * MIB - limits.memoryBytes) + MONITOR_BYTES,
     machine: {
       up: report.up,
       riseMsMax: RISE_MS_MAX,
-      memoryBytesOwn: Math.max(0, machine.memoryMib * MIB - limits.memoryBytes) + MONITOR_BYTES,
       outOfMemory: () => report.outOfMemory(),
       endInput: (started, bytes) => report.endInput(started, bytes),
       complaint: () => report.complaint() || words(),
