@@ -10,8 +10,8 @@ function pathsOf(fields: string): readonly string[] {
 test.each([
   ["", []],
   [":orchestrator {:isolation {:mode :process}}", []],
-  [":orchestrator {:isolation {:mode :container}}", ["orchestrator.isolation.mode"]],
-  [":orchestrator {:isolation {:mode :gvisor}}", ["orchestrator.isolation.mode"]],
+  [":orchestrator {:isolation {:mode :container}}", []],
+  [":orchestrator {:isolation {:mode :gvisor}}", []],
   [":orchestrator {:isolation {:mode :microvm}}", []],
   [":microvm {:attestation {:enabled true}}", []],
   [":microvm {:devices {:nic {:enabled true}}}", ["microvm.devices.nic.enabled"]],

@@ -26,15 +26,8 @@ export function unenforceable(config: AgentConfig): readonly UnenforceableField[
     .map(([, path, why]) => ({ path, why }));
 }
 
-function wallClaims({ orchestrator, microvm }: AgentConfig): readonly Claim[] {
-  const { mode } = orchestrator.isolation;
-  const tooStrong = mode === "container" || mode === "gvisor";
+function wallClaims({ microvm }: AgentConfig): readonly Claim[] {
   return [
-    [
-      mode === "microvm",
-      "orchestrator.isolation.mode",
-      "this version has no wall of the kind :microvm",
-    ],
     [
       microvm?.devices.nic.enabled ?? false,
       "microvm.devices.nic.enabled",

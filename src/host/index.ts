@@ -42,12 +42,27 @@ export {
   type SpawnRequest,
   SYSTEM_DIRECTORIES,
 } from "./process.ts";
-export { descendants, isGone, processFacts, treeUsage } from "./process-tree.ts";
+export {
+  descendants,
+  isGone,
+  memoryFileBytes,
+  processesWith,
+  processFacts,
+  treeUsage,
+} from "./process-tree.ts";
 export { leaseUser, type UserLease } from "./user-lease.ts";
 export { type MeasuredFile, measureFile } from "./measured-file.ts";
 export { runTool, type ToolRun } from "./run-tool.ts";
 export { storedExecutable } from "./executable-store.ts";
-export { closedToOthers, groupOf, headOf, openSocketTo, placeAt, realPath } from "./places.ts";
+export {
+  closedToOthers,
+  groupOf,
+  headOf,
+  openGuardedSocket,
+  openSocketTo,
+  placeAt,
+  realPath,
+} from "./places.ts";
 export { sleep } from "./clock.ts";
 export { type ConnectRequest, serveConnect } from "./connect-server.ts";
 export { createFileAccess } from "./file-access.ts";
@@ -62,11 +77,16 @@ export {
 export { dialGuest, guestSocket, SOCKET_PATH_BYTES_MAX } from "./hybrid-vsock.ts";
 export { requestUnix, type UnixHttpFailure } from "./unix-http.ts";
 export {
+  type DirectoryContent,
+  type PrivateDirectory,
+  type PrivateFile,
+  privateDirectory,
+} from "./private-directory.ts";
+export {
   type MachineDirectory,
   machineDirectory,
   removeMachineGroups,
 } from "./machine-directory.ts";
-export { type PrivateDirectory, type PrivateFile, privateDirectory } from "./private-directory.ts";
 export { answerTask, startThread, type Thread, threadsAtOnce } from "./thread.ts";
 export { bootId, fileIdentity, groupThatMayWrite, measureSync, timeStampKhz } from "./machine.ts";
 export { type Companion, type CompanionRequest, startCompanion } from "./companion.ts";

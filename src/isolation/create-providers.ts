@@ -1,13 +1,17 @@
 /** Every way of raising a wall that this version knows. */
 import { join } from "node:path";
+import { guestDirectory } from "../host/index.ts";
 import type { IsolationProvider } from "./provider.ts";
 import { createBubblewrap } from "./providers/bubblewrap.ts";
 import { createCloudHypervisor, machinesBelow } from "./providers/cloud-hypervisor.ts";
 import { createFirecracker } from "./providers/firecracker.ts";
+import { createGvisor } from "./providers/gvisor.ts";
 import { createLandlock } from "./providers/landlock.ts";
 import { createNodePermission } from "./providers/node-permission.ts";
 import { createQemu } from "./providers/qemu.ts";
 import { createUnshare } from "./providers/unshare.ts";
+import { createWasm } from "./providers/wasm.ts";
+import { NO_MACHINES } from "./vm/machine-ports.ts";
 import { DEFAULT_MACHINE, type MachineWish } from "./vm/machine-wish.ts";
 
 export interface ProviderOptions {
@@ -19,7 +23,7 @@ export interface ProviderOptions {
   readonly imageDir?: string;
   /** What the config says of the machine. Absent: the defaults; null: no wall with a machine is made. */
   readonly machine?: MachineWish | null;
-  /** Names of the only providers to make. Absent: all. */
+  /** Names of the only providers to make, or their kinds: `wasm` is every wasm wall. Absent: all. */
   readonly only?: readonly string[];
 }
 
@@ -36,9 +40,18 @@ export function createProviders({
   machine = DEFAULT_MACHINE,
   only,
 }: ProviderOptions): readonly IsolationProvider[] {
+  const guestDir = guestDirectory(import.meta.url);
+  const bubblewrap = createBubblewrap(nodePath);
+  const nodePermission = createNodePermission(nodePath);
+  const machines = (wish: MachineWish): readonly IsolationProvider[] => [
+    createFirecracker(NO_MACHINES),
+    createCloudHypervisor(NO_MACHINES, machinesBelow(stateDir)),
+    createQemu({ imageDir, stateDir, machine: wish }),
+  ];
   const all = [
-    ...(machine === null ? [] : [createQemu({ imageDir, stateDir, machine })]),
-    createBubblewrap(nodePath),
+    ...(machine === null ? [] : machines(machine)),
+    createGvisor(nodePath),
+    bubblewrap,
     createUnshare(nodePath),
     createLandlock(nodePath),
     createWasm({ outer: bubblewrap, strength: WASM_IN_BUBBLEWRAP, guestDir }),

@@ -31,7 +31,9 @@ export {
   type Usage,
 } from "./provider.ts";
 export { commandOf, EVALUATOR_STACK_KIB } from "./program.ts";
-export { type Selection, selectProvider } from "./select.ts";
+export { createMock, MOCK_NAME } from "./providers/mock.ts";
+export { type Candidate, inOrder, type Selection, selectWall } from "./select.ts";
+export { measureStart } from "./start-time.ts";
 export { type ProbeCacheOptions, rememberProbe } from "./probe-cache.ts";
 export {
   POOL_SIZE_MAX,

@@ -58,12 +58,16 @@ export interface LaunchPlan {
   readonly start: ((process: SpawnedProcess) => void) | null;
   /** Host pid of the process whose death ends the wall, and when that pid is known; null: the first one. */
   readonly init: { readonly known: Promise<void>; pid(): number | null } | null;
+  /** Memory that the wall itself needs beside the program's, bytes. Absent: GROUP_BYTES_OWN. */
+  readonly ownBytes?: number;
+  /** The anonymous file that holds the program's memory, where its processes map only parts of it at a time. */
+  readonly memoryFile?: string;
+  /** Living processes of the wall, where the end of the first one or of `init` does not take all with it at once. */
+  readonly left?: () => readonly number[];
   /** The program's own end, from the first process's end; null when the wall never stood. */
   endingOf(end: ProcessEnd): ProcessEnd | null;
   /** Give back what the wall used. Called once, when the tree is gone. */
   release(): Promise<void>;
-  /** Memory that the wall itself needs beside the program's, bytes. Absent: GROUP_BYTES_OWN. */
-  readonly ownBytes?: number;
   /** A wall with a kernel of its own. Absent: the program shares ours. */
   readonly machine?: Machine;
 }
@@ -269,24 +273,32 @@ function executionOf(
   process: SpawnedProcess,
   output: CappedOutput,
   ending: Promise<Ending>,
-): Omit<Execution, "restartClock"> {
-  const stream = process.writable(0);
+): Omit<Execution, "restartClock" | "usage"> {
+  const stream = process.writable(plan.stdin ?? 0);
   const channel = plan.channel ? process.duplex(3) : null;
-  if (stream === null) throw new TypeError("Descriptor 0 is a pipe");
+  if (stream === null) throw new TypeError("The descriptor for input is a pipe");
   const { machine } = plan;
   const stdin =
     machine === undefined
       ? stream
       : countedInput(stream, (bytes) => machine.endInput(process, bytes));
-  // A program that ended no longer reads; its ending says so, not an exception here.
-  stdin.on("error", () => undefined);
-  channel?.on("error", () => undefined);
   return {
     channel: channel === null ? null : { readable: channel, writable: channel },
     stdin,
     stdout: output.stdout,
     stderr: output.stderr,
     ending,
+  };
+}
+
+/** The figures of this moment, or the last ones. A figure that stayed 0 was never seen. */
+function usageOf(watch: Watch): Usage {
+  observe(watch, () => undefined);
+  const seen = (figure: number): number | null => (figure === 0 ? null : figure);
+  return {
+    cpuMs: seen(watch.cpuMs),
+    memoryBytesPeak: seen(watch.memoryBytesPeak),
+    meter: watch.group === null ? "process-tree" : "control-group",
   };
 }
 
@@ -334,8 +346,10 @@ function observeTree(watch: Watch, countsMemory: boolean): void {
   const tree = treeUsage(root, bytesMax);
   watch.cpuMs = Math.max(watch.cpuMs, tree.cpuMs);
   if (!countsMemory) return;
-  watch.memoryBytesPeak = Math.max(watch.memoryBytesPeak, tree.memoryBytes);
-  if (tree.memoryBytes > bytesMax) watch.outOfMemory = true;
+  const fileBytes = plan.memoryFile === undefined ? 0 : memoryFileBytes(root, plan.memoryFile);
+  const memoryBytes = Math.max(tree.memoryBytes, fileBytes);
+  watch.memoryBytesPeak = Math.max(watch.memoryBytesPeak, memoryBytes);
+  if (memoryBytes > bytesMax) watch.outOfMemory = true;
 }
 
 /** SIGKILL, inside first: whoever is still ours to name cannot be a reused pid. */

@@ -72,8 +72,11 @@ export async function raiseOnce(
   }
 }
 
-/** What the tool says of itself; `unknown` when that has another shape. */
-export async function versionOf({ argv, pattern }: Omit<ProbeQuestion, "hint">): Promise<string> {
+/** What a tool calls itself; `unknown` when it does not say. */
+export async function versionOf({
+  argv,
+  pattern,
+}: Pick<ProbeQuestion, "argv" | "pattern">): Promise<string> {
   const asked = await spawnProcess({ argv, env: {}, descriptors: ["null", "pipe", "null"] });
   let text = "";
   asked.readable(1)?.on("data", (chunk: Buffer) => {

@@ -175,7 +175,7 @@ export interface MachineWall {
 }
 
 export interface IsolationProvider {
-  /** `microvm/qemu`, `process/bubblewrap`, `process/unshare`, `process/landlock`, `process/node-permission`. */
+  /** The kind of wall and how it is raised, as `process/bubblewrap` or `wasm/node-permission`. */
   readonly name: string;
   /** Rank in selection: the higher, the stronger. */
   readonly strength: number;
@@ -186,7 +186,7 @@ export interface IsolationProvider {
   readonly sockets: boolean;
   /** A wall with a kernel of its own. Absent: programs share this host's. */
   readonly machine?: MachineWall;
-  /** Look without leaving a trace: under 500 ms, no file written, no process left. */
+  /** Look without leaving a trace: under 500 ms on an idle host, no file written, no process left. */
   probe(): Promise<Probe>;
   /** Take the version that a probe of this boot gave, so that what it found out is not tried again. */
   recall?(version: string): void;

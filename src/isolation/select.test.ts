@@ -63,7 +63,7 @@ describe("selectWall", () => {
       provider("lighter", { strength: 10 }),
     ];
     const taken = async (mode: string, from = walls): Promise<string> =>
-      (await selectProvider(from, { ...plan, mode })).name;
+      (await select(from, { ...plan, mode })).name;
     expect(
       await Promise.all(
         ["wasm", "process", "container", "gvisor", "microvm"].map((mode) => taken(mode)),
@@ -88,10 +88,10 @@ describe("selectWall", () => {
     const process = provider("process", { strength: 20, runs: ["script"] });
     const asked = { kind: "script", mode: "wasm", sockets: false } as const;
     const python = { ...asked, language: "python" } as const;
-    expect((await selectProvider([engine, process], python)).name).toBe("process");
+    expect((await select([engine, process], { ...python, named: null })).name).toBe("process");
     const script = { ...asked, language: "javascript" } as const;
-    expect((await selectProvider([engine, process], script)).name).toBe("engine");
-    await expect(selectProvider([engine], python)).rejects.toMatchObject({
+    expect((await select([engine, process], { ...script, named: null })).name).toBe("engine");
+    await expect(select([engine], { ...python, named: null })).rejects.toMatchObject({
       why: "engine: does not run scripts in python: it has no Python",
     });
   });
@@ -126,7 +126,7 @@ describe("selectWall", () => {
 
   test("passes over a wall that was measured not to hold, and explains every candidate", async () => {
     const walls = [
-      provider("torn", { strength: 60 }),
+      provider("torn", { strength: 55 }),
       provider("absent", { strength: 50, probe: missing }),
       provider("fit", { strength: 40 }),
       provider("spare", { strength: 30 }),

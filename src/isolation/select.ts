@@ -1,11 +1,12 @@
 /**
- * Which wall a program gets: the strongest one that stands on this host, runs it and was measured to hold what is
- * asked, or none; and of each wall why or why not.
+ * Which wall a program gets: the strongest of the lightest kind that its mode allows, that stands on this host, runs it
+ * and was measured to hold what is asked, or none; and of each wall why or why not. A wall with a kernel of its own
+ * costs ten times a start: who wants one asks for it.
  *
  * @module
  */
 import { CcosError } from "../foundation/errors.ts";
-import type { IsolationProvider, Probe, SandboxProgram, ScriptLanguage } from "./provider.ts";
+import type { IsolationProvider, SandboxProgram, ScriptLanguage } from "./provider.ts";
 
 export interface Selection {
   readonly kind: SandboxProgram["kind"];
@@ -18,6 +19,39 @@ export interface Selection {
   /** The only provider, or kind of provider, that may be taken, and who says so. Null: any. */
   readonly named: { readonly value: string; readonly from: string } | null;
 }
+
+/**
+ * Why a wall was taken or passed over. `unfit`: it cannot run this program. `not-held`: it was measured not to hold
+ * a guarantee. `not-needed`: one before it was taken.
+ */
+export interface Candidate {
+  readonly name: string;
+  readonly verdict:
+    | "taken"
+    | "not-named"
+    | "weaker"
+    | "unfit"
+    | "missing"
+    | "not-held"
+    | "not-needed";
+  readonly why: string;
+}
+
+export interface Selected<T> {
+  readonly provider: IsolationProvider;
+  readonly measured: T;
+  /** Every wall, in the order in which they were looked at. */
+  readonly candidates: readonly Candidate[];
+}
+
+/** What was measured of a wall; `broken` says what it does not hold although it is needed, or null. */
+export interface Measured<T> {
+  readonly broken: string | null;
+  readonly measured: T;
+}
+
+const CONTAINER_STRENGTH = 60;
+const MICROVM_STRENGTH = 80;
 
 /** Minimum strength of each mode. */
 const MODE_STRENGTH: ReadonlyMap<string, number> = new Map([
@@ -38,7 +72,7 @@ export function inOrder(providers: readonly IsolationProvider[]): readonly Isola
 }
 
 /**
- * @param providers - Looked at in the order of their strength, until one is taken.
+ * @param providers - Looked at in the order of inOrder, until one is taken.
  * @param measure - Called for a wall that stands and could run the program.
  * @throws {CcosError} `ISOLATION_UNAVAILABLE` with the reason of every wall and how to get what is missing.
  */
@@ -47,7 +81,7 @@ export async function selectWall<T>(
   selection: Selection,
   measure: (provider: IsolationProvider) => Promise<Measured<T>>,
 ): Promise<Selected<T>> {
-  const ordered = [...providers].sort((left, right) => right.strength - left.strength);
+  const ordered = inOrder(providers);
   const candidates: Candidate[] = [];
   const hints: string[] = [];
   for (const [at, provider] of ordered.entries()) {
@@ -86,16 +120,19 @@ function notNeeded(provider: IsolationProvider, taken: string, selection: Select
 /** What is known without looking at the host. */
 function unfitness(
   provider: IsolationProvider,
-  selection: Selection,
-  least: number,
-): string | null {
-  if (provider.strength < least) return `is weaker than "${selection.mode}"`;
-  if (!provider.runs.has(selection.kind)) return `does not run ${selection.kind} programs`;
-  const { language } = selection;
+  { kind, language, mode, sockets, named }: Selection,
+): Pick<Candidate, "verdict" | "why"> | null {
+  const least = MODE_STRENGTH.get(mode);
+  if (least === undefined) return { verdict: "unfit", why: `no wall is called "${mode}"` };
+  if (named !== null && !isNamed(provider.name, named.value))
+    return { verdict: "not-named", why: `${named.from} names "${named.value}"` };
+  if (provider.strength < least) return { verdict: "weaker", why: `is weaker than "${mode}"` };
+  if (!provider.runs.has(kind)) return { verdict: "unfit", why: `does not run ${kind} programs` };
   const without = language === undefined ? undefined : provider.withoutLanguages?.get(language);
-  if (without !== undefined) return `does not run scripts in ${language}: ${without}`;
-  if (selection.sockets && !provider.sockets)
-    return "cannot grant sockets without granting the network";
+  if (without !== undefined)
+    return { verdict: "unfit", why: `does not run scripts in ${language}: ${without}` };
+  if (sockets && !provider.sockets)
+    return { verdict: "unfit", why: "cannot grant sockets without granting the network" };
   return null;
 }
 

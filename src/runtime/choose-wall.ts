@@ -18,7 +18,6 @@ import {
   createProviders,
   type Guarantee,
   GUARANTEES,
-  inOrder,
   type IsolationProvider,
   type MeasuredMatrix,
   measuredMatrix,
@@ -30,6 +29,7 @@ import {
 } from "../isolation/index.ts";
 import { loadGuest } from "./guest-launch.ts";
 import { machineOf } from "./machine.ts";
+import type { ProgramNeeds } from "./program-file.ts";
 import type { World } from "./world.ts";
 
 export interface ChosenWall {
@@ -43,7 +43,9 @@ export interface ChosenWall {
 export interface WallWish {
   readonly config: AgentConfig;
   readonly configFile: string;
-  readonly kind: "rtfs" | "external";
+  readonly needs: ProgramNeeds;
+  /** The only provider that may be taken; the mock is taken in no other way. */
+  readonly named: Selection["named"];
   /** Told before a wall is attacked, which takes seconds. */
   readonly waiting: (what: string) => void;
   readonly signal: AbortSignal;
@@ -66,30 +68,32 @@ const NEEDED: readonly Guarantee[] = [
 
 /** @throws {CcosError} `ISOLATION_UNAVAILABLE`, every wall with its reason. */
 export async function chooseWall(world: World, wish: WallWish): Promise<ChosenWall> {
-  const { needs } = wish;
-  const { mode } = wish.config.orchestrator.isolation;
-  const reasons: string[] = [];
-  for (const candidate of await providersOf(world, machineOf(config, wish.configFile))) {
-    const sockets = kind === "external" && wantsEffects(config);
-    const provider = await fitting(candidate, { kind, mode, sockets }, reasons);
-    if (provider === null) continue;
-    const matrix = await matrixOf(world, [provider], wish);
-    const rows = matrix.providers[0]?.measurements ?? [];
-    const broken = unheld(rows, mode === "wasm" ? NEEDED : GUARANTEES);
-    if (broken.length === 0) {
-      const machine = (await provider.machine?.attest()) ?? null;
-      const facts = factsOf(provider, matrix, rows);
-      return { provider, facts: machine === null ? facts : { ...facts, machine } };
-    }
-    reasons.push(
-      `${provider.name}: measured not to hold ${broken.map((row) => `${row.guarantee} (${row.evidence})`).join(", ")}`,
-    );
-  }
-  throw new CcosError("ISOLATION_UNAVAILABLE", {
-    what: `Cannot find a wall of at least "${mode}" for ${needs.kind === "rtfs" ? "this plan" : "this program"}`,
-    why: reasons.length === 0 ? "no wall was named" : reasons.join("; "),
-    fix: "Run `ccos doctor`, or ask for a lesser :isolation :mode",
-  });
+  const { config, configFile, needs, named } = wish;
+  const { mode } = config.orchestrator.isolation;
+  if (named?.value === MOCK_NAME) return mockWall(named.from);
+  const needed = mode === "wasm" ? NEEDED : GUARANTEES;
+  const { provider, measured, candidates } = await selectWall(
+    await providersOf(world, machineOf(config, configFile)),
+    { ...needs, mode, named },
+    async (candidate) => {
+      const matrix = await matrixOf(world, [candidate], wish);
+      const rows = matrix.providers[0]?.measurements ?? [];
+      const broken = unheld(rows, needed).map((row) => `${row.guarantee} (${row.evidence})`);
+      return { broken: broken.length === 0 ? null : broken.join(", "), measured: { matrix, rows } };
+    },
+  );
+  const machine = (await provider.machine?.attest()) ?? null;
+  const facts = factsOf(provider, measured.matrix, measured.rows);
+  return { provider, facts: machine === null ? facts : { ...facts, machine }, candidates };
+}
+
+/** Who names it was asked for less than any wall: prepare.ts refused it where a wall is needed. */
+function mockWall(from: string): ChosenWall {
+  return {
+    provider: createMock(),
+    facts: { wall: MOCK_NAME, mock: true },
+    candidates: [{ name: MOCK_NAME, verdict: "taken", why: `${from} names it; it runs nothing` }],
+  };
 }
 
 /**

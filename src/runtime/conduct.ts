@@ -119,7 +119,7 @@ export async function conductPlan(
   const closing = session.close();
   await settleCalls(stage, gate);
   const outcome = conversationOutcome(conversation, ending, chain);
-  const conducted = await closeBooks(stage, gate, counter.declared, outcome);
+  const conducted = await closeBooks(stage, gate, { declared: counter.declared, usage }, outcome);
   await closing;
   return conducted;
 }

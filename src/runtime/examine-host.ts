@@ -5,7 +5,13 @@
  */
 import { release } from "node:os";
 import { measureSync } from "../host/index.ts";
-import type { Measurement, Probe, SandboxProgram } from "../isolation/index.ts";
+import {
+  inOrder,
+  type Measurement,
+  measureStart,
+  type Probe,
+  type SandboxProgram,
+} from "../isolation/index.ts";
 import { matrixOf, providersOf } from "./choose-wall.ts";
 import type { World } from "./world.ts";
 
@@ -37,8 +43,10 @@ export async function examineHost(
   for (const provider of providers) probes.set(provider.name, await provider.probe());
   const ready = providers.filter((provider) => probes.get(provider.name)?.kind === "ready");
   const matrix = await matrixOf(world, ready, { waiting: progress, signal, fresh: true });
-  const strongest = (kind: "rtfs" | "external"): string | null =>
-    ready.find(({ machine, runs }) => machine === undefined && runs.has(kind))?.name ?? null;
+  const starts = new Map<string, number | null>();
+  for (const provider of ready) starts.set(provider.name, await measureStart(provider, signal));
+  const taken = (kind: SandboxProgram["kind"]): string | null =>
+    inOrder(ready).find((provider) => provider.runs.has(kind))?.name ?? null;
   return {
     node: process.versions.node,
     kernel: `linux ${release()}`,
@@ -53,10 +61,10 @@ export async function examineHost(
       startMsP50: starts.get(provider.name) ?? null,
     })),
     chosen: {
-      rtfs: strongest("rtfs"),
-      external: strongest("external"),
-      script: strongest("script"),
-      bytecode: strongest("bytecode"),
+      rtfs: taken("rtfs"),
+      external: taken("external"),
+      script: taken("script"),
+      bytecode: taken("bytecode"),
     },
   };
 }

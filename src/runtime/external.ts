@@ -25,6 +25,7 @@ import {
   type SandboxProgram,
   type SandboxSpec,
   type Session,
+  type Usage,
 } from "../isolation/index.ts";
 import { decide } from "../policy/index.ts";
 import {
@@ -107,7 +108,7 @@ export async function conductCommand(
     });
     await chain.commit();
     const walls = await room.wall.open(spec);
-    const outcome = await runInside(walls, launch.program, { room, calls, session });
+    const { outcome, usage } = await runInside(walls, launch.program, { room, calls, session });
     await capability.close();
     if (broken.signal.aborted) throw broken.signal.reason;
     await settleCalls(room.stage, gate);
@@ -117,7 +118,8 @@ export async function conductCommand(
       ...room.stage,
       egressStarted: () => room.stage.egressStarted() + tunnels.intended,
     };
-    return await closeBooks(stage, gate, counter.declared + tunnels.requested, outcome);
+    const declared = counter.declared + tunnels.requested;
+    return await closeBooks(stage, gate, { declared, usage }, outcome);
   } finally {
     await proxy?.proxy.close();
     await capability.close();
@@ -148,19 +150,22 @@ async function runInside(
   walls: Session,
   program: SandboxProgram,
   { room, calls, session }: Inside,
-): Promise<ProgramOutcome> {
+): Promise<{ readonly outcome: ProgramOutcome; readonly usage: Usage | null }> {
   try {
     const signal = AbortSignal.any([room.signal, calls.broken.signal]);
     const execution = await walls.execute(program, signal);
     const { channel } = execution;
     const talk = channel === null ? null : talkTo(channel, session, calls);
-    if (program.kind === "bytecode" && talk !== null)
-      return await moduleOutcome(execution, talk, room);
+    if (program.kind === "bytecode" && talk !== null) {
+      const outcome = await moduleOutcome(execution, talk, room);
+      return { outcome, usage: execution.usage() };
+    }
     void talk?.then((conversation) => {
       channel?.readable.destroy();
       judgeEnd(conversation, calls);
     });
-    return outcomeOf(await watch(execution, room.terminal), room.stage.chain);
+    const outcome = outcomeOf(await watch(execution, room.terminal), room.stage.chain);
+    return { outcome, usage: execution.usage() };
   } finally {
     await walls.close();
   }

@@ -45,8 +45,10 @@ export interface RunInputs {
   readonly program?: ProgramFile;
   readonly staged: readonly { readonly path: string; readonly digest: string }[];
   readonly production: boolean;
-  /** Of a plan: bound as `arg0`, `arg1`, … and together as `args`. Absent: none. */
-  readonly args?: readonly string[];
+  /** Bound as `args` and `arg0`, `arg1`, … in a plan, wire values. Absent: none. */
+  readonly args?: readonly JsonValue[];
+  /** What the operator's settings and environment allow at most. Absent: nobody says anything. */
+  readonly bounds?: RunBounds;
 }
 
 export interface PreparedRun {
@@ -68,7 +70,8 @@ export function prepareRun(given: RunInputs): PreparedRun {
   // Whoever hands in the bounds of production has its strictness too.
   const production = given.production || given.bounds?.environment === "production";
   const inputs = { ...given, production };
-  const { config, warnings } = validConfig(inputs);
+  const { config: written, warnings } = validConfig(inputs);
+  const config = boundedConfig(written, inputs);
   const policy = boundPolicy(compilePolicy(config), inputs.bounds);
   const registry = createRegistry(builtinProviders());
   const outline = outlineOf(inputs);
@@ -161,10 +164,8 @@ export function validConfig(text: ConfigText): {
   readonly warnings: readonly Finding[];
 } {
   const loaded = configOf(text);
-  if (loaded.config !== null && loaded.valid) {
-    const config = boundedConfig(loaded.config, inputs);
-    return { config, warnings: loaded.findings };
-  }
+  if (loaded.config !== null && loaded.valid)
+    return { config: loaded.config, warnings: loaded.findings };
   const errors = loaded.findings.filter((finding) => finding.severity === "error");
   const first = errors[0];
   throw new CcosError("CONFIG_INVALID", {

@@ -112,7 +112,9 @@ async function conductAgain(
 ): Promise<void> {
   const waiting = (): void => undefined;
   const { configFile } = prepared.inputs;
-  const wish = { config: prepared.config, configFile, kind: "rtfs", waiting, signal } as const;
+  const needs = { kind: "rtfs", sockets: false } as const;
+  const named = prepared.inputs.bounds?.provider ?? null;
+  const wish = { config: prepared.config, configFile, needs, named, waiting, signal };
   const { provider } = await chooseWall(world, wish);
   const guest = await loadGuest(world);
   const launching = launchPlan(sandboxLimits(prepared.config), provider, guest, signal);

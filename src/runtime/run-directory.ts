@@ -77,12 +77,11 @@ function parseInputs(text: string): RunInputs | null {
     // Runs of versions whose plans had no modules kept none.
     const { modules = [], ...kept } = value;
     const { configFile, configSource, planFile, planSource, command, staged, ...others } = kept;
-    const { production, program, args = [], ...rest } = others;
+    const { production, program, args, bounds, ...rest } = others;
     const sound =
       isTexts([configFile, configSource]) &&
       isTexts(command === null ? [planFile, planSource] : command) &&
       (program === undefined || isJsonObject(program)) &&
-      isTexts(args) &&
       Array.isArray(staged) &&
       Array.isArray(modules) &&
       modules.every(isModule) &&

@@ -82,10 +82,15 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
   refuseUnenforceable(prepared.config, options.inputs.configFile);
 
   const needs = needsOf(prepared.inputs, prepared.config, prepared.policy);
-  const { provider: wall, facts } = await chooseWall(world, {
+  const {
+    provider: wall,
+    facts,
+    candidates,
+  } = await chooseWall(world, {
     config: prepared.config,
     configFile: prepared.inputs.configFile,
-    kind,
+    needs,
+    named: prepared.inputs.bounds?.provider ?? null,
     waiting: (what) => options.observe({ kind: "waiting", what }),
     signal: options.signal,
   });

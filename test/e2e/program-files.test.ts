@@ -142,18 +142,6 @@ describe("one program behind every wall", () => {
   }, 300_000);
 });
 
-test("a plan gets the command line's arguments, and replays with them", async () => {
-  box.write("args.plan.rtfs", "[arg0 (count args) (str args)]");
-  box.write("args.rtfs", '(agent.config :agent-id "agent.args" :plan "args.plan.rtfs")');
-  const done = await box.run(["run", "args.rtfs", "a b", "--", "--json"], {
-    timeoutMs: RUN_MS_MAX,
-  });
-  expect(done.stdout).toBe('["a b" 2 "[\\"a b\\" \\"--json\\"]"]\n');
-  const verified = await box.run(["chain", "verify", "last", "--replay"]);
-  expect(verified.stderr).toContain("replay IDENTICAL");
-  expect((await box.run(["run", "args.rtfs"])).stderr).toContain("the program got 0 arguments");
-}, 300_000);
-
 describe("ccos run, a program file", () => {
   const engine = walls.find((wall) => wall.startsWith("wasm/")) ?? "wasm";
 

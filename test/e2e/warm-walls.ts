@@ -27,13 +27,16 @@ export function setup(): () => void {
   writeFileSync(join(dir, "plan.rtfs"), "1");
   writeFileSync(join(dir, "agent.rtfs"), '(agent.config :agent-id "agent.warm" :plan "plan.rtfs")');
   const home = join(dir, "home");
-  const run = (config: string): void => {
+  const run = (config: string, wall?: string): void => {
     execFileSync(process.execPath, [cli, "run", join(dir, config)], {
-      env: { ...process.env, CCOS_HOME: home },
+      env: { ...process.env, CCOS_HOME: home, ...(wall === undefined ? {} : { CCOS_WALLS: wall }) },
       stdio: ["ignore", "ignore", "pipe"],
     });
   };
   run("agent.rtfs");
+  // One that a run must ask for is measured where tests require it.
+  const required = (process.env["REQUIRE_ISOLATION"] ?? "").split(",");
+  if (required.includes("gvisor/runsc")) run("agent.rtfs", "gvisor/runsc");
   const { imageDir } = testImage();
   if (imageDir !== undefined) {
     writeFileSync(join(dir, "machine.rtfs"), machineConfig(imageDir));

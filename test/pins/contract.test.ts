@@ -136,6 +136,8 @@ const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
   chain show    Print a run's records; --json prints them as NDJSON
   chain list    List the runs under CCOS_HOME
   doctor        Measure what this host's walls hold: each cell is an escape that was attempted, beside an allowed twin
+  config show   The operator's settings as they hold for a run: each value with the line it comes from
+  vm spec       What a monitor is told for a config's microVM: document, ordered calls, argument vector; nothing starts
   image build   Make the image that microVMs boot: a kernel, process 1, a read-only root with Node; --programs adds a shell, perl and Python
   rtfs eval     Evaluate RTFS and print the value; --batch answers one JSON object a line
   rtfs check    Find what is wrong in RTFS files without running them: every problem with its line

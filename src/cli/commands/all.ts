@@ -29,6 +29,8 @@ export const ALL_COMMANDS: readonly Command[] = [
   chainShow,
   chainList,
   doctor,
+  configShow,
+  vmSpec,
   imageBuild,
   rtfsEval,
   rtfsCheck,

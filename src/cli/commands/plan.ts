@@ -49,7 +49,8 @@ export const plan: Command = {
     const { provider, facts, candidates } = await chooseWall(io.world, {
       config: prepared.config,
       configFile: prepared.inputs.configFile,
-      kind: "rtfs",
+      needs: { kind: "rtfs", sockets: false },
+      named: prepared.inputs.bounds?.provider ?? null,
       waiting: (what) => io.json || io.say(` …  ${what}`),
       signal: io.signal,
     });

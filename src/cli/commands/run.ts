@@ -27,11 +27,10 @@ import { runBatch } from "./run-batch.ts";
 /** Guests that wait in a batch unless `--warm` says otherwise. */
 const WARM_DEFAULT = 2;
 
-/** `ccos run FILE`; `--policy FILE PROGRAM.js ARGS…`; `--policy FILE -- PROGRAM ARGS…`; `--batch FILE`. */
+/** `ccos run FILE -- ARGS…`; `--policy FILE PROGRAM.js ARGS…`; `--policy FILE -- PROGRAM ARGS…`; `--batch FILE`. */
 export const run: Command = {
   name: "run",
-  usage:
-    "run FILE [--json] [ARGS…]   |   run --policy FILE [--json] PROGRAM.js|.py|.sh|.wasm [ARGS…] [-- ARGS…]   |   run --policy FILE [--json] -- PROGRAM [ARGS…]   |   run --batch [FILE|-] [--warm N]",
+  usage: `run FILE [FLAGS] [-- ARGS…]   |   run --policy FILE [FLAGS] PROGRAM.js|.py|.sh|.wasm [ARGS…] [-- ARGS…]   |   run --policy FILE [FLAGS] -- PROGRAM [ARGS…]   |   run --batch [FILE|-] [FLAGS] [--warm N]; FLAGS: ${SETTINGS_USAGE} ${TIGHTER_USAGE} [--production] [--json]`,
   summary:
     "Run an agent's plan, or any program, behind the walls; one line per effect as it is decided",
 
@@ -51,42 +50,37 @@ export const run: Command = {
     if (parsed.flag("batch")) return await batch(parsed, command, operator, io);
     if (parsed.text("warm") !== undefined) throw usageError(run, "--warm goes with --batch");
     const policy = parsed.text("policy");
+    const bounds = runBounds(operator);
+    const production = parsed.flag("production") || operator.environment === "production";
     if (policy === undefined) {
-      const [file, ...words] = parsed.positionals;
-      if (file === undefined)
-        throw usageError(
-          run,
-          command === null
-            ? "name a config file"
-            : "name the config with --policy FILE before `--`",
-        );
-      const inputs = await planInputs(io.cwd, file, production);
+      const [file, ...rest] = parsed.positionals;
+      if (file === undefined || rest.length > 0)
+        throw usageError(run, "name one config file, or --policy FILE before `-- PROGRAM`");
+      // Words of a shell are texts, whatever they look like.
+      const given = command === null ? bounds : { ...bounds, args: command };
+      const inputs = await planInputs(io.cwd, file, production, given);
       if (inputs.planSource === null)
         throw usageError(
           run,
           `${file} names no :plan; for a program use --policy ${file} -- PROGRAM`,
         );
-      const given = [...words, ...(command ?? [])];
-      return await runAndReport(io, given.length === 0 ? inputs : { ...inputs, args: given }, []);
+      return await runAndReport(io, inputs, [], operator.findings);
     }
+    const config = { policy, production, bounds };
     const [file, ...words] = parsed.positionals;
     if (file !== undefined) {
       const program = fileProgram(file);
       const staged = await stageProgram(io.cwd, file);
-      const inputs = await commandInputs(
-        io,
-        { policy, production },
-        [file, ...words, ...(command ?? [])],
-        [staged],
-      );
-      return await runAndReport(io, { ...inputs, program }, [staged]);
+      const all = [file, ...words, ...(command ?? [])];
+      const inputs = await commandInputs(io, config, all, [staged]);
+      return await runAndReport(io, { ...inputs, program }, [staged], operator.findings);
     }
     if (command === null)
       throw usageError(run, "--policy goes with `-- PROGRAM` or a program file");
     if (command.length === 0) throw usageError(run, "name a program after `--`");
     const staged = await stageCommand(io.cwd, command);
-    const inputs = await commandInputs(io, { policy, production }, command, staged);
-    return await runAndReport(io, inputs, staged);
+    const inputs = await commandInputs(io, config, command, staged);
+    return await runAndReport(io, inputs, staged, operator.findings);
   },
 };
 
@@ -118,11 +112,12 @@ function fileProgram(file: string): ProgramFile {
 interface Config {
   readonly policy: string;
   readonly production: boolean;
+  readonly bounds: ReturnType<typeof runBounds>;
 }
 
 async function commandInputs(
   io: Io,
-  { policy, production }: Config,
+  { policy, production, bounds }: Config,
   command: readonly string[],
   staged: readonly StagedFile[],
 ): Promise<RunInputs> {
@@ -135,5 +130,6 @@ async function commandInputs(
     command,
     staged: staged.map(({ path, digest }) => ({ path, digest })),
     production,
+    ...bounds,
   };
 }

@@ -326,8 +326,8 @@ sub tree {
     select undef, undef, undef, 0.2 while time < $end; POSIX::_exit(0);
   }
   close $w; sysread $r, my $up, 2; say_line("tree-gone", "up", "twin", "daemon started");
-  # The host looks while the leader lives: until it closes our input.
-  my $in = ""; vec($in, 0, 1) = 1; select $in, undef, undef, one("seconds");
+  # The host looks while the leader lives: until it closes our input, or for the whole time.
+  my $in = ""; vec($in, 0, 1) = 1 if one("mode") eq "tree"; select $in, undef, undef, one("seconds");
 }
 my %runs = (surface => \&surface, descriptors => \&descriptors, forks => \&forks, fill => \&fill, shared => \&shared, family => \&family, spin => \&spin, tree => \&tree, stay => \&tree,
   sleep => sub { $SIG{$_} = "IGNORE" for qw(TERM INT HUP); my $end = time + one("seconds"); select undef, undef, undef, 0.2 while time < $end; });

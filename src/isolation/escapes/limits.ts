@@ -38,13 +38,16 @@ const WALL_MS = 400;
 const CPU_MS = 1_000;
 /** CPU time that one process of the attack wants. */
 const SPIN_MS = 1_500;
+/** For what a busy host only delays. */
+const SLOW_WALL_MS = 12_000;
 /** In an engine that makes 10 to 40 million a second. */
 const SPIN_TURNS = 200_000_000;
 
 type Judge = (observation: Observation) => Omit<Measurement, "guarantee">;
 
-/** Where external programs run, the attacks fork and share memory; elsewhere Node attacks alone. */
-export function limitTrials({ node, perl }: Attackers): readonly Trial[] {
+/** Where external programs run, the attacks fork and share memory; elsewhere Node or a script attacks alone. */
+export function limitTrials({ by, node }: Attackers): readonly Trial[] {
+  if (by === "script") return scriptTrials();
   const memory = [
     memoryTrial(
       "heap",
@@ -57,8 +60,9 @@ export function limitTrials({ node, perl }: Attackers): readonly Trial[] {
       NODE_MEMORY_BYTES,
     ),
   ];
-  const output = trial("output", "flood by node", outputAttack(), judgeOutput);
-  return [...(perl ? perlTrials() : nodeTrials()), ...(node ? memory : []), output];
+  const flood = outputAttack(nodeProgram({ mode: "flood", bytesMax: 16 * MIB }));
+  const output = trial("output", "flood by node", flood, judgeOutput);
+  return [...(by === "perl" ? perlTrials() : nodeTrials()), ...(node ? memory : []), output];
 }
 
 function perlTrials(): readonly Trial[] {

@@ -40,11 +40,15 @@ type Surface = (typeof SURFACE)[number];
  * The trials of one provider. Inside an engine a script; else Node as a broken guest always; perl with raw system calls where external
  * programs run, with sockets allowed when the wall takes such a spec: the widest wall it offers.
  */
-export function surfaceTrials(attackers: Attackers): readonly Trial[] {
+export function surfaceTrials({ by, node: asNode }: Attackers): readonly Trial[] {
+  if (by === "script") {
+    const run = (context: TrialContext) => attackWith(context, "script", false);
+    return [{ name: "surface by a script", guarantees: SURFACE, run }];
+  }
   const node: Trial = {
     name: "surface by node",
     guarantees: SURFACE,
-    run: (context) => attackWith(context, "node", attackers.perl),
+    run: (context) => attackWith(context, "node", by === "perl"),
   };
   const flags: Trial = { name: "flags by node", guarantees: ["files-write"], run: attackFlags };
   const perl: Trial = {
@@ -52,7 +56,7 @@ export function surfaceTrials(attackers: Attackers): readonly Trial[] {
     guarantees: SURFACE,
     run: (context) => attackWith(context, "perl", true),
   };
-  return [...(attackers.node ? [node, flags] : []), ...(attackers.perl ? [perl] : [])];
+  return [...(asNode ? [node, flags] : []), ...(by === "perl" ? [perl] : [])];
 }
 
 async function attackWith(

@@ -3,8 +3,8 @@
  * the descriptors that a supervisor leaves open.
  *
  * Read in this order: treeTrials, attackTree, attackSupervisor, superviseAttack. Every process of an
- * attack carries a random marker in its command line, and the wall's first process one where it has a machine of its own;
- * the host looks for it, through every namespace.
+ * attack carries a random marker in its command line, or its wall's processes do where the host does not
+ * see the attack's; the host looks for it, through every namespace.
  * The twin: the marker is seen while the wall stands.
  *
  * @module
@@ -16,6 +16,7 @@ import type { Measurement, SandboxProgram } from "../provider.ts";
 import { parseReport, plain, type Report } from "./attack.ts";
 import { scriptProgram } from "./attack-script.ts";
 import {
+  type Attacker,
   type Attackers,
   endingText,
   nodeProgram,
@@ -29,7 +30,7 @@ import {
 
 /** How long the tree may need to vanish, milliseconds. */
 const GONE_WITHIN_MS = 3_000;
-const SUPERVISOR_MS = 10_000;
+const SUPERVISOR_MS = 12_000;
 
 /** What a supervisor is told, as one line of JSON on its stdin. */
 export interface SupervisorJob {
@@ -38,12 +39,11 @@ export interface SupervisorJob {
   readonly stateDir: string;
   /** Of a wall that boots one; else null. */
   readonly imageDir: string | null;
-  readonly by: "node" | "perl";
+  readonly by: Attacker;
   readonly marker: string;
 }
 
-export function treeTrials({ perl }: Attackers): readonly Trial[] {
-  const by = perl ? "perl" : "node";
+export function treeTrials({ by }: Attackers): readonly Trial[] {
   return [
     { name: `tree by ${by}`, guarantees: ["tree-gone"], run: (context) => attackTree(context, by) },
     {
@@ -71,7 +71,7 @@ async function attackTree(context: TrialContext, by: Attacker): Promise<readonly
   const onUp = async (): Promise<void> => {
     alive = (await processesNaming(marker)).length;
   };
-  const limits = by === "perl" ? {} : { wallMs: 600 * paceOf(context) };
+  const limits = by === "perl" ? {} : { wallMs: (by === "node" ? 600 : 2_500) * paceOf(context) };
   const program = treeProgram(by, marker);
   const seen = await observe(context, { program, limits, label: marker, onUp });
   const left = await leftAfter(marker);

@@ -34,10 +34,11 @@ export interface TrialContext {
   readonly signal: AbortSignal;
 }
 
-/** Who attacks: at least one of them. */
+/** Who attacks. */
 export interface Attackers {
+  readonly by: Attacker;
+  /** Node attacks too, as a broken guest. */
   readonly node: boolean;
-  readonly perl: boolean;
 }
 
 /** One trial: which guarantees it speaks about, and its findings, at most one for each. */
@@ -72,7 +73,7 @@ export interface Attack {
   readonly limits?: Partial<SandboxLimits>;
   readonly sockets?: boolean;
   readonly label?: string;
-  /** Called once, when the first report of the attack arrives. */
+  /** Called once, when the first report of the attack arrives; the attack's input ends after it. */
   readonly onUp?: () => Promise<void>;
 }
 

@@ -58,7 +58,7 @@ async function fetchDebian(): Promise<Kernel> {
     if (path !== null) return path;
     throw missing(`the package ${PACKAGE}`, `${name} is not installed`);
   };
-  const room = await privateDirectory([], ["unpacked"], undefined);
+  const room = await privateDirectory({ folders: ["unpacked"] }, undefined);
   const run = (...argv: readonly string[]): Promise<string> =>
     runTool({ argv, cwd: room.path, timeoutMs: FETCH_MS_MAX });
   try {
@@ -71,7 +71,7 @@ async function fetchDebian(): Promise<Kernel> {
     await run(tool("dpkg-deb"), "--extract", file, "unpacked");
     return await fromDirectory(posix.join(room.path, "unpacked"));
   } finally {
-    await room.remove();
+    room.remove();
   }
 }
 

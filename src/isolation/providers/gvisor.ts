@@ -33,7 +33,7 @@ import { choosePlatform, type Platform, PLATFORMS } from "../gvisor/platform.ts"
 import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits } from "../limits.ts";
 import { raiseOnce, versionOf } from "../probing.ts";
-import { guestFiles, programArgv } from "../program.ts";
+import { guestFiles, hasChannel, programArgv } from "../program.ts";
 import type {
   IsolationProvider,
   Probe,
@@ -92,7 +92,7 @@ export function createGvisor(nodePath: string): IsolationProvider {
   return {
     name: NAME,
     strength: STRENGTH,
-    runs: new Set(["rtfs", "external"] as const),
+    runs: new Set(["rtfs", "external", "script"] as const),
     sockets: true,
     probe,
     recall: (version) => {
@@ -155,7 +155,7 @@ async function planOf(
     const files = [...spec.files, ...guestFiles(program)];
     const layout = await layWall({ ...spec, files }, nodePath, user);
     openSockets(spec, layout);
-    const channel = program.kind === "rtfs" || program.channel;
+    const channel = hasChannel(program);
     const own = programArgv(program, layout, spec.limits);
     const command = channel ? ["/bin/sh", "-c", PLACE_CHANNEL, "sh", ...own] : own;
     const bundle = await privateDirectory(bundleOf({ command, layout, spec }), user?.uid);

@@ -25,6 +25,7 @@ import { closeImage, measureImage, readLock } from "../image/measured-image.ts";
 import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits } from "../limits.ts";
 import { versionOf } from "../probing.ts";
+import { hasChannel } from "../program.ts";
 import type {
   IsolationProvider,
   Probe,
@@ -68,7 +69,7 @@ export function createQemu(options: QemuOptions): IsolationProvider {
   return {
     name: NAME,
     strength: STRENGTH,
-    runs: new Set(canBeAttacked(imageDir) ? (["rtfs", "external"] as const) : ["rtfs"]),
+    runs: new Set(canBeAttacked(imageDir) ? (["rtfs", "external", "script"] as const) : ["rtfs"]),
     sockets: false,
     machine: {
       pace: PACE,
@@ -209,7 +210,7 @@ async function planOf(
       records,
       limits,
       lease,
-      channel: program.kind === "rtfs" || program.channel,
+      channel: hasChannel(program),
       accelerator: await acceleratorHere(ground, ground.stateDir),
       machine: ground.machine,
       label: spec.label ?? NAME.replace("/", "-"),

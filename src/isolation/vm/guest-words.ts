@@ -12,7 +12,7 @@ import { CcosError } from "../../foundation/errors.ts";
 import { NODE_IN_IMAGE } from "../image/collect.ts";
 import type { ImageLock } from "../image/lock.ts";
 import { kernelLimits } from "../limits.ts";
-import { guestArgv, guestFiles } from "../program.ts";
+import { commandOf, guestArgv, guestFiles } from "../program.ts";
 import type { SandboxFile, SandboxLimits, SandboxProgram, SandboxSpec } from "../provider.ts";
 import { seccompFilter } from "../seccomp.ts";
 import {
@@ -98,8 +98,9 @@ interface Inside {
 
 function argvOf(program: SandboxProgram, inside: Inside): readonly string[] {
   if (program.kind === "rtfs") return guestArgv(program, NODE_IN_IMAGE, inside.limits);
-  const [command = "", ...rest] = program.argv;
-  if (program.argv.some((word) => word.includes("\0")))
+  const argv = commandOf(program);
+  const [command = "", ...rest] = argv;
+  if (argv.some((word) => word.includes("\0")))
     throw notFound(command, "a word of the command holds a NUL byte");
   return [commandIn(command, inside), ...rest];
 }

@@ -21,6 +21,7 @@ import {
   type UnixListener,
 } from "../../host/index.ts";
 import type { LaunchPlan } from "../launch.ts";
+import { hasChannel } from "../program.ts";
 import type { SandboxLimits, SandboxProgram, SandboxSpec } from "../provider.ts";
 import type { MonitorCall } from "./firecracker-spec.ts";
 import { type GuestProcess, guestProcess } from "./guest-process.ts";
@@ -101,7 +102,7 @@ export async function prepareMachine(
       listeners.push(await listenUnix({ path, connectionsMax: 2, onConnection }));
     }
     const words = await ground.words({ model: { ...model, images }, line: line.value, directory });
-    const channel = program.kind === "rtfs" || program.channel;
+    const channel = hasChannel(program);
     return planOf(words, { ground, talk, release, adopted: guest.resolve, channel });
   } catch (cause) {
     await release();
