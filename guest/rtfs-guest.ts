@@ -8,11 +8,12 @@
  *
  * @module
  */
-import { encodeFrame } from "../src/foundation/framing.ts";
+import { decodeBody, encodeFrame } from "../src/foundation/framing.ts";
 import type { JsonValue } from "../src/foundation/json.ts";
 import {
   type GuestMessage,
   type HostMessage,
+  parseHostMessage,
   PROTOCOL_VERSION,
   type WireError,
 } from "../src/foundation/protocol.ts";
@@ -168,7 +169,12 @@ function exercise(): void {
   const message = { type: "execute", id: 0, source: EXERCISE, file: "exercise.rtfs" } as const;
   const limits = { modules: [], args: [], fuel: 1e6, depthMax: 100 };
   for (let turn = 0; turn < EXERCISE_TURNS; turn++) {
-    const ending = execute({ ...message, ...limits }, host);
+    // Through frames as well, which the task's messages will take.
+    const frame = decodeBody(encodeFrame({ ...message, ...limits }).subarray(4));
+    const taken = frame.ok ? parseHostMessage(frame.value) : frame;
+    if (!taken.ok || taken.value.type !== "execute")
+      throw new BrokenChannel("the exercise is lost");
+    const ending = execute(taken.value, host);
     if (!ending.ok) throw new BrokenChannel(`the exercise failed: ${ending.error.message}`);
     encodeFrame(ending);
   }
