@@ -5,7 +5,7 @@
  * @module
  */
 
-/** After so many turns another changes the next plan's time by less than a tenth (bench/pool.ts). */
+/** How often it runs before a guest is ready; bench/pool.ts shows what it gives. */
 export const EXERCISE_TURNS = 30;
 
 export const EXERCISE = `
