@@ -43,7 +43,12 @@ const SPEC: SandboxSpec = {
 const isRoot = process.getuid?.() === 0;
 const index = join(import.meta.dirname, "../../src/isolation/index.ts");
 const directory = mkdtempSync(join(tmpdir(), "ccos-gvisor-"));
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+/** Where the supervisors of these tests keep their walls: the walls of other tests neither see nor sweep it. */
+const temporary = mkdtempSync(join(tmpdir(), "ccos-gvisor-walls-"));
+chmodSync(temporary, 0o1777);
+afterAll(() => {
+  for (const path of [directory, temporary]) rmSync(path, { recursive: true, force: true });
+});
 
 const [provider] = createProviders({
   nodePath: process.execPath,
@@ -68,6 +73,7 @@ async function supervise(label: string): Promise<ChildProcess> {
     process.stdin.on("end", () => session.close()).resume();`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
     stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, TMPDIR: temporary },
   });
   await new Promise<void>((resolve, reject) => {
     child.stdout?.once("data", () => resolve());
@@ -80,7 +86,7 @@ const ended = (child: ChildProcess): Promise<void> =>
   new Promise((resolve) => child.once("exit", () => resolve()));
 
 function wallsOf(pid: number | undefined): readonly string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith(`ccos-wall-${pid}-`));
+  return readdirSync(temporary).filter((name) => name.startsWith(`ccos-wall-${pid}-`));
 }
 
 function processesOf(label: string): readonly string[] {
