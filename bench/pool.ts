@@ -12,7 +12,6 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createProviders, type SandboxLimits } from "../src/isolation/index.ts";
 import { type Launched, launchPlan, loadGuest } from "../src/runtime/guest-launch.ts";
-import { converse } from "../src/runtime/guest-link.ts";
 import { createGuestPools, type GuestPools } from "../src/runtime/standby.ts";
 import type { World } from "../src/runtime/world.ts";
 import { planOf } from "./lib/first-plan.ts";
@@ -50,13 +49,12 @@ const PLANS = { "(+ 1 2)": "(+ 1 2)", "200 lines": planOf(200) };
 const running = new AbortController().signal;
 
 /** The value of one plan in a guest that runs. */
-async function answered({ execution }: Launched, source: string): Promise<void> {
-  if (execution.channel === null) throw new Error("no channel");
+async function answered({ execution, link }: Launched, source: string): Promise<void> {
   execution.stdin.end();
   const limits = { modules: [], args: [], fuel: 50_000_000, depthMax: 5_000 };
   const execute = { type: "execute", id: 0, source, file: "bench.rtfs", ...limits } as const;
-  const options = { session: "0".repeat(64), image: "bench", execute, callsInFlightMax: 1 };
-  const end = await converse(execution.channel, options, { onMessage: () => "nothing is asked" });
+  const options = { execute, callsInFlightMax: 1 };
+  const end = await link.converse(options, { onMessage: () => "nothing is asked" });
   if (end.kind !== "result" || !end.message.ok) throw new Error(JSON.stringify(end));
 }
 
@@ -82,7 +80,7 @@ async function coldMs(wall: string, source: string): Promise<number> {
   if (provider === undefined) throw new Error(`no wall ${wall}`);
   const guest = await loadGuest(world);
   const started = performance.now();
-  const launched = await launchPlan(LIMITS, provider, guest, running);
+  const launched = await launchPlan(LIMITS, provider, guest, { signal: running });
   await answered(launched, source);
   const ms = performance.now() - started;
   await launched.session.close();

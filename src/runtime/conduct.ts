@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
 import type { ChainWriter } from "../chain/index.ts";
 import { digestOf } from "../chain/index.ts";
 import type { RunBounds } from "../config/index.ts";
@@ -16,11 +15,11 @@ import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { unreachable } from "../foundation/result.ts";
 import { lineText } from "../foundation/source-span.ts";
-import type { Ending, Execution, Usage } from "../isolation/index.ts";
+import type { Ending, Usage } from "../isolation/index.ts";
 import { balanceBooks, type Books, booksData } from "./books.ts";
 import { createGate, type Gate, type GateEvent, type GateRoom } from "./gate.ts";
 import type { Launched } from "./guest-launch.ts";
-import { type Conversation, converse } from "./guest-link.ts";
+import type { Conversation, GuestLink } from "./guest-link.ts";
 import { moduleDigests } from "./plan-modules.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { type StepTracker, trackSteps } from "./step-tracker.ts";
@@ -108,12 +107,14 @@ export async function conductPlan(
     data: { sites: admission.sites.length, steps: admission.steps.map((step) => step.name) },
   });
 
-  const [{ session, execution }] = await Promise.all([program.launched(), chain.commit()]);
+  const [{ session, execution, link }] = await Promise.all([program.launched(), chain.commit()]);
   const counter = { declared: 0 };
   const steps = trackSteps(admission);
   const { calls: callsMax } = prepared.config.limits;
   const room = { stage, gate, steps, counter, callsMax };
-  const conversation = await talk(prepared, program, execution, room);
+  execution.stdout.resume();
+  execution.stderr.resume();
+  const conversation = await talk(prepared, program, link, room);
   const ending = conversation.kind === "closed" ? await execution.ending : null;
   const usage = execution.usage();
   const closing = session.close();
@@ -191,7 +192,7 @@ interface Talk {
 function talk(
   prepared: PreparedRun,
   program: PlanProgram,
-  execution: Execution,
+  link: GuestLink,
   room: Talk,
 ): Promise<Conversation> {
   const { limits } = prepared.config;
@@ -205,17 +206,10 @@ function talk(
     fuel: limits.fuel,
     depthMax: limits.depth,
   };
-  if (execution.channel === null) throw new TypeError("The RTFS guest has a control channel");
-  execution.stdout.resume();
-  execution.stderr.resume();
-  const session = randomBytes(32).toString("hex");
-  const options = {
-    session,
-    image: program.guestDigest,
-    execute,
-    callsInFlightMax: CALLS_IN_FLIGHT_MAX,
-  };
-  return converse(execution.channel, options, {
+  if (link.identity.image !== program.guestDigest)
+    throw new TypeError("The guest that was greeted is the one that is recorded");
+  const options = { execute, callsInFlightMax: CALLS_IN_FLIGHT_MAX };
+  return link.converse(options, {
     onMessage: (message, send) => onGuestMessage(message, send, room, program),
   });
 }

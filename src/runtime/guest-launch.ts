@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   EVALUATOR_STACK_KIB,
   type Execution,
@@ -13,12 +13,21 @@ import {
   type SandboxProgram,
   type Session,
 } from "../isolation/index.ts";
+import { GuestLink } from "./guest-link.ts";
 import { guestFile, type World } from "./world.ts";
 
-/** A wall that stands, and the guest that waits in it. */
+/** A wall that stands, and the guest that waits in it: it was greeted, and has no program. */
 export interface Launched {
   readonly session: Session;
   readonly execution: Execution;
+  readonly link: GuestLink;
+}
+
+export interface LaunchOptions {
+  /** Ends the guest, whoever has it. */
+  readonly signal: AbortSignal;
+  /** Have the guest run its own exercise before it is greeted. */
+  readonly exercises?: boolean;
 }
 
 export interface LoadedGuest {
@@ -70,7 +79,7 @@ export async function launchPlan(
   limits: SandboxLimits,
   wall: IsolationProvider,
   guest: LoadedGuest,
-  signal: AbortSignal,
+  { signal, exercises = false }: LaunchOptions,
 ): Promise<Launched> {
   const session = await wall.open({
     limits,
@@ -80,7 +89,11 @@ export async function launchPlan(
     sockets: false,
   });
   try {
-    return { session, execution: await session.execute(guest.program, signal) };
+    const execution = await session.execute(guest.program, signal);
+    if (execution.channel === null) throw new TypeError("The RTFS guest has a control channel");
+    const key = randomBytes(32).toString("hex");
+    const identity = { session: key, tellsSession: true, image: guest.digest(), exercises };
+    return { session, execution, link: new GuestLink(execution.channel, identity) };
   } catch (cause) {
     await session.close();
     throw cause;

@@ -1,18 +1,16 @@
 /** The host's end of the channel against guests that lie, flood and fall silent. */
 import { Duplex, PassThrough } from "node:stream";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { encodeFrame, FrameReader } from "../foundation/framing.ts";
 import type { JsonValue } from "../foundation/json.ts";
 import type { GuestMessage } from "../foundation/protocol.ts";
-import { converse } from "./guest-link.ts";
+import { type GuestIdentity, GuestLink } from "./guest-link.ts";
 
-const OPTIONS = {
-  session: "k".repeat(64),
-  image: "sha256:i",
-  execute: { type: "stop" } as const,
-  callsInFlightMax: 2,
-};
-const READY = { type: "ready", version: 1, session: OPTIONS.session, image: OPTIONS.image };
+const IDENTITY = { session: "k".repeat(64), tellsSession: true, image: "sha256:i" };
+const OPTIONS = { execute: { type: "stop" } as const, callsInFlightMax: 2 };
+const HELLO = { type: "hello", version: 1, session: IDENTITY.session, image: IDENTITY.image };
+const READY = { ...HELLO, type: "ready" };
+const WARM = { type: "event", name: "warm", data: {} };
 
 /** A conversation with a guest that says `lines`; gives its end and what the host sent. */
 async function talk(
@@ -30,20 +28,70 @@ async function talk(
       done();
     },
   });
-  const ending = converse({ readable: toHost, writable: fromHost }, OPTIONS, { onMessage });
+  const link = new GuestLink({ readable: toHost, writable: fromHost }, IDENTITY);
+  const ending = link.converse(OPTIONS, { onMessage });
   for (const line of lines) toHost.write(line instanceof Uint8Array ? line : encodeFrame(line));
   toHost.end();
   return { ending: await ending, sent };
 }
 
+describe("a guest that waits for its program", () => {
+  function waiting(identity: GuestIdentity) {
+    const [toHost, fromHost] = [new PassThrough(), new PassThrough()];
+    const link = new GuestLink({ readable: toHost, writable: fromHost }, identity);
+    const reader = new FrameReader();
+    const heard: JsonValue[] = [];
+    fromHost.on("data", (chunk: Buffer) => {
+      const frames = reader.push(new Uint8Array(chunk));
+      if (frames.ok) heard.push(...frames.value);
+    });
+    return { link, heard, say: (line: object) => toHost.write(encodeFrame(line)) };
+  }
+
+  test("has shaken hands, and gets its program at once when there is one", async () => {
+    const { link, say, heard } = waiting({ ...IDENTITY, exercises: true });
+    for (const line of [WARM, READY]) say(line);
+    expect(await link.ready).toBe("ready");
+    await vi.waitFor(() => expect(heard).toEqual([{ type: "warm" }, HELLO]));
+    const ending = link.converse(OPTIONS, { onMessage: () => null });
+    say({ type: "result", ok: true, value: 7 });
+    expect(await ending).toMatchObject({ kind: "result" });
+    await vi.waitFor(() => expect(heard.slice(2)).toEqual([{ type: "stop" }]));
+  });
+
+  test.each<[string, readonly object[], string]>([
+    ["a result", [READY, { type: "result", ok: true, value: 7 }], "result"],
+    ["a call", [READY, { type: "call", id: 1, capability: "a", args: [] }], "call"],
+    ["a second ready", [READY, READY], "ready"],
+  ])("is ended by %s before it", async (_name, lines, type) => {
+    const { link, say } = waiting(IDENTITY);
+    for (const line of lines) say(line);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await link.converse(OPTIONS, { onMessage: () => null })).toEqual({
+      kind: "violation",
+      reason: `${type} came before the program`,
+    });
+  });
+
+  test("must say that it warmed up when it was told to", async () => {
+    const { link, say } = waiting({ ...IDENTITY, exercises: true });
+    say(READY);
+    expect(await link.ready).toEqual({ kind: "violation", reason: "it did not warm up" });
+  });
+
+  test("does not learn its session key from the host where it has it already", async () => {
+    const { link, say, heard } = waiting({ ...IDENTITY, tellsSession: false });
+    say(READY);
+    expect(await link.ready).toBe("ready");
+    await vi.waitFor(() => expect(heard).toEqual([{ ...HELLO, session: "" }]));
+  });
+});
+
 describe("converse", () => {
   test("greets first and sends the program only to a guest that is ready", async () => {
     const { ending, sent } = await talk([READY, { type: "result", ok: true, value: 7 }]);
     expect(ending).toEqual({ kind: "result", message: { type: "result", ok: true, value: 7 } });
-    expect(sent).toEqual([
-      { type: "hello", version: 1, session: OPTIONS.session, image: OPTIONS.image },
-      { type: "stop" },
-    ]);
+    expect(sent).toEqual([HELLO, { type: "stop" }]);
   });
 
   test.each<[string, readonly (object | Uint8Array)[], string]>([
@@ -89,10 +137,9 @@ describe("converse", () => {
     const channel = new PassThrough();
     channel.destroy();
     await new Promise((resolve) => channel.once("close", resolve));
-    const ending = await converse({ readable: channel, writable: channel }, OPTIONS, {
-      onMessage: () => null,
-    });
-    expect(ending).toEqual({ kind: "closed" });
+    const link = new GuestLink({ readable: channel, writable: channel }, IDENTITY);
+    expect(await link.ready).toEqual({ kind: "closed" });
+    expect(await link.converse(OPTIONS, { onMessage: () => null })).toEqual({ kind: "closed" });
   });
 
   test("silence is an ending", async () => {

@@ -1,10 +1,11 @@
 /**
  * The host's end of the control channel: frames in, frames out, nothing believed.
  *
- * Handshake: the host sends `hello` with the session key; the guest must answer `ready` with the same key
- * before anything else. Any malformed frame, unknown message or message out of order ends the link with a
- * violation. Calls are answered in the order they are decided; at most `callsInFlightMax` wait. Nothing is
- * taken after the end, and nothing is read while the guest leaves its answers unread.
+ * Read in this order: GuestIdentity, GuestLink. The host speaks first: `hello` with the session key, which the guest must
+ * repeat in `ready` before anything else. That needs no program, so a guest that waits has it behind it; what it says
+ * then, before a program asks for it, is a violation, as is any malformed frame, unknown message or message out of
+ * order. Calls are answered in the order they are decided; at most `callsInFlightMax` wait. Nothing is taken after
+ * the end, and nothing is read while the guest leaves its answers unread.
  *
  * @module
  */
@@ -16,6 +17,7 @@ import {
   PROTOCOL_VERSION,
   parseGuestMessage,
 } from "../foundation/protocol.ts";
+import { unreachable } from "../foundation/result.ts";
 
 export interface GuestChannel {
   readonly readable: Readable;
@@ -38,80 +40,144 @@ export interface LinkHandlers {
   ): Promise<string | null> | string | null;
 }
 
-export interface LinkOptions {
+/** Who is expected at the other end. */
+export interface GuestIdentity {
+  /** 64 hex digits. */
   readonly session: string;
+  /** Whether `hello` tells the session key; a program has it from its environment. */
+  readonly tellsSession: boolean;
+  /** Digest of the guest. */
   readonly image: string;
+  /** Have it run its exercise before the handshake (guest/exercise.ts). */
+  readonly exercises?: boolean;
+}
+
+export interface LinkOptions {
   /** Sent once the guest is ready; null for programs that speak first. */
   readonly execute: HostMessage | null;
   readonly callsInFlightMax: number;
 }
 
-/** Drive one channel to its end. Never rejects. */
-export function converse(
-  channel: GuestChannel,
-  options: LinkOptions,
-  handlers: LinkHandlers,
-): Promise<Conversation> {
-  return new Promise((resolve) => {
-    const reader = new FrameReader();
-    let ready = false;
-    let inFlight = 0;
-    let over = false;
-    const finish = (conversation: Conversation): void => {
-      if (over) return;
-      over = true;
-      resolve(conversation);
-    };
-    const send = (message: HostMessage): void => {
-      if (channel.writable.destroyed) return;
-      if (!channel.writable.write(encodeAnswer(message))) channel.readable.pause();
-    };
-    const take = (message: GuestMessage): void => {
-      if (!ready) {
-        const refusal = checkReady(message, options);
-        if (refusal !== null) return finish({ kind: "violation", reason: refusal });
-        ready = true;
-        if (options.execute !== null) send(options.execute);
-        return;
-      }
-      if (message.type === "ready")
-        return finish({ kind: "violation", reason: "ready was said twice" });
-      if (message.type === "result") return finish({ kind: "result", message });
-      if (++inFlight > options.callsInFlightMax)
-        return finish({ kind: "violation", reason: "too many calls in flight" });
-      settle(handlers, message, send, (violation, cause) => {
-        inFlight--;
-        if (cause !== undefined) finish({ kind: "broken", cause });
-        else if (violation !== null) finish({ kind: "violation", reason: violation });
-      });
-    };
-    channel.readable.on("data", (chunk: Uint8Array) => {
-      if (over) return;
-      const frames = reader.push(chunk);
-      if (!frames.ok) return finish({ kind: "violation", reason: frames.error });
-      for (const frame of frames.value) {
-        if (over) return;
-        const message = parseGuestMessage(frame);
-        if (!message.ok) return finish({ kind: "violation", reason: message.error });
-        take(message.value);
-      }
-    });
-    // A channel that waited in a pool was paused.
-    channel.readable.resume();
-    channel.writable.on("drain", () => channel.readable.resume());
+/** What the guest may say next; `nothing`: it waits for its program. */
+type Expected = "warm" | "ready" | "nothing" | "messages";
+
+/** One channel, from the greeting to its end; the channel is the link's alone. */
+export class GuestLink {
+  readonly identity: GuestIdentity;
+  /** The handshake is done; otherwise how the channel ended before. Never rejects. */
+  readonly ready: Promise<"ready" | Conversation>;
+  readonly #channel: GuestChannel;
+  readonly #reader = new FrameReader();
+  readonly #ready = Promise.withResolvers<"ready" | Conversation>();
+  readonly #end = Promise.withResolvers<Conversation>();
+  #expected: Expected;
+  #talk: (LinkOptions & { readonly handlers: LinkHandlers }) | null = null;
+  #inFlight = 0;
+  #over = false;
+
+  /** Greets what is at the other end. */
+  constructor(channel: GuestChannel, identity: GuestIdentity) {
+    this.#channel = channel;
+    this.identity = identity;
+    this.ready = this.#ready.promise;
+    this.#expected = identity.exercises ? "warm" : "ready";
+    this.#listen();
+    if (identity.exercises) this.#send({ type: "warm" });
+    const { session, tellsSession, image } = identity;
+    const key = tellsSession ? session : "";
+    this.#send({ type: "hello", version: PROTOCOL_VERSION, session: key, image });
+  }
+
+  /** Drive the channel to its end. Once. Never rejects. */
+  converse(options: LinkOptions, handlers: LinkHandlers): Promise<Conversation> {
+    this.#talk = { ...options, handlers };
+    this.#begin();
+    return this.#end.promise;
+  }
+
+  #listen(): void {
+    const { readable, writable } = this.#channel;
+    const closed = (): void => this.#finish({ kind: "closed" });
+    readable.on("data", (chunk: Uint8Array) => this.#read(chunk));
+    writable.on("drain", () => readable.resume());
     // The guest may have died before anyone listened; its events are not repeated.
-    if (channel.readable.closed || channel.readable.readableEnded) finish({ kind: "closed" });
-    channel.readable.on("end", () => finish({ kind: "closed" }));
-    channel.readable.on("close", () => finish({ kind: "closed" }));
-    channel.readable.on("error", () => finish({ kind: "closed" }));
-    channel.writable.on("error", () => finish({ kind: "closed" }));
-    send({
-      type: "hello",
-      version: PROTOCOL_VERSION,
-      session: options.execute === null ? "" : options.session,
-      image: options.image,
+    if (readable.closed || readable.readableEnded) closed();
+    for (const event of ["end", "close", "error"]) readable.on(event, closed);
+    writable.on("error", closed);
+  }
+
+  #read(chunk: Uint8Array): void {
+    if (this.#over) return;
+    const frames = this.#reader.push(chunk);
+    if (!frames.ok) return this.#refuse(frames.error);
+    for (const frame of frames.value) {
+      if (this.#over) return;
+      const message = parseGuestMessage(frame);
+      if (!message.ok) return this.#refuse(message.error);
+      this.#take(message.value);
+    }
+  }
+
+  #take(message: GuestMessage): void {
+    switch (this.#expected) {
+      case "warm":
+        if (message.type !== "event" || message.name !== "warm")
+          return this.#refuse("it did not warm up");
+        this.#expected = "ready";
+        return;
+      case "ready": {
+        const refusal = checkReady(message, this.identity);
+        if (refusal !== null) return this.#refuse(refusal);
+        this.#expected = "nothing";
+        this.#ready.resolve("ready");
+        return this.#begin();
+      }
+      case "nothing":
+        return this.#refuse(`${message.type} came before the program`);
+      case "messages":
+        return this.#answer(message);
+      default:
+        return unreachable(this.#expected);
+    }
+  }
+
+  /** As soon as the guest is ready and there is a program. */
+  #begin(): void {
+    if (this.#talk === null || this.#expected !== "nothing") return;
+    this.#expected = "messages";
+    if (this.#talk.execute !== null) this.#send(this.#talk.execute);
+  }
+
+  #answer(message: GuestMessage): void {
+    if (this.#talk === null) throw new TypeError("Messages are expected of a conversation");
+    if (message.type === "ready") return this.#refuse("ready was said twice");
+    if (message.type === "result") return this.#finish({ kind: "result", message });
+    if (++this.#inFlight > this.#talk.callsInFlightMax)
+      return this.#refuse("too many calls in flight");
+    const send = (answer: HostMessage): void => this.#send(answer);
+    settle(this.#talk.handlers, message, send, (violation, cause) => {
+      this.#inFlight--;
+      if (cause !== undefined) this.#finish({ kind: "broken", cause });
+      else if (violation !== null) this.#refuse(violation);
     });
-  });
+  }
+
+  #send(message: HostMessage): void {
+    const { readable, writable } = this.#channel;
+    if (writable.destroyed) return;
+    if (!writable.write(encodeAnswer(message))) readable.pause();
+  }
+
+  #refuse(reason: string): void {
+    this.#finish({ kind: "violation", reason });
+  }
+
+  #finish(conversation: Conversation): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#ready.resolve(conversation);
+    this.#end.resolve(conversation);
+  }
 }
 
 /** An answer too large for a frame becomes the guest's error: it must not end the host. */
@@ -151,12 +217,12 @@ function settle(
   }
 }
 
-function checkReady(message: GuestMessage, options: LinkOptions): string | null {
+function checkReady(message: GuestMessage, expected: GuestIdentity): string | null {
   if (message.type !== "ready") return `the first message is ready, not ${message.type}`;
   if (message.version !== PROTOCOL_VERSION)
     return `protocol version ${message.version} is not ${PROTOCOL_VERSION}`;
-  if (!sameText(message.session, options.session)) return "the session key is wrong";
-  if (message.image !== options.image) return "the guest is not the image that was measured";
+  if (!sameText(message.session, expected.session)) return "the session key is wrong";
+  if (message.image !== expected.image) return "the guest is not the image that was measured";
   return null;
 }
 

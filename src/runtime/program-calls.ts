@@ -10,7 +10,7 @@ import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { listenUnix, type UnixListener } from "../host/index.ts";
 import { CALLS_OVER_MAX } from "./conduct.ts";
 import type { Gate } from "./gate.ts";
-import { type Conversation, converse, type GuestChannel } from "./guest-link.ts";
+import { type Conversation, type GuestChannel, GuestLink } from "./guest-link.ts";
 import type { LiveStage } from "./live.ts";
 
 const CONNECTIONS_MAX = 16;
@@ -49,8 +49,8 @@ export function talkTo(
   session: string,
   room: CallRoom,
 ): Promise<Conversation> {
-  const options = { session, image: "", execute: null, callsInFlightMax: CALLS_IN_FLIGHT_MAX };
-  return converse(channel, options, {
+  const options = { execute: null, callsInFlightMax: CALLS_IN_FLIGHT_MAX };
+  return new GuestLink(channel, { session, tellsSession: false, image: "" }).converse(options, {
     onMessage: (message, send) => onClientMessage(message, send, room),
   });
 }

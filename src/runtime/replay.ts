@@ -117,7 +117,7 @@ async function conductAgain(
   const wish = { config: prepared.config, configFile, needs, named, waiting, signal };
   const { provider } = await chooseWall(world, wish);
   const guest = await loadGuest(world);
-  const launching = launchPlan(sandboxLimits(prepared.config), provider, guest, signal);
+  const launching = launchPlan(sandboxLimits(prepared.config), provider, guest, { signal });
   try {
     await conductPlan(prepared, stage, {
       guestDigest: guest.digest(),

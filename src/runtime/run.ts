@@ -131,7 +131,7 @@ async function beginLaunch(
   const isShared = wall.machine === undefined;
   const taken = isShared ? ((await waiting?.take(wall.name, limits, signal)) ?? null) : null;
   const launched =
-    taken === null ? launchPlan(limits, wall, guest, signal) : Promise.resolve(taken);
+    taken === null ? launchPlan(limits, wall, guest, { signal }) : Promise.resolve(taken);
   launched.catch(() => undefined);
   return {
     launched,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { SandboxLimits } from "../isolation/index.ts";
 import type { Launched } from "./guest-launch.ts";
-import { type Conversation, converse } from "./guest-link.ts";
+import type { Conversation } from "./guest-link.ts";
 import { createGuestPools, type GuestPools } from "./standby.ts";
 import type { World } from "./world.ts";
 
@@ -60,14 +60,9 @@ async function guestOf(limits = LIMITS, signal = running()): Promise<Launched> {
 
 function say(guest: Launched, source: string): Promise<Conversation> {
   const program = { source, file: "t.rtfs", modules: [], args: [], fuel: 1e6, depthMax: 100 };
-  return converse(
-    guest.execution.channel!,
-    {
-      session: "s",
-      image: "i",
-      execute: { type: "execute", id: 0, ...program },
-      callsInFlightMax: 1,
-    },
+  const execute = { type: "execute", id: 0, ...program } as const;
+  return guest.link.converse(
+    { execute, callsInFlightMax: 1 },
     { onMessage: () => "nothing is asked" },
   );
 }

@@ -1,16 +1,15 @@
 /**
  * A plan's guest that waits behind a wall before anybody has a plan for it: on its own, or several in a pool.
  *
- * Read in this order: Standby, launchStandby, createGuestPools. A waiting guest has no program, no message of a run
- * and no record; its clock begins anew when it is taken, and it belongs to one run. In a pool it has also run
- * an exercise of its own (guest/exercise.ts), so that the engine is compiled when the task comes.
+ * Read in this order: Standby, launchStandby, createGuestPools. A waiting guest was greeted, with a session key of its
+ * own; it has no program and no record; its clock begins anew when it is taken, and it belongs to one run. In a pool it
+ * has also run an exercise of its own (guest/exercise.ts), so that the engine is compiled when the task comes.
  *
  * @module
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { canonicalJson } from "../foundation/canonical-json.ts";
 import { CcosError } from "../foundation/errors.ts";
-import { encodeFrame, FrameReader } from "../foundation/framing.ts";
-import { type HostMessage, parseGuestMessage } from "../foundation/protocol.ts";
 import {
   createProviders,
   type IsolationProvider,
@@ -19,8 +18,13 @@ import {
   WarmPool,
   type WarmPoolCounts,
 } from "../isolation/index.ts";
-import { closeLaunched, type Launched, launchPlan, loadGuest } from "./guest-launch.ts";
-import type { GuestChannel } from "./guest-link.ts";
+import {
+  closeLaunched,
+  type Launched,
+  type LaunchOptions,
+  launchPlan,
+  loadGuest,
+} from "./guest-launch.ts";
 import type { World } from "./world.ts";
 
 /** A guest on its way, or waiting. */
@@ -38,9 +42,12 @@ export function launchStandby(
   world: World,
   wall: IsolationProvider,
   limits: SandboxLimits,
+  options: Omit<LaunchOptions, "signal"> = {},
 ): Standby {
   const abort = new AbortController();
-  const launched = loadGuest(world).then((guest) => launchPlan(limits, wall, guest, abort.signal));
+  const launched = loadGuest(world).then((guest) =>
+    launchPlan(limits, wall, guest, { ...options, signal: abort.signal }),
+  );
   launched.catch(() => undefined);
   return {
     launched,
@@ -138,14 +145,14 @@ async function raiseGuest(
   limits: SandboxLimits,
   signal: AbortSignal,
 ): Promise<WaitingGuest> {
-  const standby = launchStandby(world, wall, limits);
+  const standby = launchStandby(world, wall, limits, { exercises: true });
   const stop = (): void => void standby.close();
   signal.addEventListener("abort", stop, { once: true });
   try {
-    const { execution } = await standby.launched;
-    await exercised(execution.channel);
+    const launched = await standby.launched;
+    await greeted(launched);
     const settled = (): void => undefined;
-    return { ...standby, ended: execution.ending.then(settled, settled) };
+    return { ...standby, ended: launched.execution.ending.then(settled, settled) };
   } catch (cause) {
     await standby.close();
     throw cause;
@@ -154,39 +161,17 @@ async function raiseGuest(
   }
 }
 
-/** Have the guest run its exercise. The channel is as it was afterwards: nothing unread, nothing listening. */
-function exercised(channel: GuestChannel | null): Promise<void> {
-  if (channel === null) return Promise.reject(failed("it has no channel"));
-  const { readable, writable } = channel;
-  return new Promise((resolve, reject) => {
-    const reader = new FrameReader();
-    const settle = (why: string | null): void => {
-      clearTimeout(clock);
-      readable.pause();
-      readable.off("data", take);
-      for (const event of ENDS) readable.off(event, ended);
-      if (why === null) resolve();
-      else reject(failed(why));
-    };
-    const ended = (): void => settle("it ended");
-    const clock = setTimeout(() => settle(`it took over ${EXERCISE_MS_MAX} ms`), EXERCISE_MS_MAX);
-    const take = (chunk: Uint8Array): void => {
-      const frames = reader.push(chunk);
-      if (!frames.ok) return settle(frames.error);
-      const [frame, ...more] = frames.value;
-      if (frame === undefined) return;
-      const message = parseGuestMessage(frame);
-      const isWarm = message.ok && message.value.type === "event" && message.value.name === "warm";
-      settle(isWarm && more.length === 0 && reader.isEmpty ? null : "it did not say `warm`");
-    };
-    readable.on("data", take);
-    for (const event of ENDS) readable.once(event, ended);
-    if (readable.closed || readable.readableEnded) return ended();
-    writable.write(encodeFrame({ type: "warm" } satisfies HostMessage));
-  });
+/** The guest has run its exercise and shaken hands, within {@link EXERCISE_MS_MAX}. */
+async function greeted({ link }: Launched): Promise<void> {
+  const clock = new AbortController();
+  const late = pause(EXERCISE_MS_MAX, "late" as const, { signal: clock.signal, ref: false });
+  late.catch(() => undefined);
+  const answer = await Promise.race([link.ready, late]);
+  clock.abort();
+  if (answer === "ready") return;
+  if (answer === "late") throw failed(`it took over ${EXERCISE_MS_MAX} ms`);
+  throw failed(answer.kind === "violation" ? answer.reason : "it ended");
 }
-
-const ENDS = ["end", "close", "error"] as const;
 
 function failed(why: string): CcosError {
   return new CcosError("PROVIDER_CRASHED", {

@@ -6,128 +6,10 @@
  */
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { memoryStore, openChain } from "../../src/chain/index.ts";
-import { encodeFrame, FrameReader } from "../../src/foundation/framing.ts";
-import type { JsonObject } from "../../src/foundation/json.ts";
-import type { Execution, Session } from "../../src/isolation/index.ts";
-import { type Conducted, conductPlan } from "../../src/runtime/conduct.ts";
+import { encodeFrame } from "../../src/foundation/framing.ts";
 import type { Executed } from "../../src/runtime/gate.ts";
-import { converse } from "../../src/runtime/guest-link.ts";
-import { prepareRun } from "../../src/runtime/prepare.ts";
-
-const PLAN = '(call :ccos.echo "a") (step "sum" (call :ccos.math.add 1 2))';
-const IMAGE = `sha256:${"0".repeat(64)}`;
-const SESSION: Session = {
-  execute: () => Promise.reject(new TypeError("the forger already runs")),
-  close: () => Promise.resolve(),
-};
-
-interface Attacked extends Conducted {
-  readonly records: readonly { readonly type: string; readonly data: JsonObject }[];
-  readonly executed: readonly string[];
-  readonly answers: readonly JsonObject[];
-  /** The program as the guest got it. */
-  readonly execute: JsonObject | undefined;
-}
-
-interface Attack {
-  /** Bytes sent at once after the greeting is answered. */
-  readonly bytes: Uint8Array;
-  /** Fields of the config. */
-  readonly config?: string;
-  readonly value?: Executed;
-  /** Sent when the first answer arrived. */
-  readonly then?: Uint8Array;
-  readonly plan?: string;
-  /** Module texts that lie ready. */
-  readonly modules?: readonly { name: string; file: string; source: string }[];
-}
-
-interface Heard {
-  readonly programs: JsonObject[];
-  readonly answers: JsonObject[];
-}
-
-async function attack(attempt: Attack): Promise<Attacked> {
-  const { bytes, config = "", value, then, plan = PLAN, modules = [] } = attempt;
-  const prepared = prepareRun({
-    configFile: "agent.rtfs",
-    configSource: `(agent.config :version "0.1" :agent-id "agent.test" :plan "plan.rtfs" ${config})`,
-    planFile: "plan.rtfs",
-    planSource: plan,
-    modules,
-    command: null,
-    staged: [],
-    production: false,
-  });
-  const store = memoryStore();
-  const chain = openChain({
-    store,
-    chainId: "run-01HF7YAT00000000000000000A",
-    configDigest: prepared.digests.config,
-    nowMs: () => 0,
-  });
-  const executed: string[] = [];
-  const heard: Heard = { programs: [], answers: [] };
-  const conducted = await conductPlan(
-    prepared,
-    {
-      chain,
-      room: {
-        execute: (call) => {
-          executed.push(call.capability.manifest.id);
-          return Promise.resolve(value ?? { ok: true, value: 3, facts: {} });
-        },
-        matchSecrets: () => [],
-        placeholders: [],
-        keepResult: () => undefined,
-      },
-      egressStarted: () => 0,
-      endEffects: () => undefined,
-      startFacts: {},
-    },
-    {
-      guestDigest: IMAGE,
-      launched: () => Promise.resolve({ session: SESSION, execution: forger(bytes, then, heard) }),
-      observe: () => undefined,
-      signal: new AbortController().signal,
-    },
-  );
-  const lines = Buffer.from(store.bytes()).toString("utf8").trimEnd().split("\n");
-  const records = lines.map((line) => (JSON.parse(line) as { body: Attacked["records"][0] }).body);
-  const { answers, programs } = heard;
-  return { ...conducted, records, executed, answers, execute: programs[0] };
-}
-
-function forger(bytes: Uint8Array, then: Uint8Array | undefined, heard: Heard): Execution {
-  const readable = new PassThrough();
-  const writable = new PassThrough();
-  const reader = new FrameReader();
-  writable.on("data", (chunk: Buffer) => {
-    const frames = reader.push(new Uint8Array(chunk));
-    for (const frame of frames.ok ? frames.value : []) {
-      const message = frame as { type: string; session: string };
-      if (message.type === "execute") heard.programs.push(frame as JsonObject);
-      if (message.type === "result") {
-        heard.answers.push(frame as JsonObject);
-        if (then !== undefined) readable.write(then);
-      }
-      if (message.type !== "hello") continue;
-      const ready = { type: "ready", version: 1, session: message.session, image: IMAGE };
-      readable.write(Buffer.concat([encodeFrame(ready), bytes]));
-    }
-  });
-  const silent = (): PassThrough => new PassThrough().end();
-  return {
-    channel: { readable, writable },
-    stdin: silent(),
-    stdout: silent(),
-    stderr: silent(),
-    ending: Promise.resolve({ kind: "exited", status: 0 }),
-    usage: () => null,
-    restartClock: () => true,
-  };
-}
+import { GuestLink } from "../../src/runtime/guest-link.ts";
+import { attack } from "./forged-guest.ts";
 
 /** A frame around JSON text as the forger wrote it. */
 function frame(text: string): Uint8Array {
@@ -319,6 +201,12 @@ describe("hostile arguments are refused or served, and never end the host", () =
     expect(books.balanced).toBe(true);
   });
 
+  test("what is said before the program came ends the run, and nothing of it is executed", async () => {
+    const { outcome, executed, books } = await attack({ early: echo('["a"]'), bytes: DONE });
+    expect(outcome).toMatchObject({ kind: "failed", code: "PROTOCOL_VIOLATION" });
+    expect([executed, books.balanced]).toEqual([[], true]);
+  });
+
   test("calls that go on after limits.calls end the run with a bounded chain", async () => {
     const { outcome, records, books } = await attack({
       bytes: echo('["a"]'),
@@ -335,9 +223,12 @@ describe("hostile arguments are refused or served, and never end the host", () =
     const readable = new PassThrough();
     const writable = new PassThrough();
     let answered = 0;
-    const conversation = converse(
+    const link = new GuestLink(
       { readable, writable },
-      { session: "", image: "", execute: null, callsInFlightMax: 64 },
+      { session: "", tellsSession: false, image: "" },
+    );
+    const conversation = link.converse(
+      { execute: null, callsInFlightMax: 64 },
       {
         onMessage: (_message, send) => {
           answered++;

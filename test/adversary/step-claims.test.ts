@@ -3,104 +3,15 @@
  *
  * The host's side is the real one (gate, link, tracker, conduct); the guest is a forger on the channel.
  */
-import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { memoryStore, openChain } from "../../src/chain/index.ts";
-import { encodeFrame, FrameReader } from "../../src/foundation/framing.ts";
-import type { JsonObject } from "../../src/foundation/json.ts";
-import type { Execution, Session } from "../../src/isolation/index.ts";
-import { type Conducted, conductPlan } from "../../src/runtime/conduct.ts";
-import { prepareRun } from "../../src/runtime/prepare.ts";
+import { encodeFrame } from "../../src/foundation/framing.ts";
+import { type Attacked, attack as attackWith } from "./forged-guest.ts";
 
 const PLAN = '(step "sum" (call :ccos.math.add 1 2)) (step "say" (call :ccos.echo "a"))';
-const CONFIG = '(agent.config :version "0.1" :agent-id "agent.test" :plan "plan.rtfs")';
-const IMAGE = `sha256:${"0".repeat(64)}`;
 
-interface Attacked extends Conducted {
-  readonly records: readonly { readonly type: string; readonly data: JsonObject }[];
-  readonly executed: readonly string[];
-}
-
-/** Runs the plan's host against a guest that answers the greeting and then sends `claims`. */
-async function attack(claims: readonly object[]): Promise<Attacked> {
-  const prepared = prepareRun({
-    configFile: "agent.rtfs",
-    configSource: CONFIG,
-    planFile: "plan.rtfs",
-    planSource: PLAN,
-    modules: [],
-    command: null,
-    staged: [],
-    production: false,
-  });
-  const store = memoryStore();
-  const chain = openChain({
-    store,
-    chainId: "run-01HF7YAT00000000000000000A",
-    configDigest: prepared.digests.config,
-    nowMs: () => 0,
-  });
-  const executed: string[] = [];
-  const conducted = await conductPlan(
-    prepared,
-    {
-      chain,
-      room: {
-        execute: (call) => {
-          executed.push(call.capability.manifest.id);
-          return Promise.resolve({ ok: true, value: 3, facts: {} });
-        },
-        matchSecrets: () => [],
-        placeholders: [],
-        keepResult: () => undefined,
-      },
-      egressStarted: () => 0,
-      endEffects: () => undefined,
-      startFacts: {},
-    },
-    {
-      guestDigest: IMAGE,
-      launched: () => Promise.resolve({ session: SESSION, execution: forger(claims) }),
-      observe: () => undefined,
-      signal: new AbortController().signal,
-    },
-  );
-  const lines = Buffer.from(store.bytes()).toString("utf8").trimEnd().split("\n");
-  const records = lines.map((line) => (JSON.parse(line) as { body: Attacked["records"][0] }).body);
-  return { ...conducted, records, executed };
-}
-
-const SESSION: Session = {
-  execute: () => Promise.reject(new TypeError("the forger already runs")),
-  close: () => Promise.resolve(),
-};
-
-/** A guest that repeats the session key as it must, then says whatever it was told to. */
-function forger(claims: readonly object[]): Execution {
-  const readable = new PassThrough();
-  const writable = new PassThrough();
-  const reader = new FrameReader();
-  writable.on("data", (chunk: Buffer) => {
-    const frames = reader.push(new Uint8Array(chunk));
-    for (const frame of frames.ok ? frames.value : []) {
-      const greeting = frame as { type: string; session: string };
-      if (greeting.type !== "hello") continue;
-      readable.write(
-        encodeFrame({ type: "ready", version: 1, session: greeting.session, image: IMAGE }),
-      );
-      for (const claim of claims) readable.write(encodeFrame(claim));
-    }
-  });
-  const silent = (): PassThrough => new PassThrough().end();
-  return {
-    channel: { readable, writable },
-    stdin: silent(),
-    stdout: silent(),
-    stderr: silent(),
-    ending: Promise.resolve({ kind: "exited", status: 0 }),
-    usage: () => null,
-    restartClock: () => true,
-  };
+/** A run whose guest answers the greeting and sends `claims` for a program. */
+function attack(claims: readonly object[]): Promise<Attacked> {
+  return attackWith({ plan: PLAN, bytes: Buffer.concat(claims.map((each) => encodeFrame(each))) });
 }
 
 const enter = (name: string): object => ({ type: "step", event: "enter", name });
