@@ -72,6 +72,22 @@ describe("formatSource", () => {
     );
   });
 
+  test.each([
+    "[#||##||#]",
+    "(#|a|##|b|# x)",
+    "[1 #|a|##|b|#]",
+    "{:a #|a|##|b|# 1}",
+    "(let [a #|x|##|y|# 1] #|p|##|q|# a)",
+    "(f #|p|##|q|# a #|r|##|s|#)",
+    "(defn f [x] #|a|##|b|# #|c|# x)",
+    "'#|a|##|b|#x",
+    "^#|a|##|b|#{:a 1} #|c|##|d|# x",
+    "(cond #|a|##|b|# 1 #|a|##|b|# 2)",
+  ])("leaves what it laid out as it is, comments behind comments too: %s", (text) => {
+    const once = formatted(text);
+    expect(formatted(once)).toBe(once);
+  });
+
   test("keeps the lines an author chose for arguments, and for bodies", () => {
     const text = lines("(str 1 2", "     3 4)", "(do", "  (f))", "(when x", "  (f))");
     expect(formatted(text.replace("(do\n  (f))", "(do\n(f))"))).toBe(text);

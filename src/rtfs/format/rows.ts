@@ -86,11 +86,7 @@ function linesOf(piece: Piece): readonly Row[] {
     const before = piece.children[index - 1];
     const isFirstArgument =
       index === 1 && isHanging(piece) && before !== undefined && child.kind !== "comment";
-    const isSameLine = before !== undefined && child.line === before.endLine;
-    if (
-      isFirstArgument ||
-      (isSameLine && (before.kind !== "comment" || child.kind === "comment"))
-    ) {
+    if (isFirstArgument || isBeside(child, before)) {
       rows.at(-1)!.push(child);
     } else rows.push([child]);
   }
@@ -179,14 +175,19 @@ function bindingLengths(forms: readonly Piece[]): readonly number[] {
   return lengths;
 }
 
+/** Whether it stands on the line of what is before it. Behind a comment a line ends, whatever its author wrote. */
+function isBeside(child: Piece, before: Piece | undefined): boolean {
+  return before !== undefined && before.kind !== "comment" && child.line === before.endLine;
+}
+
 function collectRows(children: readonly Piece[], lengths: readonly number[]): readonly Row[] {
   const rows: Piece[][] = [];
   let missing = 0;
   let formRows = 0;
   for (const [index, child] of children.entries()) {
     const isComment = child.kind === "comment";
-    const endsRow = isComment && index > 0 && child.line === children[index - 1]!.endLine;
-    if (missing > 0 || endsRow) rows.at(-1)!.push(child);
+    if (missing > 0 || (isComment && isBeside(child, children[index - 1])))
+      rows.at(-1)!.push(child);
     else {
       rows.push([child]);
       if (!isComment) missing = lengths[formRows++] ?? 1;
