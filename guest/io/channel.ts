@@ -9,6 +9,7 @@ import {
 import { readSome, writeAll } from "./blocking.ts";
 
 export const CHANNEL_FD = 3;
+const BUFFER_BYTES = 4_096;
 
 /** The channel or the host's side of the protocol failed. No program catches it. */
 export class BrokenChannel extends Error {}
@@ -16,6 +17,9 @@ export class BrokenChannel extends Error {}
 /** Synchronous frames over one descriptor. */
 export class Channel {
   readonly #fd: number;
+  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  /** Of the buffer. */
+  #unread: Uint8Array = new Uint8Array();
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -37,13 +41,24 @@ export class Channel {
 
   #readExactly(length: number): Uint8Array {
     const bytes = new Uint8Array(length);
-    let at = 0;
-    while (at < length) {
-      const count = readSome(this.#fd, bytes, at, length - at);
-      if (count === 0) throw new BrokenChannel("the channel was closed");
-      at += count;
-    }
+    for (let at = 0; at < length; ) at += this.#take(bytes.subarray(at));
     return bytes;
+  }
+
+  /** Small frames come with one read: behind some walls a read is a tenth of a millisecond. */
+  #take(target: Uint8Array): number {
+    if (this.#unread.length === 0) {
+      const isLarge = target.length >= this.#buffer.length;
+      const into = isLarge ? target : this.#buffer;
+      const count = readSome(this.#fd, into, 0, into.length);
+      if (count === 0) throw new BrokenChannel("the channel was closed");
+      if (isLarge) return count;
+      this.#unread = this.#buffer.subarray(0, count);
+    }
+    const taken = this.#unread.subarray(0, target.length);
+    target.set(taken);
+    this.#unread = this.#unread.subarray(taken.length);
+    return taken.length;
   }
 }
 
