@@ -18,6 +18,7 @@ export const RECORD_TYPES = [
   "WallsMeasured",
   "PlanAdmitted",
   "PlanRefused",
+  "StepProfileDerived",
   "StepStarted",
   "StepCompleted",
   "StepFailed",

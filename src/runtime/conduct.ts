@@ -106,6 +106,8 @@ export async function conductPlan(
     type: "PlanAdmitted",
     data: { sites: admission.sites.length, steps: admission.steps.map((step) => step.name) },
   });
+  for (const { profile, digest } of prepared.profiles)
+    chain.append({ type: "StepProfileDerived", data: { step: profile.step, profile: digest } });
 
   const [{ session, execution, link }] = await Promise.all([program.launched(), chain.commit()]);
   const counter = { declared: 0 };

@@ -22,7 +22,7 @@ export { createGuestPools, type GuestPools, type WaitingGuests } from "./standby
 export { POOL_SIZE_MAX } from "../isolation/index.ts";
 export { findRun, listRuns } from "./run-directory.ts";
 export { repairRun, verifyRun } from "./verify-run.ts";
-export { chooseWall } from "./choose-wall.ts";
+export { chooseWall, type ChosenWall } from "./choose-wall.ts";
 export type { World } from "./world.ts";
 export { execute, type ExecuteOptions, type ExecutionContext } from "./execute.ts";
 export type { ExecutionConfig, RuntimeContext } from "./execution-config.ts";

@@ -27,6 +27,7 @@ import {
   readForms,
 } from "../rtfs/index.ts";
 import { type Admission, admitPlan } from "./admission.ts";
+import { type DerivedProfile, deriveStepProfiles } from "./step-profile.ts";
 import { resolverOf } from "./plan-modules.ts";
 import type { ProgramFile } from "./program-kind.ts";
 
@@ -60,6 +61,8 @@ export interface PreparedRun {
   readonly registry: CapabilityRegistry;
   /** Null for an external program: it has no plan to admit. */
   readonly admission: Admission | null;
+  /** First that of the code outside any step; empty for an external program. */
+  readonly profiles: readonly DerivedProfile[];
   readonly digests: { readonly config: string; readonly plan: string; readonly policy: string };
 }
 
@@ -75,13 +78,15 @@ export function prepareRun(given: RunInputs): PreparedRun {
   const policy = boundPolicy(compilePolicy(config), inputs.bounds);
   const registry = createRegistry(builtinProviders());
   const outline = outlineOf(inputs);
+  const admission = outline === null ? null : admitPlan(outline, policy, registry);
   return {
     inputs: { ...inputs, modules: outline?.modules ?? [] },
     config,
     warnings,
     policy,
     registry,
-    admission: outline === null ? null : admitPlan(outline, policy, registry),
+    admission,
+    profiles: admission === null ? [] : deriveStepProfiles(admission, policy, config),
     digests: {
       config: digestOf(inputs.configSource),
       plan: digestOf(inputs.planSource ?? commandData(inputs)),

@@ -61,6 +61,33 @@ describe("ccos run, a plan", () => {
     expect(JSON.stringify(planned.value)).toContain("CAPABILITY_DENIED");
   });
 
+  test("tells what a step may do and which line allows it, and records that before the first step", async () => {
+    const file = agent(
+      "explained",
+      '(step "keep" (call :ccos.io.write-file "/workspace/x" "t"))',
+      ':features [:fs] :capabilities {:fs {:enabled true :paths [{:path "/workspace" :mode :rw}]}}',
+    );
+    const shown = await box.run(["plan", file, "--explain", "keep"]);
+    expect(shown.stderr).toContain("write /workspace/x  by capabilities.fs.paths[0]");
+    const { value } = await box.json(["plan", file, "--explain", "keep"]);
+    const { digest } = value as unknown as { digest: string };
+    await box.run(["run", file]);
+    const chain = await box.run(["chain", "show", "last", "--json"]);
+    const records = chain.stdout.trimEnd().split("\n").slice(0, 5);
+    expect(records.map((line) => (JSON.parse(line) as { body: object }).body)).toMatchObject([
+      { type: "RunStarted" },
+      { type: "PlanAdmitted" },
+      { type: "StepProfileDerived", data: { step: null } },
+      { type: "StepProfileDerived", data: { step: "keep", profile: digest } },
+      { type: "StepStarted" },
+    ]);
+    const unknown = await box.run(["plan", file, "--explain", "other"]);
+    expect([unknown.status, unknown.stderr]).toEqual([
+      64,
+      expect.stringContaining("its steps: keep"),
+    ]);
+  });
+
   test("refuses a capability id that is computed at run time", async () => {
     const refused = await box.run([
       "plan",

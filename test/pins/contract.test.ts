@@ -19,6 +19,7 @@ describe("the chain's format", () => {
       "WallsMeasured",
       "PlanAdmitted",
       "PlanRefused",
+      "StepProfileDerived",
       "StepStarted",
       "StepCompleted",
       "StepFailed",

@@ -5,6 +5,9 @@
  * @module
  */
 import {
+  type Admission,
+  type ChosenWall,
+  type PreparedRun,
   prepareRun,
   refuseUnenforceable,
   type SiteJudgement,
@@ -12,7 +15,7 @@ import {
 } from "../../runtime/index.ts";
 import { lineText } from "../../foundation/source-span.ts";
 import { rowToJson } from "../../rtfs/index.ts";
-import { type Command, parseCommand, usageError } from "../command.ts";
+import { type Command, type Io, parseCommand, usageError } from "../command.ts";
 import { planInputs } from "../inputs.ts";
 import {
   readOperator,
@@ -28,12 +31,13 @@ import { rowText } from "../effects-text.ts";
 /** `ccos plan FILE`: what a plan may do, decided by the same function that will decide at run time. */
 export const plan: Command = {
   name: "plan",
-  usage: `plan FILE ${SETTINGS_USAGE} ${TIGHTER_USAGE} [--production] [--json]`,
+  usage: `plan FILE [--explain STEP] ${SETTINGS_USAGE} ${TIGHTER_USAGE} [--production] [--json]`,
   summary: "Before anything runs: each step with its calls, targets, verdicts, and the chosen wall",
 
   async run(args, io) {
     const parsed = parseCommand(plan, args, {
       production: { type: "boolean" },
+      explain: { type: "string" },
       ...SETTINGS_FLAGS,
       ...TIGHTER_FLAGS,
     });
@@ -45,6 +49,8 @@ export const plan: Command = {
     const { admission } = prepared;
     const { modules } = prepared.inputs;
     if (admission === null) throw usageError(plan, `${file} names no :plan`);
+    const explained = parsed.text("explain");
+    if (explained !== undefined) return explainStep(prepared, explained, io);
     refuseUnenforceable(prepared.config, file);
     const { provider, facts, candidates } = await chooseWall(io.world, {
       config: prepared.config,
@@ -69,6 +75,7 @@ export const plan: Command = {
             plan: rowToJson(planEffects),
             steps: effects.map(({ step, row }) => ({ step, effects: rowToJson(row) })),
           },
+          profiles: prepared.profiles,
           wall,
           egress: prepared.policy.egress,
           files: prepared.policy.files,
@@ -77,28 +84,71 @@ export const plan: Command = {
       );
       return admitted ? 0 : 77;
     }
-    const marks = marksFor(io.terminal);
-    for (const { name, file: from } of modules)
-      io.say(`module ${printable(name)}  ${marks.dim(printable(from))}`);
-    io.say(
-      `agent  ${prepared.config.agentId}   wall ${wall.name} (minimum asked: ${prepared.config.orchestrator.isolation.mode})`,
-    );
-    for (const { name, verdict, why } of candidates)
-      io.say(marks.dim(`       ${printable(`${name}: ${verdict}, ${why}`)}`));
-    for (const step of [null, ...admission.steps.map(({ name }) => name)]) {
-      const sites = admission.sites.filter((site) => site.step === step);
-      if (sites.length === 0) continue;
-      io.say(`step   ${step === null ? "(outside any step)" : printable(step)}`);
-      for (const site of sites) io.say(siteLine(site, marks, prepared.inputs.planFile));
-      const row = admission.effects.find((each) => each.step === step)?.row;
-      if (row !== undefined) io.say(marks.dim(`  effects ${printable(rowText(row))}`));
-    }
-    io.say(`plan   effects ${printable(rowText(admission.planEffects))}`);
-    io.say(`reach  ${printable(reachText(prepared.policy))}`);
-    io.say(admission.admitted ? "admitted" : "refused: the calls marked DENIED are not granted");
+    showPlan({ prepared, admission, candidates, wall: provider.name }, io);
     return admission.admitted ? 0 : 77;
   },
 };
+
+interface ShownPlan {
+  readonly prepared: PreparedRun;
+  readonly admission: Admission;
+  readonly candidates: ChosenWall["candidates"];
+  readonly wall: string;
+}
+
+function showPlan({ prepared, admission, candidates, wall }: ShownPlan, io: Io): void {
+  const marks = marksFor(io.terminal);
+  for (const { name, file: from } of prepared.inputs.modules)
+    io.say(`module ${printable(name)}  ${marks.dim(printable(from))}`);
+  io.say(
+    `agent  ${prepared.config.agentId}   wall ${wall} (minimum asked: ${prepared.config.orchestrator.isolation.mode})`,
+  );
+  for (const { name, verdict, why } of candidates)
+    io.say(marks.dim(`       ${printable(`${name}: ${verdict}, ${why}`)}`));
+  for (const step of [null, ...admission.steps.map(({ name }) => name)]) {
+    const sites = admission.sites.filter((site) => site.step === step);
+    if (sites.length === 0) continue;
+    io.say(`step   ${step === null ? "(outside any step)" : printable(step)}`);
+    for (const site of sites) io.say(siteLine(site, marks, prepared.inputs.planFile));
+    const row = admission.effects.find((each) => each.step === step)?.row;
+    if (row !== undefined) io.say(marks.dim(`  effects ${printable(rowText(row))}`));
+  }
+  io.say(`plan   effects ${printable(rowText(admission.planEffects))}`);
+  io.say(`reach  ${printable(reachText(prepared.policy))}`);
+  io.say(admission.admitted ? "admitted" : "refused: the calls marked DENIED are not granted");
+}
+
+/** What one step may do at most, and which line of the config says so. */
+function explainStep({ profiles, admission, inputs }: PreparedRun, name: string, io: Io): number {
+  const found = profiles.find(({ profile }) => profile.step === name);
+  if (found === undefined) {
+    const steps = profiles.flatMap(({ profile }) => profile.step ?? []);
+    throw usageError(plan, `the plan has no step "${name}"; its steps: ${steps.join(", ")}`);
+  }
+  const { profile, digest } = found;
+  if (io.json) {
+    io.out(JSON.stringify(found));
+    return 0;
+  }
+  const { networkAcl, fsPolicy, determinism, isolation } = profile;
+  io.say(`step   ${printable(name)}   profile ${digest}`);
+  io.say(
+    `wall   ${isolation} at least   clock ${determinism.time}   randomness ${determinism.random}`,
+  );
+  for (const { rule, domains, methods, ports, schemes, paths } of networkAcl.grants) {
+    const where = `${schemes.join(",")} ${domains.join(",")}:${ports.join(",")}`;
+    const below = paths.length === 0 ? "" : ` ${paths.join(" ")}`;
+    io.say(printable(`net    ${methods.join(",")} ${where}${below}  by ${rule}`));
+  }
+  for (const { rule, paths, modes } of fsPolicy.allowedPaths)
+    io.say(printable(`files  ${modes.join(",")} ${paths.join(" ")}  by ${rule}`));
+  if (networkAcl.grants.length + fsPolicy.allowedPaths.length === 0)
+    io.say("reach  no network, no files");
+  const marks = marksFor(io.terminal);
+  for (const site of admission?.sites ?? [])
+    if (site.step === name) io.say(siteLine(site, marks, inputs.planFile));
+  return 0;
+}
 
 function siteLine(site: SiteJudgement, marks: Marks, planFile: string | null): string {
   const what = printable(
