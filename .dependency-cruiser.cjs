@@ -9,7 +9,7 @@ const ranks = [
   ["config", "engine"],
   ["capability", "isolation", "egress", "governance", "agent"],
   ["runtime"],
-  ["sdk", "lsp"],
+  ["sdk", "lsp", "deploy"],
   ["cli", "serve"],
 ];
 const test = "\\.test\\.ts$";

@@ -1,6 +1,12 @@
 /** The causal chain: record, link, commit, verify, sign; and the payloads beside it. */
 export { parseHead, type SignedHead, signHead } from "./head.ts";
-export { type HostKey, keyIdOf, loadOrCreateHostKey, loadPublicKey } from "./host-key.ts";
+export {
+  type HostKey,
+  keyIdOf,
+  loadOrCreateHostKey,
+  loadPublicKey,
+  readPublicKey,
+} from "./host-key.ts";
 export { openPayloads, type PayloadStore } from "./payloads.ts";
 export { readRecords } from "./read.ts";
 export { type ChainRecord, digestOf, linkRecord } from "./record.ts";

@@ -163,6 +163,45 @@ const HOST_CODES = {
   ),
   REPLAY_UNAVAILABLE: entry(65, "This run cannot be replayed", "See the reason"),
   RUN_NOT_FOUND: entry(65, "No such run", "See `ccos chain list`"),
+  PACKAGE_INVALID: entry(
+    65,
+    "A package is not, or cannot be, what its lock says",
+    "Make it again: `ccos package`",
+  ),
+  PACKAGE_UNTRUSTED: entry(
+    77,
+    "Nobody who is trusted signed the package",
+    "Name the key of the host that made it: --key FILE",
+  ),
+  DEPLOYMENT_NOT_FOUND: entry(65, "No such deployment", "Make it: `ccos deploy DIR --name NAME`"),
+  DEPLOYMENT_NOT_RUNNING: entry(
+    69,
+    "No supervisor of this deployment runs, or it serves nothing yet",
+    "Start it: `ccos supervise NAME`",
+    true,
+  ),
+  DEPLOYMENT_LOCKED: entry(
+    69,
+    "Somebody else supervises or changes this deployment",
+    "Wait for it, or stop it: `ccos stop NAME`",
+    true,
+  ),
+  DEPLOYMENT_BUSY: entry(69, "The deployment has as much to do as it may", "Try again later", true),
+  DEPLOYMENT_REJECTED: entry(
+    69,
+    "A new generation did not become healthy; what served before still serves",
+    "Read the reason, then deploy again",
+  ),
+  DEPLOYMENT_CRASH_LOOP: entry(
+    69,
+    "The generation failed too often in a short time and was stopped",
+    "Deploy another one, or `ccos rollback NAME`",
+  ),
+  CONSOLE_REFUSED: entry(
+    77,
+    "A console is not opened without a reason, a bound and a shell to open",
+    "Give --reason; build the image with --programs",
+  ),
   BOOKS_UNBALANCED: entry(
     70,
     "Declared, gate and egress counts differ",

@@ -24,6 +24,16 @@ export {
   syncDirectory,
   writeAtomic,
 } from "./files.ts";
+export {
+  listTree,
+  makeParents,
+  type Measured,
+  measureInPieces,
+  publishDirectory,
+  removeTree,
+  sealTree,
+  writeBelow,
+} from "./tree.ts";
 export { type ContainedRefusal, readContained } from "./contained-reading.ts";
 export { hasWriter } from "./writers.ts";
 export { type ControlGroup, controlGroupsWork, createControlGroup } from "./control-group.ts";

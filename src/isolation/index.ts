@@ -1,6 +1,8 @@
 /** Walls around programs: what they hold, which one to take, and what was measured of them. */
 export { programPaths } from "./image/collect.ts";
 export { buildImage, type ImagePlan } from "./image/build.ts";
+export { LOCK_FILE as IMAGE_LOCK_FILE } from "./image/lock.ts";
+export { closeImage, measureImage } from "./image/measured-image.ts";
 export type { MachineWish } from "./vm/machine-wish.ts";
 export { createProviders, type ProviderOptions } from "./create-providers.ts";
 export type { Monitor } from "./vm/kernel-cmdline.ts";

@@ -13,6 +13,7 @@ export {
   type RunInputs,
   validConfig,
 } from "./prepare.ts";
+export type { StagedContent } from "./program-file.ts";
 export { type ProgramFile, programFileOf } from "./program-kind.ts";
 export { decideQuestion } from "./question.ts";
 export { type Replay, replayRun } from "./replay.ts";

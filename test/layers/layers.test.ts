@@ -45,6 +45,7 @@ const PLANTS: readonly (readonly [rule: string, file: string, source: string])[]
     "src/capability/planted.ts",
     'export { x } from "../egress/index.ts";',
   ],
+  ["deploy-looks-down-only", "src/deploy/planted.ts", 'export { x } from "../cli/index.ts";'],
   ["runtime-looks-down-only", "src/runtime/planted.ts", 'export { x } from "../cli/index.ts";'],
   [
     "foundation-looks-down-only",

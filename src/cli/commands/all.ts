@@ -5,6 +5,7 @@ import { configShow } from "./config-show.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
 import { imageBuild } from "./image.ts";
+import { packageMake, packageVerify } from "./package.ts";
 import { plan } from "./plan.ts";
 import { rtfsCheck } from "./rtfs/check.ts";
 import { rtfsEval } from "./rtfs/eval.ts";
@@ -32,6 +33,8 @@ export const ALL_COMMANDS: readonly Command[] = [
   configShow,
   vmSpec,
   imageBuild,
+  packageMake,
+  packageVerify,
   rtfsEval,
   rtfsCheck,
   rtfsFmt,
