@@ -14,6 +14,7 @@ import { CcosError } from "../foundation/errors.ts";
 import { isJsonObject, type JsonObject } from "../foundation/json.ts";
 import {
   type ChainBody,
+  FIRST_TYPES,
   isRecordType,
   LINE_END,
   LINE_MIDDLE,
@@ -199,7 +200,7 @@ interface Opened {
 function linkOf(body: ChainBody | Fault, recordHash: string): Line {
   if ("reason" in body) return body;
   const { chain, seq, prev, type, data } = body;
-  const named = seq === 0 && type === "RunStarted" ? data["config"] : null;
+  const named = seq === 0 && FIRST_TYPES.has(type) ? data["config"] : null;
   const config = typeof named === "string" ? named : null;
   return { kind: "record", chain, seq, prev, hash: recordHash, config };
 }

@@ -36,8 +36,25 @@ export const RECORD_TYPES = [
   "RunCompleted",
   "RunFailed",
   "RunCancelled",
+  "DeploymentCreated",
+  "SupervisorStarted",
+  "StateEntered",
+  "GenerationStaged",
+  "GenerationAttested",
+  "GenerationHealthy",
+  "GenerationRejected",
+  "GenerationSwitched",
+  "GenerationDrained",
+  "GenerationRetired",
+  "InstanceFailed",
+  "ConsoleOpened",
+  "ConsoleClosed",
+  "SupervisorStopped",
 ] as const;
 export type RecordType = (typeof RECORD_TYPES)[number];
+
+/** What record 0 may be: a chain is of one run, or of one deployment. */
+export const FIRST_TYPES: ReadonlySet<RecordType> = new Set(["RunStarted", "DeploymentCreated"]);
 
 const typeNames: ReadonlySet<string> = new Set(RECORD_TYPES);
 
@@ -52,7 +69,7 @@ export const RECORD_BYTES_MAX: number = 1024 * 1024;
 
 export interface ChainBody {
   readonly v: typeof RECORD_VERSION;
-  /** The run's id. */
+  /** The id of the run or the deployment. */
   readonly chain: string;
   /** Counts from 0 without a gap. */
   readonly seq: number;

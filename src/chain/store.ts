@@ -6,7 +6,13 @@
  */
 import { dirname } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
-import { type AppendFile, errnoOf, openDurable, syncDirectory } from "../host/index.ts";
+import {
+  type AppendFile,
+  errnoOf,
+  openDurable,
+  openForAppending,
+  syncDirectory,
+} from "../host/index.ts";
 
 export interface ChainStore {
   /** Append all of `bytes`, or reject. After a rejection any part of them may stand there. */
@@ -51,6 +57,24 @@ export async function fileStore(path: string): Promise<ChainStore> {
       what: `Cannot create chain "${path}"`,
       why: errnoOf(cause) === "EEXIST" ? "something stands there already" : String(cause),
       fix: "Free space or fix permissions of the state directory, then run again",
+      cause,
+    });
+  }
+}
+
+/**
+ * The file of a chain that goes on: one that a verified chain stands in.
+ *
+ * @throws {CcosError} `CHAIN_UNWRITABLE`.
+ */
+export async function appendingStore(path: string): Promise<ChainStore> {
+  try {
+    return storeOver(await openForAppending(path));
+  } catch (cause) {
+    throw new CcosError("CHAIN_UNWRITABLE", {
+      what: `Cannot go on with chain "${path}"`,
+      why: String(cause),
+      fix: "Fix permissions of the state directory, then run again",
       cause,
     });
   }

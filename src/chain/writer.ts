@@ -17,6 +17,7 @@ import {
   bodyText,
   type ChainBody,
   type ChainRecord,
+  FIRST_TYPES,
   genesisOf,
   RECORD_BYTES_MAX,
   RECORD_VERSION,
@@ -63,12 +64,14 @@ export interface ChainOptions {
   readonly nowMs: () => number;
   /** Runs before each write; what records name (payloads) is durable when it resolves. */
   readonly before?: () => Promise<void>;
+  /** The last record that stands in the store already, verified. Absent: there is none. */
+  readonly after?: { readonly seq: number; readonly hash: string };
 }
 
 /** Most bytes that may wait for the disk. */
 export const PENDING_BYTES_MAX: number = 64 * 1024 * 1024;
 
-/** Begin an empty chain on an empty store. */
+/** Begin an empty chain on an empty store, or go on behind the last record of the one that stands there. */
 export function openChain(options: ChainOptions): ChainWriter {
   return new BufferedChain(options);
 }
@@ -99,7 +102,8 @@ class BufferedChain implements ChainWriter {
 
   constructor(options: ChainOptions) {
     this.#options = options;
-    this.#head = { seq: -1, hash: genesisOf(options.chainId, options.configDigest) };
+    const { chainId, configDigest, after } = options;
+    this.#head = after ?? { seq: -1, hash: genesisOf(chainId, configDigest) };
   }
 
   get head(): { readonly seq: number; readonly hash: string } {
@@ -143,8 +147,8 @@ class BufferedChain implements ChainWriter {
   #bodyOf({ type, data, facts = {} }: RecordInput): ChainBody {
     const { chainId, configDigest, nowMs } = this.#options;
     const { seq, hash: prev } = this.#head;
-    if (seq === -1 && (type !== "RunStarted" || data["config"] !== configDigest)) {
-      throw new TypeError("The first record is RunStarted and names the config's digest");
+    if (seq === -1 && (!FIRST_TYPES.has(type) || data["config"] !== configDigest)) {
+      throw new TypeError("The first record begins a chain and names the config's digest");
     }
     const ts = Math.trunc(nowMs());
     return { v: RECORD_VERSION, chain: chainId, seq: seq + 1, prev, ts, type, data, facts };

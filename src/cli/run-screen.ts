@@ -164,7 +164,11 @@ function outcomeText(outcome: ProgramOutcome): string | null {
   }
 }
 
-export function reportJson(report: RunReport, events: readonly RunEvent[], stdout: string): object {
+export function reportJson(
+  report: RunReport,
+  events: readonly RunEvent[],
+  stdout: string,
+): { readonly exitCode: number; readonly [field: string]: unknown } {
   const { run, wall, candidates, outcome, books, usage, records, head, keyId } = report;
   const status = exitCodeOf(outcome);
   return {

@@ -71,9 +71,13 @@ export async function makePackage(world: World, plan: PackagePlan): Promise<Pack
   refuseUnenforceable(prepared.config, plan.inputs.configFile);
   refuseUnadmitted(prepared);
   refuseForeignImage(prepared, plan);
+  await ensurePrivateDir(world.stateDir);
   const key = await loadOrCreateHostKey(join(world.stateDir, "keys"));
   const { program, files } = agentFiles(prepared, plan.staged);
-  const all = new Map([...files, ...capabilityFiles(prepared), keyFile(key)]);
+  const capabilities = capabilityFiles(prepared).map(
+    ({ path, content }) => [path, content] as const,
+  );
+  const all = new Map([...files, ...capabilities, keyFile(key)]);
   refuseNames([...all.keys()]);
   if (fileIdentity(plan.out) !== null) throw unpackable(plan.out, "something stands there already");
   const making = `${plan.out}.making`;
@@ -142,17 +146,21 @@ function agentFiles(
 }
 
 /** The contract of each capability that the policy grants in some way, as this version knows it. */
-export function capabilityFiles({ registry, policy }: PreparedRun): Contents {
+export function capabilityFiles({
+  registry,
+  policy,
+}: PreparedRun): readonly (PackagedFile & { readonly content: Uint8Array })[] {
   return registry
     .list()
     .filter(({ manifest }) => {
       const question = { capability: manifest.id, resource: null };
       return decide(policy, question).kind === "allow";
     })
-    .map(({ manifest }) => [
-      `${CAPABILITIES_NAME}/${manifest.id}.json`,
-      Buffer.from(`${canonicalJson({ ...manifest })}\n`),
-    ]);
+    .map(({ manifest }) => {
+      const content = Buffer.from(`${canonicalJson({ ...manifest })}\n`);
+      const path = `${CAPABILITIES_NAME}/${manifest.id}.json`;
+      return { path, digest: digestOfBytes(content), bytes: content.length, content };
+    });
 }
 
 function keyFile({ publicKey, keyId }: HostKey): readonly [string, Uint8Array] {
@@ -167,10 +175,13 @@ async function writeAll(
   const written: PackagedFile[] = [];
   for (const [path, content] of files) {
     await writeBelow(root, path, content);
-    const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
-    written.push({ path, digest, bytes: content.length });
+    written.push({ path, digest: digestOfBytes(content), bytes: content.length });
   }
   return written;
+}
+
+export function digestOfBytes(content: Uint8Array): string {
+  return `sha256:${createHash("sha256").update(content).digest("hex")}`;
 }
 
 async function imageDigests(directory: string): Promise<JsonObject> {

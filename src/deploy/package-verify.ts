@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { createHash, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { keyIdOf } from "../chain/index.ts";
 import { CcosError } from "../foundation/errors.ts";
@@ -29,7 +29,7 @@ import {
   parseLock,
   SIGNATURE_NAME,
 } from "./package-lock.ts";
-import { PART_BYTES_MAX } from "./package-make.ts";
+import { digestOfBytes, PART_BYTES_MAX } from "./package-make.ts";
 
 /** Why a lock is believed: a key that must have signed it, or the digest it must have. */
 export type Trust =
@@ -92,7 +92,7 @@ interface BelievedLock {
 async function believedLock(root: string, trust: Trust): Promise<BelievedLock> {
   const bytes = await readPart(root, LOCK_NAME, LOCK_BYTES_MAX);
   const signature = await readPart(root, SIGNATURE_NAME, SIGNATURE_BYTES_MAX);
-  const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  const digest = digestOfBytes(bytes);
   if (trust.kind === "digest" && trust.digest !== digest)
     throw untrusted(root, `"${LOCK_NAME}" is ${digest}, not ${trust.digest}`);
   const text = Buffer.from(signature).toString("latin1");
@@ -183,7 +183,7 @@ async function readLocked(root: string, lock: PackageLock, path: string): Promis
   const file = lock.files.find((each) => each.path === path);
   if (file === undefined) throw invalid(root, path, "the lock does not name it");
   const content = await readPart(root, path, file.bytes);
-  const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
+  const digest = digestOfBytes(content);
   if (digest === file.digest) return content;
   throw invalid(root, path, `it is ${digest}, the lock says ${file.digest}`);
 }

@@ -60,6 +60,17 @@ export async function openDurable(path: string, mode: number): Promise<AppendFil
   };
 }
 
+/** As {@link openDurable}, of a regular file that is there. */
+export async function openForAppending(path: string): Promise<AppendFile> {
+  const { O_WRONLY, O_APPEND, O_DSYNC, O_NOFOLLOW } = constants;
+  const file = await open(path, O_WRONLY | O_APPEND | O_DSYNC | O_NOFOLLOW);
+  return {
+    write: async (bytes) => (await file.write(bytes, 0, bytes.length)).bytesWritten,
+    sync: () => Promise.resolve(),
+    close: () => file.close(),
+  };
+}
+
 const CREATE_FLAGS =
   constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
 /** Make names created, renamed or removed in `path` durable. */

@@ -19,6 +19,7 @@ export {
   listDirectory,
   openDurable,
   openExclusive,
+  openForAppending,
   removeFile,
   replaceContent,
   syncDirectory,
@@ -60,6 +61,7 @@ export {
   processFacts,
   treeUsage,
 } from "./process-tree.ts";
+export { lockDirectory, type NameLease } from "./name-lease.ts";
 export { leaseUser, type UserLease } from "./user-lease.ts";
 export { type MeasuredFile, measureFile } from "./measured-file.ts";
 export { runTool, type ToolRun } from "./run-tool.ts";
@@ -78,6 +80,7 @@ export { type ConnectRequest, serveConnect } from "./connect-server.ts";
 export { createFileAccess } from "./file-access.ts";
 export {
   dial,
+  dialUnix,
   type HttpExchange,
   httpExchange,
   listenUnix,

@@ -256,6 +256,16 @@ export async function listenUnix(options: UnixListenOptions): Promise<UnixListen
   };
 }
 
+/** A connection to a Unix socket of ours. @returns The system's code when there is none: `ENOENT`, `ECONNREFUSED`, … */
+export async function dialUnix(path: string): Promise<Result<Duplex, string>> {
+  const socket = connect({ path, allowHalfOpen: true });
+  try {
+    return ok(await established(socket, "connect", new AbortController().signal));
+  } catch (cause) {
+    return err(codeOf(cause));
+  }
+}
+
 /** Bind `server` to a socket file that another uid can connect to. Shared with connect-server.ts. */
 export async function listening(server: Server, path: string): Promise<void> {
   const waiting = Promise.withResolvers<void>();

@@ -1,15 +1,14 @@
 /**
  * A user of its own for each wall, so that two walls are strangers to the kernel and neither is root.
  *
- * A lease is an abstract Unix socket that we listen on: taken atomically, released by the kernel when we
- * die however we die, no file to clean up. Users that /etc/passwd or /etc/subuid give to somebody are
+ * A lease is a name of name-lease.ts: released however we die. Users that /etc/passwd or /etc/subuid give to somebody are
  * never leased. Leases are told apart per network namespace (docs/GUARANTEES.md).
  *
  * @module
  */
 import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
 import { CcosError } from "../foundation/errors.ts";
+import { claimName } from "./name-lease.ts";
 
 export const LEASED_UID_MIN = 200_000;
 export const LEASED_UID_MAX = 265_535;
@@ -31,27 +30,13 @@ export async function leaseUser(): Promise<UserLease> {
     const offset = Math.floor(Math.random() * (LEASED_UID_MAX + 1 - LEASED_UID_MIN));
     const uid = LEASED_UID_MIN + offset;
     if (reserved.some(([first, last]) => uid >= first && uid <= last)) continue;
-    const server = await claim(uid);
-    if (server !== null) return { uid, release: () => server.close() };
+    const lease = await claimName(`uid-${uid}`);
+    if (lease !== null) return { uid, release: () => lease.release() };
   }
   throw new CcosError("ISOLATION_UNAVAILABLE", {
     what: "Cannot give the wall a user of its own",
     why: `no free user id between ${LEASED_UID_MIN} and ${LEASED_UID_MAX}`,
     fix: "End other runs, or move /etc/subuid ranges out of the way",
-  });
-}
-
-function claim(uid: number): Promise<Server | null> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EADDRINUSE") resolve(null);
-      else reject(error);
-    });
-    server.listen({ path: `\0ccos-uid-${uid}` }, () => {
-      server.unref();
-      resolve(server);
-    });
   });
 }
 

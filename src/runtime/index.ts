@@ -13,7 +13,7 @@ export {
   type RunInputs,
   validConfig,
 } from "./prepare.ts";
-export type { StagedContent } from "./program-file.ts";
+export { needsOf, type StagedContent } from "./program-file.ts";
 export { type ProgramFile, programFileOf } from "./program-kind.ts";
 export { decideQuestion } from "./question.ts";
 export { type Replay, replayRun } from "./replay.ts";
@@ -21,10 +21,11 @@ export { type EarlyLaunch, launchEarly } from "./early-launch.ts";
 export { runAgent, type RunEvent, type RunReport } from "./run.ts";
 export { createGuestPools, type GuestPools, type WaitingGuests } from "./standby.ts";
 export { POOL_SIZE_MAX } from "../isolation/index.ts";
-export { findRun, listRuns } from "./run-directory.ts";
+export { deploymentDirectory, findRun, isDeploymentName, listRuns } from "./run-directory.ts";
 export { repairRun, verifyRun } from "./verify-run.ts";
 export { chooseWall, type ChosenWall } from "./choose-wall.ts";
-export type { World } from "./world.ts";
+export { proveGuest } from "./prove-guest.ts";
+export { sandboxLimits, type World } from "./world.ts";
 export { execute, type ExecuteOptions, type ExecutionContext } from "./execute.ts";
 export type { ExecutionConfig, RuntimeContext } from "./execution-config.ts";
 export { describeProgram, type ExecutionProgram, reachOfProgram } from "./execution-program.ts";

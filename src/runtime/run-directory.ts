@@ -2,7 +2,8 @@
  * Where a run lives: `<CCOS_HOME>/runs/<run id>/` with `chain.jsonl`, `head.json`, `payloads.bin`,
  * `payload.key`, `inputs/` and `workspace/`. Private to the user (0700).
  *
- * A run id is checked before it becomes a path; `last` is the newest run by id.
+ * A run id is checked before it becomes a path; `last` is the newest run by id. `deployment-NAME` is the chain of a
+ * deployment, in `<CCOS_HOME>/deployments/NAME/`.
  *
  * @module
  */
@@ -27,7 +28,10 @@ export interface RunDirectory {
 }
 
 export function runDirectory(stateDir: string, id: string): RunDirectory {
-  const path = join(stateDir, "runs", id);
+  return directoryAt(join(stateDir, "runs", id), id);
+}
+
+function directoryAt(path: string, id: string): RunDirectory {
   return {
     id,
     path,
@@ -37,6 +41,18 @@ export function runDirectory(stateDir: string, id: string): RunDirectory {
     payloadKey: join(path, "payload.key"),
     workspace: join(path, "workspace"),
   };
+}
+
+const DEPLOYMENT_PREFIX = "deployment-";
+
+/** What a deployment can be called: part of a path and of a chain's id. */
+export function isDeploymentName(text: string): boolean {
+  return /^[a-z][a-z0-9-]{0,31}$/.test(text);
+}
+
+/** A deployment's directory has a chain and a head as a run's has. Its id is `deployment-NAME`. */
+export function deploymentDirectory(stateDir: string, name: string): RunDirectory {
+  return directoryAt(join(stateDir, "deployments", name), `${DEPLOYMENT_PREFIX}${name}`);
 }
 
 /** Create the directories and keep the inputs; the chain itself is opened by the caller. */
@@ -121,11 +137,16 @@ export async function listRuns(stateDir: string): Promise<readonly string[]> {
 }
 
 /**
- * `last`, a run id, or an unambiguous beginning of one.
+ * `last`, a run id, or an unambiguous beginning of one; `deployment-NAME` for the chain of a deployment.
  *
  * @throws {CcosError} `RUN_NOT_FOUND`.
  */
 export async function findRun(stateDir: string, text: string): Promise<RunDirectory> {
+  if (text.startsWith(DEPLOYMENT_PREFIX)) {
+    const name = text.slice(DEPLOYMENT_PREFIX.length);
+    const isThere = (await listDirectory(join(stateDir, "deployments"))).includes(name);
+    if (isDeploymentName(name) && isThere) return deploymentDirectory(stateDir, name);
+  }
   const runs = await listRuns(stateDir);
   const matches =
     text === "last" ? runs.slice(-1) : runs.filter((id) => id === text || id.startsWith(text));

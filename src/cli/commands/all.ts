@@ -2,6 +2,7 @@ import type { Command } from "../command.ts";
 import { chainList, chainShow, chainVerify } from "./chain.ts";
 import { check } from "./check.ts";
 import { configShow } from "./config-show.ts";
+import { call, consoleOpen, deploy, rollback, status, stop, supervise } from "./deploy.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
 import { imageBuild } from "./image.ts";
@@ -35,6 +36,13 @@ export const ALL_COMMANDS: readonly Command[] = [
   imageBuild,
   packageMake,
   packageVerify,
+  deploy,
+  supervise,
+  call,
+  status,
+  rollback,
+  stop,
+  consoleOpen,
   rtfsEval,
   rtfsCheck,
   rtfsFmt,

@@ -3,10 +3,8 @@
  *
  * @module
  */
-import { join, resolve } from "node:path";
-import { loadPublicKey, readPublicKey } from "../../chain/index.ts";
-import { makePackage, type Trust, verifyPackage } from "../../deploy/index.ts";
-import { CcosError } from "../../foundation/errors.ts";
+import { resolve } from "node:path";
+import { makePackage, trustOf, verifyPackage } from "../../deploy/index.ts";
 import { programFileOf, type RunInputs } from "../../runtime/index.ts";
 import { type Command, type Io, parseCommand, usageError } from "../command.ts";
 import { planInputs, readSource, type StagedFile, stageCommand, stageProgram } from "../inputs.ts";
@@ -86,28 +84,11 @@ export const packageVerify: Command = {
     const [directory, ...rest] = parsed.positionals;
     if (directory === undefined || rest.length > 0)
       throw usageError(packageVerify, "name one package");
-    const trust = await trustIn(io, parsed.text("key"));
+    const key = parsed.text("key");
+    const trust = await trustOf(io.world.stateDir, key === undefined ? null : resolve(io.cwd, key));
     const { lock, digest } = await verifyPackage(resolve(io.cwd, directory), trust);
     if (io.json) io.out(JSON.stringify({ ok: true, digest, agent: lock.agent, keyId: lock.keyId }));
     else io.out(` package   VALID  ${lock.agent}  ${lock.files.length} files  ${digest}`);
     return 0;
   },
 };
-
-/**
- * The key that must have signed: the one named, else this host's own. Never one from the package.
- *
- * @throws {CcosError} `PACKAGE_UNTRUSTED` when there is none.
- */
-export async function trustIn(io: Io, file: string | undefined): Promise<Trust> {
-  const key =
-    file === undefined
-      ? await loadPublicKey(join(io.world.stateDir, "keys"))
-      : await readPublicKey(resolve(io.cwd, file));
-  if (key !== null) return { kind: "key", key };
-  throw new CcosError("PACKAGE_UNTRUSTED", {
-    what: "Cannot believe any package",
-    why: file === undefined ? "this host has no key of its own yet" : `there is no "${file}"`,
-    fix: "Name the key of the host that made it: --key FILE",
-  });
-}

@@ -13,7 +13,7 @@ import { readChunks } from "../../host/index.ts";
 import { createGuestPools, type GuestPools } from "../../runtime/index.ts";
 import type { Io } from "../command.ts";
 import { planInputs } from "../inputs.ts";
-import { boundedLines, type InputLine } from "../lines.ts";
+import { boundedLines, type InputLine } from "../../foundation/lines.ts";
 import { runPlan } from "../run-report.ts";
 import { type Operator, runBounds } from "../settings.ts";
 import { writeOut } from "../streams.ts";

@@ -15,7 +15,7 @@ import { marksFor, printable } from "../../render.ts";
 import { createEvaluator, endedBy, type Evaluator } from "../../rtfs/evaluator.ts";
 import { renderProblem } from "../../rtfs/excerpt.ts";
 import { LIMIT_OPTIONS, LIMITS_USAGE, limitsOf } from "../../rtfs/limits.ts";
-import { boundedLines, type InputLine } from "../../lines.ts";
+import { boundedLines, type InputLine } from "../../../foundation/lines.ts";
 import { askWithModules, MODULE_OPTIONS, MODULE_USAGE, ModuleFiles } from "../../rtfs/modules.ts";
 import { RIGHTS_OPTIONS, RIGHTS_USAGE, rightsOf } from "../../rtfs/rights.ts";
 import { readInput, writeOut } from "../../streams.ts";
