@@ -1,0 +1,498 @@
+/**
+ * Deployments, end to end and behind real walls: packaged, supervised, called, replaced, rolled back; refused what is not
+ * healthy; asked in hostile ways; opened in an emergency; killed at every step.
+ */
+import { spawn } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { descendants, isGone, processFacts, removeTree } from "../../src/host/index.ts";
+import { testImage } from "../contract/image.ts";
+import { pureConfig, type Sandbox, sandbox } from "./ccos.ts";
+import { killSupervisors, recordsOf, startSupervisor, until } from "./supervisor.ts";
+
+const SLOW = 60_000;
+/** Half a second and more behind a wall, without an effect. */
+const BUSY = "(reduce + 0 (map (fn [n] (mod (* n n) 7)) (range 60000)))";
+const SERVING = /state serving/;
+
+let box: Sandbox;
+beforeAll(async () => {
+  box = sandbox();
+  for (const [name, plan] of [
+    ["one", '(str "one " (reduce + 0 args))'],
+    ["two", '(str "two " (reduce + 0 args))'],
+    ["sick", '(if (empty? args) "sick" (+ 1 :a))'],
+    ["busy", `(do ${BUSY} ${BUSY} ${BUSY} "busy")`],
+    ["long", `(do ${Array.from({ length: 40 }, () => BUSY).join(" ")} "long")`],
+  ] as const) {
+    box.write(`${name}.plan.rtfs`, plan);
+    box.write(`${name}.rtfs`, pureConfig(`${name}.plan.rtfs`));
+    await ccos(["package", `${name}.rtfs`, "--out", `${name}.package`]);
+  }
+}, SLOW);
+afterAll(async () => {
+  await killSupervisors();
+  await removeTree(box.dir);
+});
+
+async function ccos(args: readonly string[], status = 0): Promise<string> {
+  const done = await box.run(args);
+  expect(done, done.stderr).toMatchObject({ status });
+  return status === 0 ? done.stdout : done.stderr;
+}
+
+async function statusOf(name: string): Promise<Record<string, unknown>> {
+  return (await box.json(["status", name])).value;
+}
+
+const deploymentDir = (name: string): string => join(box.home, "deployments", name);
+const typesOf = (name: string): readonly string[] => recordsOf(box, name).map(({ type }) => type);
+
+describe("a deployment", () => {
+  afterEach(killSupervisors);
+
+  test(
+    "serves what was deployed, then the next generation, then the one before again",
+    async () => {
+      expect(await ccos(["deploy", "one.package", "--name", "life"])).toContain("stopped");
+      const supervisor = startSupervisor(box, "life");
+      await supervisor.says(SERVING);
+      expect(await ccos(["call", "life", "--args", "[1,2]"])).toBe('"one 3"\n');
+      const job = await box.json(["call", "life"]);
+      expect(job).toMatchObject({ status: 0, value: { ok: true, outcome: { value: "one 0" } } });
+      const run = String(job.value["run"]);
+
+      const deployed = await ccos(["deploy", "two.package", "--name", "life", "--health", "[4]"]);
+      expect(deployed).toMatch(/active +2/);
+      expect(await ccos(["call", "life"])).toBe('"two 0"\n');
+      await ccos(["rollback", "life"]);
+      expect(await ccos(["call", "life"])).toBe('"one 0"\n');
+      expect(await statusOf("life")).toMatchObject({ active: 1, previous: 2, candidate: null });
+
+      await ccos(["stop", "life"]);
+      expect(await supervisor.over).toBe(0);
+      expect(readdirSync(deploymentDir("life")).sort()).toEqual([
+        "chain.jsonl",
+        "consoles",
+        "generations",
+        "head.json",
+        "state.json",
+      ]);
+      for (const chain of ["deployment-life", run]) await ccos(["chain", "verify", chain]);
+      await ccos(["chain", "verify", run, "--replay"]);
+      const replaced = ["Staged", "Attested", "Healthy", "Switched", "Drained", "Retired"];
+      const told = typesOf("life");
+      const second = told.lastIndexOf("GenerationStaged");
+      expect(told.slice(second, second + 6)).toEqual(replaced.map((each) => `Generation${each}`));
+    },
+    SLOW,
+  );
+
+  test(
+    "keeps two generations' files, and removes older ones",
+    async () => {
+      for (const name of ["one", "two", "one"])
+        await ccos(["deploy", `${name}.package`, "--name", "files"]);
+      // Nobody ran: each replaced the one that waited.
+      expect(readdirSync(join(deploymentDir("files"), "generations"))).toEqual(["3"]);
+      const supervisor = startSupervisor(box, "files");
+      await supervisor.says(SERVING);
+      for (const name of ["two", "one"])
+        await ccos(["deploy", `${name}.package`, "--name", "files"]);
+      expect(readdirSync(join(deploymentDir("files"), "generations"))).toEqual(["4", "5"]);
+      const file = statSync(join(deploymentDir("files"), "generations", "5", "agent.rtfs"));
+      expect(file.mode & 0o777).toBe(0o444);
+      expect(await supervisor.kill("SIGTERM")).toBe(0);
+      await ccos(["chain", "verify", "deployment-files"]);
+    },
+    SLOW,
+  );
+
+  test(
+    "drains: a job ends on the generation it began on, the next begins on the new one, at the same time",
+    async () => {
+      await ccos(["deploy", "busy.package", "--name", "drain"]);
+      const supervisor = startSupervisor(box, "drain");
+      await supervisor.says(SERVING);
+      const long = box.json(["call", "drain"]);
+      await until(() => readdirSync(join(box.home, "runs")).length > 0);
+      let began = false;
+      const waiting = statusUntil("drain", (status) => status["jobs"] === 1).then(
+        () => (began = true),
+      );
+      await waiting;
+      const deploying = ccos(["deploy", "two.package", "--name", "drain"]);
+      await supervisor.says(/serving generation 2/);
+      expect(typesOf("drain")).not.toContain("GenerationDrained");
+      const short = await box.json(["call", "drain"]);
+      const [longJob] = await Promise.all([long, deploying]);
+      expect(began).toBe(true);
+      expect(longJob.value).toMatchObject({ outcome: { value: "busy" } });
+      expect(short.value).toMatchObject({ outcome: { value: "two 0" } });
+      expect(longJob.value["run"]).not.toBe(short.value["run"]);
+      const drained = recordsOf(box, "drain").find(({ type }) => type === "GenerationDrained");
+      expect(drained?.data).toEqual({ generation: 1, ended: 0 });
+    },
+    SLOW,
+  );
+
+  test(
+    "ends jobs that outlast the drain",
+    async () => {
+      await ccos(["deploy", "long.package", "--name", "cut"]);
+      const supervisor = startSupervisor(box, "cut");
+      await supervisor.says(SERVING);
+      const long = box.json(["call", "cut"]);
+      await statusUntil("cut", (status) => status["jobs"] === 1);
+      await ccos(["stop", "cut", "--drain-timeout", "1ms"]);
+      expect((await long).value).toMatchObject({ ok: false, outcome: { code: "CANCELLED" } });
+      expect(await supervisor.over).toBe(0);
+    },
+    SLOW,
+  );
+});
+
+async function statusUntil(
+  name: string,
+  isSo: (status: Record<string, unknown>) => boolean,
+): Promise<void> {
+  const deadline = performance.now() + SLOW;
+  while (!isSo(await statusOf(name)))
+    if (performance.now() > deadline) throw new Error("It never came to be so");
+}
+
+describe("a generation that is not healthy", () => {
+  afterEach(killSupervisors);
+
+  test(
+    "is rejected, recorded, and leaves what served before",
+    async () => {
+      await ccos(["deploy", "one.package", "--name", "gate"]);
+      const supervisor = startSupervisor(box, "gate");
+      await supervisor.says(SERVING);
+      const rejected = ["deploy", "sick.package", "--name", "gate", "--health", "[1]"];
+      expect(await ccos(rejected, 69)).toContain("DEPLOYMENT_REJECTED");
+
+      const bad = join(box.dir, "bad.package");
+      await ccos(["package", "two.rtfs", "--out", "bad.package"]);
+      chmodSync(join(bad, "two.plan.rtfs"), 0o600);
+      writeFileSync(join(bad, "two.plan.rtfs"), "666");
+      expect(await ccos(["deploy", "bad.package", "--name", "gate"], 65)).toContain(
+        '"two.plan.rtfs"',
+      );
+      expect(await ccos(["call", "gate"])).toBe('"one 0"\n');
+      expect(await statusOf("gate")).toMatchObject({ active: 1, previous: null, candidate: null });
+      const told = recordsOf(box, "gate").filter(({ type }) => type === "GenerationRejected");
+      expect(told.map(({ data }) => data)).toEqual([
+        { generation: 2, phase: "health", code: "DEPLOYMENT_REJECTED" },
+        { generation: 3, phase: "staging", code: "PACKAGE_INVALID" },
+      ]);
+      expect(readdirSync(join(deploymentDir("gate"), "generations"))).toEqual(["1"]);
+      expect(await ccos(["rollback", "gate"], 69)).toContain("no generation served before");
+      // The same package without the question is taken: the gate asked, and nothing else.
+      await ccos(["deploy", "sick.package", "--name", "gate"]);
+      expect(await ccos(["call", "gate"])).toBe('"sick"\n');
+    },
+    SLOW,
+  );
+
+  test(
+    "is not served when its files were changed where they are kept; the supervisor says so and takes another",
+    async () => {
+      await ccos(["deploy", "one.package", "--name", "tampered"]);
+      const plan = join(deploymentDir("tampered"), "generations", "1", "one.plan.rtfs");
+      chmodSync(plan, 0o600);
+      writeFileSync(plan, "666");
+      const supervisor = startSupervisor(box, "tampered");
+      await supervisor.says(/state idle/);
+      expect(await ccos(["call", "tampered"], 69)).toContain("PACKAGE_INVALID");
+      await ccos(["deploy", "two.package", "--name", "tampered"]);
+      expect(await ccos(["call", "tampered"])).toBe('"two 0"\n');
+    },
+    SLOW,
+  );
+});
+
+describe("a supervisor", () => {
+  afterEach(killSupervisors);
+
+  test(
+    "is the only one of its deployment",
+    async () => {
+      await ccos(["deploy", "one.package", "--name", "only"]);
+      const supervisor = startSupervisor(box, "only");
+      await supervisor.says(SERVING);
+      expect(await ccos(["supervise", "only"], 69)).toContain(`process ${supervisor.pid}`);
+      expect(await ccos(["call", "only"])).toBe('"one 0"\n');
+    },
+    SLOW,
+  );
+
+  test("is asked for a deployment that there is", async () => {
+    for (const command of ["supervise", "status", "rollback"])
+      expect(await ccos([command, "nothing"], 65)).toContain("DEPLOYMENT_NOT_FOUND");
+    expect(await ccos(["call", "nothing"], 69)).toContain("DEPLOYMENT_NOT_RUNNING");
+    expect(await ccos(["status", "../escape"], 64)).toContain("USAGE");
+  });
+
+  test(
+    "refuses what is no request, and serves on",
+    async () => {
+      await ccos(["deploy", "one.package", "--name", "hostile"]);
+      const supervisor = startSupervisor(box, "hostile");
+      await supervisor.says(SERVING);
+      const socket = join(deploymentDir("hostile"), "control.sock");
+      for (const line of [
+        "x".repeat(300 * 1024),
+        "no json",
+        "[]",
+        '{"verb":"exec","argv":["sh"]}',
+        '{"verb":"status","more":1}',
+        '{"verb":"__proto__"}',
+        '{"verb":"call"}',
+        '{"verb":"deploy","package":"relative","key":null,"health":null,"drainMs":1}',
+        '{"verb":"stop","drainMs":-1}',
+        "\xff".repeat(3),
+      ])
+        expect(await saidTo(socket, `${line}\n`), line.slice(0, 80)).toContain('"code":"USAGE"');
+      expect(await saidTo(socket, "")).toBe("");
+      expect(statSync(deploymentDir("hostile")).mode & 0o777).toBe(0o700);
+      if (process.geteuid?.() === 0) expect(await connectAs(65_534, socket)).toBe("EACCES");
+      expect(await ccos(["call", "hostile"])).toBe('"one 0"\n');
+    },
+    SLOW,
+  );
+
+  test(
+    "keeps a service alive, backs off when it fails, stops it in a crash loop, and takes the next generation",
+    async () => {
+      box.write("service.rtfs", '(agent.config :version "0.1" :agent-id "agent.service")');
+      for (const [name, script] of [
+        ["crashing", "exit 7"],
+        ["lasting", "echo it lives; sleep 1000"],
+      ] as const)
+        await ccos(["package", "service.rtfs", "--out", name, "--", "sh", "-c", script]);
+      await ccos(["deploy", "crashing", "--name", "service"]);
+      const supervisor = startSupervisor(box, "service", ["--service"]);
+      await supervisor.says(/state crash-looped/);
+      const failed = recordsOf(box, "service").filter(({ type }) => type === "InstanceFailed");
+      expect(failed.map(({ data }) => data["exitCode"])).toEqual([1, 1, 1, 1, 1]);
+      expect(await statusOf("service")).toMatchObject({ state: "crash-looped" });
+      await ccos(["deploy", "lasting", "--name", "service"]);
+      await supervisor.says(/it lives/);
+      expect(await statusOf("service")).toMatchObject({ state: "serving", jobs: 1, active: 2 });
+      const inside = descendants(supervisor.pid);
+      expect(inside.length).toBeGreaterThan(1);
+      expect(await supervisor.kill("SIGTERM")).toBe(0);
+      expect(inside.filter((pid) => processFacts(pid) !== null)).toEqual([]);
+      await ccos(["chain", "verify", "deployment-service"]);
+    },
+    SLOW,
+  );
+});
+
+/** What a supervisor answers to these bytes. */
+function saidTo(path: string, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    let text = "";
+    socket.setEncoding("utf8").on("data", (more: string) => (text += more));
+    socket.on("error", reject).on("close", () => resolve(text));
+    socket.end(Buffer.from(bytes, "latin1"));
+  });
+}
+
+/** The system's code when another user connects. */
+function connectAs(uid: number, path: string): Promise<string> {
+  const script = `require("net").connect(${JSON.stringify(path)}).on("error", (e) => console.log(e.code)).on("connect", () => { console.log("connected"); process.exit(); })`;
+  return new Promise((resolve, reject) => {
+    const child = spawn("node", ["-e", script], { uid, gid: uid, cwd: "/" });
+    let text = "";
+    child.stdout.setEncoding("utf8").on("data", (more: string) => (text += more));
+    child.on("error", reject).on("close", () => resolve(text.trim()));
+  });
+}
+
+describe("a console", () => {
+  afterEach(killSupervisors);
+
+  test(
+    "is recorded before it opens, holds no agent, and ends at its time",
+    async () => {
+      await ccos(["deploy", "one.package", "--name", "glass"]);
+      const supervisor = startSupervisor(box, "glass");
+      await supervisor.says(SERVING);
+      expect(await ccos(["console", "glass"], 77)).toContain("CONSOLE_REFUSED");
+      expect(typesOf("glass")).not.toContain("ConsoleOpened");
+
+      const input = "echo here; ls /work /ccos/capability.sock; env | grep CCOS; exit 3\n";
+      const done = await box.run(["console", "glass", "--reason", "a test", "--json"], { input });
+      expect(done.status).toBe(0);
+      expect(done.stdout).toMatch(/^here\n/);
+      expect(done.stdout).not.toMatch(/one\.plan|CCOS_SESSION/);
+      const late = await box.run(
+        ["console", "glass", "--reason", "too long", "--for", "1s", "--json"],
+        { input: "sleep 100\n" },
+      );
+      expect(late.stdout).toContain('"ending":"time is over"');
+
+      const told = recordsOf(box, "glass").filter(({ type }) => type.startsWith("Console"));
+      expect(told.map(({ type }) => type)).toEqual([
+        "ConsoleOpened",
+        "ConsoleClosed",
+        "ConsoleOpened",
+        "ConsoleClosed",
+      ]);
+      const [opened, closed] = told;
+      expect(opened?.data).toMatchObject({ reason: "a test", generation: 1, forMs: 600_000 });
+      expect(closed?.data).toMatchObject({ console: opened?.data["console"], status: 3 });
+      const path = join(deploymentDir("glass"), "consoles", `${opened?.data["console"]}.jsonl`);
+      const lines = readFileSync(path, "utf8").trim().split("\n");
+      const spoken = lines.map((line) => JSON.parse(line) as { from: string; data: string });
+      const [first] = spoken;
+      expect(first).toEqual({ from: "in", data: Buffer.from(input).toString("base64") });
+      expect(spoken.some(({ from }) => from === "out")).toBe(true);
+      expect(closed?.facts["bytes"]).toBe(statSync(path).size);
+    },
+    SLOW,
+  );
+
+  test(
+    "that its supervisor did not outlive is closed by the next one",
+    async () => {
+      await ccos(["deploy", "one.package", "--name", "cutglass"]);
+      const killed = startSupervisor(box, "cutglass");
+      await killed.says(SERVING);
+      const open = box.run(["console", "cutglass", "--reason", "a test"], { input: "sleep 50\n" });
+      await until(() => typesOf("cutglass").includes("ConsoleOpened"));
+      await killed.kill("SIGKILL");
+      expect((await open).status).toBe(69);
+      const next = startSupervisor(box, "cutglass");
+      await next.says(SERVING);
+      const closed = recordsOf(box, "cutglass").find(({ type }) => type === "ConsoleClosed");
+      expect(closed?.data["ending"]).toBe("supervisor ended");
+    },
+    SLOW,
+  );
+});
+
+describe("a supervisor that is killed", () => {
+  /** The records of a replacement, and those of a start. */
+  const MOMENTS = [
+    "SupervisorStarted",
+    "GenerationAttested",
+    "GenerationSwitched",
+    "GenerationStaged 2",
+    "GenerationAttested 2",
+    "GenerationHealthy 2",
+    "GenerationSwitched 2",
+    "GenerationDrained",
+    "GenerationRetired",
+  ] as const;
+
+  test.concurrent.each(MOMENTS)(
+    "when %s is recorded leaves the old or the new generation, and nothing else",
+    async (moment) => {
+      const name = `killed-${MOMENTS.indexOf(moment)}`;
+      const [type, number] = moment.split(" ");
+      const isTold = (): boolean =>
+        recordsOf(box, name).some(
+          (each) =>
+            each.type === type &&
+            (number === undefined || [each.data["generation"], each.data["to"]].includes(2)),
+        );
+      await ccos(["deploy", "one.package", "--name", name]);
+      const killed = startSupervisor(box, name);
+      const isFirst = MOMENTS.indexOf(moment) < 3;
+      let deploying: Promise<unknown> = Promise.resolve();
+      if (!isFirst) {
+        await killed.says(SERVING);
+        deploying = box.run(["deploy", "two.package", "--name", name]);
+      }
+      await until(isTold);
+      const tree = descendants(killed.pid).map((pid) => [pid, processFacts(pid)?.startTicks ?? 0]);
+      await killed.kill("SIGKILL");
+      await deploying;
+      await until(() => tree.every(([pid = 0, ticks = 0]) => isGone(pid, ticks)));
+      const before = await box.run(["chain", "verify", `deployment-${name}`]);
+      expect(before.stderr).toMatch(/UNSEALED|torn/);
+      // What a killed one may have been writing.
+      mkdirSync(join(deploymentDir(name), "generations", "making-9"), { recursive: true });
+
+      const next = startSupervisor(box, name);
+      await next.says(SERVING);
+      await until(() => !typesOf(name).slice(-1).includes("GenerationSwitched"));
+      const { active, candidate } = await statusUntilStill(name);
+      expect([1, 2]).toContain(active);
+      expect(candidate).toBeNull();
+      expect(await ccos(["call", name])).toBe(active === 1 ? '"one 0"\n' : '"two 0"\n');
+      expect(readdirSync(join(deploymentDir(name), "generations"))).not.toContain("making-9");
+      const walls = readdirSync(tmpdir()).filter((each) =>
+        each.startsWith(`ccos-wall-${killed.pid}-`),
+      );
+      expect(walls).toEqual([]);
+      await ccos(["stop", name]);
+      expect(await next.over).toBe(0);
+      expect(existsSync(join(deploymentDir(name), "control.sock"))).toBe(false);
+      await ccos(["chain", "verify", `deployment-${name}`]);
+    },
+    SLOW,
+  );
+
+  async function statusUntilStill(name: string): Promise<Record<string, unknown>> {
+    await statusUntil(name, (status) => status["candidate"] === null);
+    return await statusOf(name);
+  }
+});
+
+const { imageDir } = testImage();
+const required = (process.env["REQUIRE_ISOLATION"] ?? "").split(",").includes("microvm/qemu");
+
+describe.skipIf(imageDir === undefined && !required)("a deployment of machines", () => {
+  test("boots the image of its package, and refuses one that was changed where it is kept", async () => {
+    const LONG = 150_000;
+    box.write("machine.plan.rtfs", '(str "machine " (reduce + 0 [20 22]))');
+    box.write(
+      "machine.rtfs",
+      `(agent.config :version "0.1" :agent-id "agent.machine" :plan "machine.plan.rtfs"
+         :orchestrator {:isolation {:mode :microvm :fs {:ephemeral true :mounts {:capabilities {:mode :ro}}}}
+                        :dlp {:enabled true :policy :strict}}
+         :microvm {:kernel {:image "image/kernel" :cmdline "quiet"} :rootfs {:image "image/root" :ro true}
+                   :resources {:vcpus 1 :mem_mb 512}}
+         :marketplace {:readonly true})`,
+    );
+    const image = imageDir ?? "";
+    await ccos(["package", "machine.rtfs", "--out", "machine.package", "--image", image]);
+    await ccos(["deploy", "machine.package", "--name", "machine"]);
+    const supervisor = startSupervisor(box, "machine");
+    await supervisor.says(SERVING, LONG);
+    const job = await box.run(["call", "machine", "--json"], { timeoutMs: LONG });
+    expect(JSON.parse(job.stdout)).toMatchObject({
+      wall: "microvm/qemu",
+      outcome: { value: "machine 42" },
+    });
+    const attested = recordsOf(box, "machine").find(({ type }) => type === "GenerationAttested");
+    expect(attested?.facts["machine"]).toMatchObject({ image: { root: expect.any(String) } });
+    await supervisor.kill("SIGTERM");
+
+    const root = join(deploymentDir("machine"), "generations", "1", "image", "root");
+    chmodSync(root, 0o600);
+    const bytes = readFileSync(root);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(root, bytes);
+    const next = startSupervisor(box, "machine");
+    await next.says(/state idle/);
+    expect(await ccos(["call", "machine"], 69)).toContain('"image/root"');
+  }, 320_000);
+});
