@@ -121,6 +121,8 @@ const isPath = (value: JsonValue | undefined): boolean =>
   value.startsWith("/") &&
   value.length <= 4096 &&
   !value.includes("\0");
+const isLine = (value: JsonValue | undefined): boolean =>
+  typeof value === "string" && !/\p{Cc}/u.test(value);
 const isArgs = (value: JsonValue | undefined): boolean => value === null || Array.isArray(value);
 const isTime =
   (most: number) =>
@@ -145,7 +147,7 @@ const VERBS: ReadonlyMap<string, Fields> = new Map<string, Fields>([
   [
     "console",
     new Map([
-      ["reason", (value: JsonValue | undefined) => typeof value === "string"],
+      ["reason", isLine],
       ["forMs", isTime(CONSOLE_MS_MAX)],
     ]),
   ],

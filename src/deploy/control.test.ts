@@ -1,0 +1,59 @@
+/** What a supervisor takes as a request: a closed set, whatever is sent. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseRequest } from "./control.ts";
+
+const GOOD = [
+  { verb: "status" },
+  { verb: "call", args: null },
+  { verb: "call", args: [1, { a: [] }] },
+  { verb: "deploy", package: "/p", key: null, health: [], drainMs: 0 },
+  { verb: "rollback", drainMs: 3_600_000 },
+  { verb: "stop", drainMs: 1 },
+  { verb: "console", reason: "why", forMs: 1000 },
+];
+const parse = (value: unknown): unknown =>
+  parseRequest({ kind: "text", text: JSON.stringify(value) });
+
+describe("a request", () => {
+  test.each(GOOD)("is taken: %j", (request) => {
+    expect(parse(request)).toEqual(request);
+  });
+
+  test.each(GOOD)("is refused with a field more or less, or one of another type: %j", (request) => {
+    const refused = (value: unknown): void =>
+      expect(() => parse(value), JSON.stringify(value)).toThrow(/Cannot take the line/);
+    refused({ ...request, more: 1 });
+    for (const name of Object.keys(request)) {
+      const { [name as "verb"]: _, ...less } = request;
+      refused(less);
+      for (const wrong of [undefined, true, -1, 0.5, { length: 0 }, "\0", 1e20])
+        refused({ ...request, [name]: wrong });
+    }
+  });
+
+  test("is refused or is one, whatever the line", () => {
+    const verbs = new Set(GOOD.map(({ verb }) => verb));
+    const anything = fc.oneof(
+      fc.json(),
+      fc.string(),
+      fc
+        .record({ verb: fc.constantFrom(...verbs, "__proto__", "exec") })
+        .map((r) => JSON.stringify(r)),
+    );
+    fc.assert(
+      fc.property(anything, (text) => {
+        try {
+          expect(verbs).toContain(parseRequest({ kind: "text", text }).verb);
+        } catch (cause) {
+          expect(cause).toMatchObject({ code: "USAGE" });
+        }
+      }),
+    );
+  });
+
+  test("is refused when it is too long, or no text", () => {
+    for (const kind of ["too-long", "not-utf8"] as const)
+      expect(() => parseRequest({ kind })).toThrow(/Cannot take the line/);
+  });
+});
