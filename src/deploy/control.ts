@@ -11,7 +11,7 @@ import type { Duplex } from "node:stream";
 import { CcosError } from "../foundation/errors.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../foundation/json.ts";
 import { boundedLines, type InputLine } from "../foundation/lines.ts";
-import { listenUnix, SOCKET_PATH_BYTES_MAX, type UnixListener } from "../host/index.ts";
+import { listenUnix, sleep, SOCKET_PATH_BYTES_MAX, type UnixListener } from "../host/index.ts";
 import type { DeploymentPaths } from "./store.ts";
 
 export type Request =
@@ -50,6 +50,8 @@ export interface Talk {
 export const REQUEST_BYTES_MAX: number = 256 * 1024;
 const CONNECTIONS_MAX = 64;
 const FIRST_LINE_MS_MAX = 10_000;
+/** For answers that are on their way when the supervisor ends. */
+const LAST_WORDS_MS_MAX = 2_000;
 export const DRAIN_MS_MAX: number = 60 * 60 * 1000;
 export const CONSOLE_MS_MAX: number = 60 * 60 * 1000;
 export const REASON_LENGTH_MAX = 500;
@@ -66,11 +68,26 @@ export async function serveControl(
       fix: "Name a shorter directory in CCOS_HOME",
     });
   }
-  return await listenUnix({
+  const talks = new Set<Promise<void>>();
+  const listener = await listenUnix({
     path: paths.socket,
     connectionsMax: CONNECTIONS_MAX,
-    onConnection: (stream) => void converse(stream, obey),
+    onConnection: (stream) => {
+      const talk = converse(stream, obey);
+      talks.add(talk);
+      void talk.then(() => talks.delete(talk));
+    },
   });
+  return {
+    path: listener.path,
+    close: async () => {
+      const last = new AbortController();
+      const late = sleep(LAST_WORDS_MS_MAX, last.signal).catch(() => undefined);
+      await Promise.race([Promise.all(talks), late]);
+      last.abort();
+      await listener.close();
+    },
+  };
 }
 
 async function converse(
@@ -100,8 +117,12 @@ async function converse(
     say({ kind: "error", error: error.toJson() });
   } finally {
     clearTimeout(silent);
-    stream.end();
     stream.resume();
+    await new Promise<void>((resolve) => {
+      if (stream.destroyed) resolve();
+      stream.once("close", () => resolve());
+      stream.end(resolve);
+    });
   }
 }
 

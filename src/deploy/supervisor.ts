@@ -86,7 +86,7 @@ class Supervisor {
   /** The next job after a failure waits until then, by performance.now(). */
   #notBeforeMs = 0;
   /** Deploys and rollbacks: one at a time. */
-  #isChanging = false;
+  #change: Promise<unknown> | null = null;
   #drainMs: number;
   #service: { readonly abort: AbortController; readonly over: Promise<void> } | null = null;
   /** Whoever asked for what is changing hears of it too. */
@@ -143,6 +143,7 @@ class Supervisor {
 
   async end(): Promise<void> {
     const { chain } = this.#room;
+    await this.#change?.catch(() => undefined);
     await this.#enter("draining");
     await this.#endService();
     await this.#rollout.end(this.#drainMs);
@@ -159,12 +160,12 @@ class Supervisor {
         return await this.#call(request.args, talk.gone);
       case "deploy": {
         const trust = await trustOf(this.#room.world.stateDir, request.key);
-        return await this.#change(request.drainMs, talk, () =>
+        return await this.#replace(request.drainMs, talk, () =>
           this.#rollout.stage(request.package, trust, request.health),
         );
       }
       case "rollback":
-        return await this.#change(request.drainMs, talk, () => this.#rollout.stagePrevious());
+        return await this.#replace(request.drainMs, talk, () => this.#rollout.stagePrevious());
       case "stop":
         this.#drainMs = request.drainMs;
         this.#stop.abort();
@@ -226,19 +227,18 @@ class Supervisor {
     return new CcosError(code, { what: `Cannot serve from "${name}"`, why, fix });
   }
 
-  /** One replacement: what `stage` makes the candidate is brought up, and serves or is rejected. */
-  async #change(drainMs: number, talk: Talk, stage: () => Promise<unknown>): Promise<JsonValue> {
+  /** One replacement at a time. Whoever asked for it hears of its steps. */
+  async #replace(drainMs: number, talk: Talk, stage: () => Promise<unknown>): Promise<JsonValue> {
     await this.#begun.promise;
-    if (this.#isChanging || this.#stop.signal.aborted)
+    if (this.#change !== null || this.#stop.signal.aborted)
       throw this.#cannot("DEPLOYMENT_LOCKED", "it is being changed, or ends");
-    this.#isChanging = true;
     this.#listener = (text) => talk.progress(text);
+    this.#change = stage().then(() => this.#rollout.replace(drainMs, () => this.#serveAnew()));
     try {
-      await stage();
-      await this.#rollout.replace(drainMs, () => this.#serveAnew());
+      await this.#change;
       return this.#status();
     } finally {
-      this.#isChanging = false;
+      this.#change = null;
       this.#listener = null;
     }
   }

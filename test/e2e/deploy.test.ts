@@ -12,7 +12,8 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { connect } from "node:net";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -22,19 +23,34 @@ import { pureConfig, type Sandbox, sandbox } from "./ccos.ts";
 import { killSupervisors, recordsOf, startSupervisor, until } from "./supervisor.ts";
 
 const SLOW = 60_000;
-/** Half a second and more behind a wall, without an effect. */
-const BUSY = "(reduce + 0 (map (fn [n] (mod (* n n) 7)) (range 60000)))";
 const SERVING = /state serving/;
 
 let box: Sandbox;
+let server: Server;
+/** Answers that jobs of `held.package` wait for. */
+const held: ServerResponse[] = [];
 beforeAll(async () => {
   box = sandbox();
+  server = createServer((_, response) => void held.push(response));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  box.write(
+    "held.plan.rtfs",
+    `(get (call :ccos.network.http-fetch {:url "http://localhost:${port}/"}) :body)`,
+  );
+  box.write(
+    "held.rtfs",
+    pureConfig(
+      "held.plan.rtfs",
+      `:features [:network] :capabilities {:http {:enabled true}} :network {:enabled true :egress {:via :proxy
+         :rules [{:host "localhost" :schemes [:http] :ports [${port}] :methods [:GET] :addresses ["127.0.0.0/8" "::1/128"]}]}}`,
+    ),
+  );
+  await ccos(["package", "held.rtfs", "--out", "held.package"]);
   for (const [name, plan] of [
     ["one", '(str "one " (reduce + 0 args))'],
     ["two", '(str "two " (reduce + 0 args))'],
     ["sick", '(if (empty? args) "sick" (+ 1 :a))'],
-    ["busy", `(do ${BUSY} ${BUSY} ${BUSY} "busy")`],
-    ["long", `(do ${Array.from({ length: 40 }, () => BUSY).join(" ")} "long")`],
   ] as const) {
     box.write(`${name}.plan.rtfs`, plan);
     box.write(`${name}.rtfs`, pureConfig(`${name}.plan.rtfs`));
@@ -43,6 +59,8 @@ beforeAll(async () => {
 }, SLOW);
 afterAll(async () => {
   await killSupervisors();
+  server.closeAllConnections();
+  server.close();
   await removeTree(box.dir);
 });
 
@@ -122,24 +140,19 @@ describe("a deployment", () => {
   test(
     "drains: a job ends on the generation it began on, the next begins on the new one, at the same time",
     async () => {
-      await ccos(["deploy", "busy.package", "--name", "drain"]);
+      await ccos(["deploy", "held.package", "--name", "drain"]);
       const supervisor = startSupervisor(box, "drain");
       await supervisor.says(SERVING);
       const long = box.json(["call", "drain"]);
-      await until(() => readdirSync(join(box.home, "runs")).length > 0);
-      let began = false;
-      const waiting = statusUntil("drain", (status) => status["jobs"] === 1).then(
-        () => (began = true),
-      );
-      await waiting;
+      await until(() => held.length === 1);
       const deploying = ccos(["deploy", "two.package", "--name", "drain"]);
-      await supervisor.says(/serving generation 2/);
-      expect(typesOf("drain")).not.toContain("GenerationDrained");
+      await supervisor.says(/draining generation 1/);
       const short = await box.json(["call", "drain"]);
-      const [longJob] = await Promise.all([long, deploying]);
-      expect(began).toBe(true);
-      expect(longJob.value).toMatchObject({ outcome: { value: "busy" } });
       expect(short.value).toMatchObject({ outcome: { value: "two 0" } });
+      expect(typesOf("drain")).not.toContain("GenerationDrained");
+      held.pop()?.end("let go");
+      const [longJob] = await Promise.all([long, deploying]);
+      expect(longJob.value).toMatchObject({ outcome: { value: "let go" } });
       expect(longJob.value["run"]).not.toBe(short.value["run"]);
       const drained = recordsOf(box, "drain").find(({ type }) => type === "GenerationDrained");
       expect(drained?.data).toEqual({ generation: 1, ended: 0 });
@@ -150,13 +163,14 @@ describe("a deployment", () => {
   test(
     "ends jobs that outlast the drain",
     async () => {
-      await ccos(["deploy", "long.package", "--name", "cut"]);
+      await ccos(["deploy", "held.package", "--name", "cut"]);
       const supervisor = startSupervisor(box, "cut");
       await supervisor.says(SERVING);
       const long = box.json(["call", "cut"]);
-      await statusUntil("cut", (status) => status["jobs"] === 1);
+      await until(() => held.length === 1);
       await ccos(["stop", "cut", "--drain-timeout", "1ms"]);
       expect((await long).value).toMatchObject({ ok: false, outcome: { code: "CANCELLED" } });
+      held.pop()?.destroy();
       expect(await supervisor.over).toBe(0);
     },
     SLOW,
@@ -302,6 +316,44 @@ describe("a supervisor", () => {
   );
 });
 
+describe("a guest that dies", () => {
+  afterEach(killSupervisors);
+
+  test(
+    "is its job's failure, holds the next one back, and after five of them jobs are refused",
+    async () => {
+      await ccos(["deploy", "held.package", "--name", "dying"]);
+      const supervisor = startSupervisor(box, "dying", ["--warm", "0"]);
+      await supervisor.says(SERVING);
+      for (let death = 1; death <= 5; death++) {
+        const job = box.json(["call", "dying"]);
+        await until(() => held.length === 1);
+        for (const pid of descendants(supervisor.pid).slice(1)) kill(pid);
+        expect((await job).value).toMatchObject({ ok: false });
+        held.pop()?.destroy();
+        expect(typesOf("dying").filter((type) => type === "InstanceFailed")).toHaveLength(death);
+      }
+      expect(await ccos(["call", "dying"], 69)).toContain("DEPLOYMENT_CRASH_LOOP");
+      const told = recordsOf(box, "dying").filter(({ type }) => type === "StateEntered");
+      expect(told.slice(1).map(({ data }) => data["state"])).toEqual([
+        ...Array.from({ length: 4 }, () => ["backing-off", "serving"]).flat(),
+        "crash-looped",
+      ]);
+      await ccos(["deploy", "one.package", "--name", "dying"]);
+      expect(await ccos(["call", "dying"])).toBe('"one 0"\n');
+    },
+    SLOW,
+  );
+});
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // Gone already.
+  }
+}
+
 /** What a supervisor answers to these bytes. */
 function saidTo(path: string, bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -357,7 +409,11 @@ describe("a console", () => {
       const [opened, closed] = told;
       expect(opened?.data).toMatchObject({ reason: "a test", generation: 1, forMs: 600_000 });
       expect(closed?.data).toMatchObject({ console: opened?.data["console"], status: 3 });
-      const path = join(deploymentDir("glass"), "consoles", `${opened?.data["console"]}.jsonl`);
+      const path = join(
+        deploymentDir("glass"),
+        "consoles",
+        `${String(opened?.data["console"])}.jsonl`,
+      );
       const lines = readFileSync(path, "utf8").trim().split("\n");
       const spoken = lines.map((line) => JSON.parse(line) as { from: string; data: string });
       const [first] = spoken;

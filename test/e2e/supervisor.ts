@@ -74,7 +74,8 @@ export async function killSupervisors(): Promise<void> {
 export async function until(isSo: () => boolean, timeoutMs: number = WAIT_MS_MAX): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!isSo()) {
-    if (performance.now() > deadline) throw new Error(`Not so after ${timeoutMs} ms: ${isSo}`);
+    if (performance.now() > deadline)
+      throw new Error(`Not so after ${timeoutMs} ms: ${isSo.toString()}`);
     await pause(3);
   }
 }
