@@ -162,6 +162,19 @@ describe("a package", () => {
     await verifyPackage(root, trust);
   });
 
+  test("is refused for each flipped bit of its signature: there is one text for one", async () => {
+    const root = await made();
+    const file = join(root, "lock.sig");
+    chmodSync(file, 0o600);
+    const whole = readFileSync(file);
+    for (let bit = 0; bit < whole.length * 8; bit++) {
+      const broken = Buffer.from(whole);
+      broken[bit >> 3]! ^= 1 << (bit & 7);
+      writeFileSync(file, broken);
+      await expect(verifyPackage(root, trust)).rejects.toMatchObject({ code: "PACKAGE_UNTRUSTED" });
+    }
+  });
+
   const attacks: readonly (readonly [string, (root: string) => void, string])[] = [
     ["a file too many", (root) => writeFileSync(join(root, "plans/more"), ""), "plans/more"],
     ["a directory too many", (root) => mkdirSync(join(root, "empty")), "empty"],

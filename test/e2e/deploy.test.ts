@@ -395,17 +395,18 @@ describe("a console", () => {
       expect(done.stdout).not.toMatch(/one\.plan|CCOS_SESSION/);
       const late = await box.run(
         ["console", "glass", "--reason", "too long", "--for", "1s", "--json"],
-        { input: "sleep 100\n" },
+        { input: "sleep 8\n" },
       );
       expect(late.stdout).toContain('"ending":"time is over"');
+      const much = await box.run(["console", "glass", "--reason", "too much", "--json"], {
+        input: "yes | head -c 4000000\n",
+      });
+      expect(much.stdout).toContain('"ending":"transcript full"');
 
       const told = recordsOf(box, "glass").filter(({ type }) => type.startsWith("Console"));
-      expect(told.map(({ type }) => type)).toEqual([
-        "ConsoleOpened",
-        "ConsoleClosed",
-        "ConsoleOpened",
-        "ConsoleClosed",
-      ]);
+      expect(told.map(({ type }) => type)).toEqual(
+        Array.from({ length: 3 }, () => ["ConsoleOpened", "ConsoleClosed"]).flat(),
+      );
       const [opened, closed] = told;
       expect(opened?.data).toMatchObject({ reason: "a test", generation: 1, forMs: 600_000 });
       expect(closed?.data).toMatchObject({ console: opened?.data["console"], status: 3 });
