@@ -11,7 +11,7 @@ export interface CrashLimits {
 
 export const CRASH_LIMITS: CrashLimits = {
   failuresMax: 5,
-  windowMs: 60_000,
+  windowMs: 5 * 60_000,
   delayMs: 100,
   delayMsMax: 10_000,
 };

@@ -157,7 +157,7 @@ describe("a package", () => {
           writeFileSync(file, whole);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
     await verifyPackage(root, trust);
   });

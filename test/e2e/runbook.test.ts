@@ -23,7 +23,7 @@ const ELSEWHERE = [
   "npx ccos image build --out image",
 ];
 const OWN = COMMANDS.filter((command) => !ELSEWHERE.includes(command));
-const SLOW = 60_000;
+const SLOW = 120_000;
 
 let box: Sandbox;
 let supervisor: RunningSupervisor | null = null;

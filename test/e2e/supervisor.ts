@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { ROOT, type Sandbox } from "./ccos.ts";
+import { pureConfig, ROOT, type Sandbox } from "./ccos.ts";
 
 const WAIT_MS_MAX = 60_000;
 
@@ -90,4 +90,14 @@ export function recordsOf(box: Sandbox, name: string): readonly Told[] {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => (JSON.parse(line) as { body: Told }).body);
+}
+
+/** Two packages, `one.package` and `two.package`, whose plans say which they are and the sum of their arguments. */
+export async function packAgents(box: Sandbox): Promise<void> {
+  for (const name of ["one", "two"]) {
+    box.write(`${name}.plan.rtfs`, `(str "${name} " (reduce + 0 args))`);
+    box.write(`${name}.rtfs`, pureConfig(`${name}.plan.rtfs`));
+    const done = await box.run(["package", `${name}.rtfs`, "--out", `${name}.package`]);
+    if (done.status !== 0) throw new Error(done.stderr);
+  }
 }
