@@ -1,5 +1,12 @@
 /** One chain over many supervisors: it goes on where it ended, after a crash too, and never behind what was changed. */
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -7,7 +14,14 @@ import { removeTree } from "../host/index.ts";
 import { deploymentDirectory, verifyRun, type World } from "../runtime/index.ts";
 import { openDeploymentChain, unclosedConsoles } from "./deployment-chain.ts";
 import { takeOwnership } from "./ownership.ts";
-import { createDeployment, type DeploymentPaths, deploymentPaths } from "./store.ts";
+import {
+  createDeployment,
+  type DeploymentPaths,
+  deploymentPaths,
+  NEW_STATE,
+  readState,
+  writeState,
+} from "./store.ts";
 
 let world: World;
 let paths: DeploymentPaths;
@@ -104,5 +118,36 @@ describe("a deployment", () => {
 
   test.each(["", "..", "a/b", "A", "1a", "a".repeat(33)])("is not called %j", (name) => {
     expect(() => deploymentPaths(world.stateDir, name)).toThrow(/Cannot call a deployment/);
+  });
+});
+
+describe("a deployment's state", () => {
+  const kept = { generation: 1, digest: "sha256:", agent: "a", health: null };
+  const good = { ...NEW_STATE, active: 1, generations: [kept], next: 2 };
+
+  test("is what was written", async () => {
+    await writeState(paths, good);
+    expect(await readState(paths)).toEqual(good);
+  });
+
+  test.each([
+    ["no JSON", "{"],
+    ["no object", "[]"],
+    ["another version", JSON.stringify({ ...good, version: 2 })],
+    ["an active generation that is not kept", JSON.stringify({ ...good, active: 2 })],
+    ["a candidate in no phase", JSON.stringify({ ...good, candidate: { generation: 1 } })],
+    [
+      "a generation without a digest",
+      JSON.stringify({ ...good, generations: [{ generation: 1 }] }),
+    ],
+  ])("is refused when it is %s", async (_, text) => {
+    writeFileSync(paths.state, text, { mode: 0o600 });
+    await expect(readState(paths)).rejects.toMatchObject({ code: "IO_ERROR" });
+  });
+
+  test("is refused when others may write it", async () => {
+    await writeState(paths, good);
+    chmodSync(paths.state, 0o666);
+    await expect(readState(paths)).rejects.toMatchObject({ code: "IO_ERROR" });
   });
 });

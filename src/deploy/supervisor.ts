@@ -204,7 +204,7 @@ class Supervisor {
     if (this.#serving().jobs >= JOBS_MAX)
       throw this.#cannot("DEPLOYMENT_BUSY", `${JOBS_MAX} jobs run already`);
     const signal = AbortSignal.any([gone, this.#stop.signal]);
-    await this.#waitBack(signal);
+    await this.#waitBack(signal).catch(() => undefined);
     const generation = this.#serving();
     const job = await generation.run(args, null, gone);
     if (job.end === "crashed") await this.#failed(generation, job);
@@ -237,6 +237,9 @@ class Supervisor {
     try {
       await this.#change;
       return this.#status();
+    } catch (cause) {
+      if (cause instanceof CcosError || !this.#stop.signal.aborted) throw cause;
+      throw this.#cannot("DEPLOYMENT_NOT_RUNNING", "it is ending; its next supervisor goes on");
     } finally {
       this.#change = null;
       this.#listener = null;
