@@ -107,7 +107,8 @@ async function bare(): Promise<Sample> {
     vcpus: 1,
     kernelWords: "",
     label: LABEL,
-    ports: new Map([
+    ports: new Map<string, number | null>([
+      ["ccos.doors", null],
       ["ccos.init", 3],
       ["ccos.in", 4],
       ["ccos.out", 5],

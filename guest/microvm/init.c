@@ -4,7 +4,7 @@
  * Read in this order: main, obey (what the host tells it), run, pump. Freestanding: no C library, no allocation, no
  * shell. The host speaks first, on the port "ccos.init": records of a type byte, a length (32 bits, little endian) and
  * that many bytes, in which words end with NUL. Types: m tmpfs, d drive, f file, s symlink, l limit, g group, e
- * entropy, k system call filter, v variable, a argument, x go. Answers are lines: `up`, then
+ * entropy, t time, w door, c the program has the channel, k system call filter, v variable, a argument, x go. Answers are lines: `up`, then
  * `end STATUS OOM OUT ERR CHANNEL` (wait status, kills for memory, bytes written to each port), or `fail WHY ERRNO`.
  * After go the host says `i COUNT` or `o`
  * (nine bytes); process 1 powers off at o, or when the host is gone. The program never holds a port: it gets pipes and a socket pair.
@@ -16,7 +16,8 @@ typedef unsigned int u32;
 typedef unsigned long u64;
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-enum { SYS_read, SYS_write, SYS_open, SYS_close, SYS_poll = 7, SYS_rt_sigprocmask = 14, SYS_ioctl = 16,
+enum { SYS_sendto = 44, SYS_shutdown = 48, SYS_bind = 49, SYS_listen = 50, SYS_accept4 = 288, SYS_clock_settime = 227,
+  SYS_read = 0, SYS_write, SYS_open, SYS_close, SYS_poll = 7, SYS_rt_sigprocmask = 14, SYS_ioctl = 16,
   SYS_dup2 = 33, SYS_socketpair = 53, SYS_socket = 41, SYS_fork = 57, SYS_execve = 59, SYS_exit = 60,
   SYS_wait4 = 61, SYS_kill = 62, SYS_fcntl = 72, SYS_chdir = 80, SYS_mkdir = 83, SYS_symlink = 88, SYS_umask = 95, SYS_setgroups = 116, SYS_setresuid = 117, SYS_setresgid = 119, SYS_mknod = 133, SYS_prctl = 157,
   SYS_chroot = 161, SYS_mount = 165, SYS_reboot = 169, SYS_signalfd4 = 289, SYS_pipe2 = 293, SYS_prlimit64 = 302,
@@ -187,7 +188,8 @@ static struct { u32 resource; u64 both[2]; } limits[16];
 static int limit_count;
 static u8 *filter;
 static u64 filter_bytes;
-static long group_procs = -1, group_events = -1;
+static long group_procs = -1, group_events = -1, group_kill = -1;
+static int has_channel;
 
 static void read_exactly(void *to, u64 count) {
   u8 *at = to;
@@ -257,6 +259,11 @@ static void obey_entropy(char *bytes, u64 count) {
   memset(bytes, 0, count);
   call1(SYS_close, fd);
 }
+/* Seconds and nanoseconds of the host's clock: a machine that was restored has the one of its template. */
+static void obey_time(char *seconds, char *nanoseconds) {
+  u64 now[2] = { number(seconds, 10), number(nanoseconds, 10) };
+  must("time", call2(SYS_clock_settime, 0, now));
+}
 static void obey_group(char *name, char *value) {
   static char path[256];
   memcpy(path, "/sys/fs/cgroup/program/", 23);
@@ -264,6 +271,8 @@ static void obey_group(char *name, char *value) {
   memcpy(path + 23, name, length(name) + 1);
   must(name, write_file(path, value));
 }
+
+#include "doors.h"
 
 /* @returns 0 when the program is to start. */
 static int obey(void) {
@@ -282,6 +291,9 @@ static int obey(void) {
     case 's': first = word(&at); make_way(at); must(at, call2(SYS_symlink, first, at)); break;
     case 'g': first = word(&at); obey_group(first, word(&at)); break;
     case 'e': obey_entropy(at, count); break;
+    case 't': first = word(&at); obey_time(first, word(&at)); break;
+    case 'w': make_door(at); break;
+    case 'c': has_channel = 1; break;
     case 'k': filter = (u8 *)at; filter_bytes = count; break;
     case 'l':
       if (limit_count == COUNT(limits)) fail("limits", 0);
@@ -297,6 +309,15 @@ static int obey(void) {
   return 1;
 }
 
+/* @returns 0, or what went wrong. */
+static long become_nobody(long user) {
+  for (int capability = 0; call(SYS_prctl, 24, capability, 0, 0, 0) >= 0;) capability++;
+  long failed = call2(SYS_setgroups, 0, 0);
+  if (failed >= 0) failed = call3(SYS_setresgid, user, user, user);
+  if (failed >= 0) failed = call3(SYS_setresuid, user, user, user);
+  return failed < 0 ? failed : call(SYS_prctl, 38, 1, 0, 0, 0);
+}
+
 /* In the child, after fork. */
 static void become_program(int in, int out, int error, int channel, int verdict) {
   char self[24] = "0";
@@ -310,11 +331,7 @@ static void become_program(int in, int out, int error, int channel, int verdict)
   for (int i = 0; i < limit_count && failed >= 0; i++)
     failed = call(SYS_prlimit64, 0, limits[i].resource, (long)limits[i].both, 0, 0);
   call1(SYS_umask, 022);
-  for (int capability = 0; call(SYS_prctl, 24, capability, 0, 0, 0) >= 0;) capability++;
-  if (failed >= 0) failed = call2(SYS_setgroups, 0, 0);
-  if (failed >= 0) failed = call3(SYS_setresgid, 1000, 1000, 1000);
-  if (failed >= 0) failed = call3(SYS_setresuid, 1000, 1000, 1000);
-  if (failed >= 0) failed = call(SYS_prctl, 38, 1, 0, 0, 0);
+  if (failed >= 0) failed = become_nobody(1000);
   if (failed >= 0 && filter_bytes) {
     struct { unsigned short count; u8 *code; } program = { filter_bytes / 8, filter };
     failed = call(SYS_prctl, 22, 2, (long)&program, 0, 0);
@@ -363,7 +380,14 @@ static int reap(long program, int *status) {
     if (pid == program) { *status = each; seen = 1; }
   }
 }
-static void end_all(void) {
+/* The process of the doors ends by itself, once it has sent what the program left. */
+static void end_all(long door_keeper, int life) {
+  call3(SYS_write, group_kill, "1", 1);
+  call1(SYS_close, life);
+  for (int turn = 0; door_keeper > 0 && turn < 250; turn++) {
+    if (call(SYS_wait4, door_keeper, 0, 1 /* WNOHANG */, 0, 0) != 0) break;
+    call3(SYS_poll, 0, 0, 4);
+  }
   for (;;) {
     call2(SYS_kill, -1, 9);
     if (call(SYS_wait4, -1, 0, 0, 0, 0) < 0) return;
@@ -377,13 +401,30 @@ static u64 kills_for_memory(void) {
   return 0;
 }
 
-static void run(int port_in, int port_out, int port_error, int port_channel) {
-  int in[2], out[2], error[2], pair[2], verdict[2], status = 0, dead = 0;
+/* @returns Its process, or -1: there are no doors. */
+static long keep_doors(int port, int life[2]) {
+  if (!door_count) return -1;
+  long keeper = must("doors", call1(SYS_fork, 0));
+  if (keeper) return keeper;
+  for (int fd = 0; fd < 64; fd++) {
+    int needed = fd == port || fd == life[0];
+    for (int i = 0; i < door_count; i++) needed |= fd == door_sockets[i];
+    if (!needed) call1(SYS_close, fd);
+  }
+  if (become_nobody(65533) >= 0) doors(port, life[0]);
+  call1(SYS_exit, 0);
+  return -1;
+}
+
+static void run(int port_in, int port_out, int port_error, int port_channel, int port_doors) {
+  int in[2], out[2], error[2], pair[2], verdict[2], life[2], status = 0, dead = 0;
   must("pipe", call2(SYS_pipe2, in, O_CLOEXEC));
   must("pipe", call2(SYS_pipe2, out, O_CLOEXEC));
   must("pipe", call2(SYS_pipe2, error, O_CLOEXEC));
   must("pipe", call2(SYS_pipe2, verdict, O_CLOEXEC));
   must("socketpair", call(SYS_socketpair, 1, 1 | O_CLOEXEC, 0, (long)pair, 0));
+  must("pipe", call2(SYS_pipe2, life, O_CLOEXEC));
+  long door_keeper = keep_doors(port_doors, life);
   u64 child_ended = 1ul << 16;
   must("mask", call(SYS_rt_sigprocmask, 0, (long)&child_ended, 0, 8, 0));
   long ended = must("signalfd", call(SYS_signalfd4, -1, (long)&child_ended, 8, O_CLOEXEC | O_NONBLOCK, 0));
@@ -412,7 +453,7 @@ static void run(int port_in, int port_out, int port_error, int port_channel) {
     if (watched[0].seen) {
       u8 news[128];
       call3(SYS_read, ended, news, sizeof news);
-      if (reap(program, &status)) { dead = 1; end_all(); }
+      if (reap(program, &status)) { dead = 1; end_all(door_keeper, life[1]); }
     }
     for (int i = 0; i < 5; i++) if (watched[i + 2].seen) turn(&pumps[i]);
     if (pumps[0].over && !closed_in) { closed_in = 1; call1(SYS_close, in[1]); }
@@ -446,12 +487,13 @@ __attribute__((used)) static void begin(void) {
   write_file("/proc/sys/kernel/modules_disabled", "1");
   host = await_port("ccos.init");
   int in = await_port("ccos.in"), out = await_port("ccos.out"), error = await_port("ccos.err");
-  int channel = port("ccos.channel");
+  int channel = await_port("ccos.channel"), door_port = await_port("ccos.doors");
   must("cgroup", mount("group", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""));
   must("cgroup", write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory +pids"));
   must("cgroup", call2(SYS_mkdir, "/sys/fs/cgroup/program", 0755));
   group_procs = must("cgroup", call2(SYS_open, "/sys/fs/cgroup/program/cgroup.procs", O_WRONLY | O_CLOEXEC));
   group_events = must("cgroup", call2(SYS_open, "/sys/fs/cgroup/program/memory.events", O_RDONLY | O_CLOEXEC));
+  group_kill = must("cgroup", call2(SYS_open, "/sys/fs/cgroup/program/cgroup.kill", O_WRONLY | O_CLOEXEC));
   mount_drive("/dev/vda", "/root");
   make_devices();
   raise_loopback();
@@ -459,7 +501,7 @@ __attribute__((used)) static void begin(void) {
   while (obey()) { }
   enter_root();
   if (argc == 0) fail("no program was told", 0);
-  run(in, out, error, channel);
+  run(in, out, error, has_channel ? channel : -1, door_port);
 }
 
 __asm__(".globl _start\n_start: xor %ebp, %ebp\n and $-16, %rsp\n call begin\n");

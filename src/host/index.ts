@@ -79,6 +79,7 @@ export { sleep } from "./clock.ts";
 export { type ConnectRequest, serveConnect } from "./connect-server.ts";
 export { createFileAccess } from "./file-access.ts";
 export {
+  connectUnix,
   dial,
   dialUnix,
   type HttpExchange,

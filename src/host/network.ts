@@ -74,6 +74,11 @@ export async function dial(target: DialTarget, signal: AbortSignal): Promise<Dup
   return await dialSocket(target, signal);
 }
 
+/** A connection to a Unix socket of this host, half-open allowed; what goes wrong is its `error`. */
+export function connectUnix(path: string): Duplex {
+  return connect({ path, allowHalfOpen: true });
+}
+
 async function dialSocket({ address, port }: DialTarget, signal: AbortSignal): Promise<Socket> {
   if (isIP(address) === 0) throw new TypeError("only an IP address can be dialled");
   signal.throwIfAborted();

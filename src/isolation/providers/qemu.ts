@@ -34,7 +34,7 @@ import type {
   Session,
 } from "../provider.ts";
 import { kvmAnswer } from "../vm/kvm-probe.ts";
-import { tellGuest } from "../vm/guest-words.ts";
+import { doorsOf, tellGuest } from "../vm/guest-words.ts";
 import type { MachineWish } from "../vm/machine-wish.ts";
 import { planLaunch } from "../vm/qemu-launch.ts";
 import { kernelCommandLine, type QemuMachine } from "../vm/qemu-line.ts";
@@ -70,7 +70,7 @@ export function createQemu(options: QemuOptions): IsolationProvider {
     name: NAME,
     strength: STRENGTH,
     runs: new Set(canBeAttacked(imageDir) ? (["rtfs", "external", "script"] as const) : ["rtfs"]),
-    sockets: false,
+    sockets: true,
     machine: {
       pace: PACE,
       imageDir,
@@ -176,8 +176,8 @@ async function openQemu(
 ): Promise<Session> {
   checkLimits(spec.limits);
   const tools = toolsOrRefusal();
-  if (spec.sockets) throw refused("sockets are granted", "it has no way out for them");
-  if (spec.binds.length > 0) throw refused("host paths are shown", "it shows none");
+  if (spec.binds.some((bind) => bind.kind === "directory"))
+    throw refused("host directories are shown", "it shows none");
   const ground = { ...options, ...tools, recorded };
   return openSession(spec.limits, (program) => planOf(program, spec, ground));
 }
@@ -211,6 +211,7 @@ async function planOf(
       limits,
       lease,
       channel: hasChannel(program),
+      doors: doorsOf(spec.binds).map(({ source }) => source),
       accelerator: await acceleratorHere(ground, ground.stateDir),
       machine: ground.machine,
       label: spec.label ?? NAME.replace("/", "-"),

@@ -20,6 +20,12 @@ export type GuestRecord =
     }
   | { readonly kind: "group"; readonly name: string; readonly value: string }
   | { readonly kind: "entropy"; readonly bytes: Uint8Array }
+  /** Milliseconds since 1970. */
+  | { readonly kind: "time"; readonly ms: number }
+  /** A socket whose connections are streams to the host; they are numbered in their order. */
+  | { readonly kind: "door"; readonly path: string }
+  /** The program has its channel on descriptor 3. */
+  | { readonly kind: "channel" }
   | { readonly kind: "filter"; readonly bytes: Uint8Array }
   | { readonly kind: "variable"; readonly name: string; readonly value: string }
   | { readonly kind: "argument"; readonly word: string }
@@ -50,6 +56,16 @@ function encode(record: GuestRecord): readonly Uint8Array[] {
       return words("g", record.name, record.value);
     case "entropy":
       return bytes("e", record.bytes);
+    case "time":
+      return words(
+        "t",
+        String(Math.floor(record.ms / 1_000)),
+        String((record.ms % 1_000) * 1_000_000),
+      );
+    case "door":
+      return words("w", ROOT + record.path);
+    case "channel":
+      return words("c");
     case "filter":
       return bytes("k", record.bytes);
     case "variable":

@@ -12,8 +12,14 @@ import { CcosError } from "../../foundation/errors.ts";
 import { NODE_IN_IMAGE } from "../image/collect.ts";
 import type { ImageLock } from "../image/lock.ts";
 import { kernelLimits } from "../limits.ts";
-import { commandOf, guestArgv, guestFiles } from "../program.ts";
-import type { SandboxFile, SandboxLimits, SandboxProgram, SandboxSpec } from "../provider.ts";
+import { commandOf, guestArgv, guestFiles, hasChannel } from "../program.ts";
+import type {
+  SandboxBind,
+  SandboxFile,
+  SandboxLimits,
+  SandboxProgram,
+  SandboxSpec,
+} from "../provider.ts";
 import { seccompFilter } from "../seccomp.ts";
 import {
   checkTargets,
@@ -41,16 +47,21 @@ export function tellGuest(
   const filter = seccompFilter({ arch: "x64", sockets: spec.sockets ? "unix+inet" : "none" });
   return [
     { kind: "entropy", bytes: randomBytes(ENTROPY_BYTES) },
-    ...places(spec.limits, files),
+    { kind: "time", ms: Date.now() },
+    ...places(spec, files),
     ...held(spec.limits),
     ...[...environment].map(([name, value]): GuestRecord => ({ kind: "variable", name, value })),
     ...argv.map((word): GuestRecord => ({ kind: "argument", word })),
     { kind: "filter", bytes: filter },
+    ...(hasChannel(program) ? [{ kind: "channel" } as const] : []),
     { kind: "go" },
   ];
 }
 
-function places(limits: SandboxLimits, files: readonly SandboxFile[]): readonly GuestRecord[] {
+function places(
+  { limits, binds }: SandboxSpec,
+  files: readonly SandboxFile[],
+): readonly GuestRecord[] {
   const scratch = `size=${scratchBytes(limits.diskBytes)},mode=1777`;
   const store = files.reduce((total, file) => total + file.content.length + PAGE_BYTES, PAGE_BYTES);
   const owner = `uid=${UID_INSIDE},gid=${UID_INSIDE}`;
@@ -61,9 +72,15 @@ function places(limits: SandboxLimits, files: readonly SandboxFile[]): readonly 
     { kind: "tmpfs", path: "/work", options: `size=${limits.diskBytes},mode=0700,${owner}` },
     { kind: "link", path: NODE_INSIDE, to: NODE_IN_IMAGE },
     ...files.map((file): GuestRecord => ({ kind: "file", file })),
+    ...doorsOf(binds).map(({ target }): GuestRecord => ({ kind: "door", path: target })),
     { kind: "read-only", path: "/ccos" },
     { kind: "read-only", path: "/dev" },
   ];
+}
+
+/** The sockets of a spec, in the order in which the guest numbers its doors. */
+export function doorsOf(binds: readonly SandboxBind[]): readonly SandboxBind[] {
+  return binds.filter((bind) => bind.kind === "socket");
 }
 
 /** By the kernel's numbers. */

@@ -21,8 +21,9 @@ export const JAIL_FD = {
   init: 5,
   words: 6,
   console: 7,
+  doors: 8,
 } as const;
-export const JAIL_FILES_FD = 8;
+export const JAIL_FILES_FD = 9;
 /** Where the script puts the program's three streams. */
 export const PORT_FD = { in: 20, out: 21, error: 22 } as const;
 

@@ -15,6 +15,7 @@ import {
   bootId,
   closeDescriptors,
   currentUser,
+  type Descriptor,
   ensurePrivateDir,
   fileIdentity,
   leaseUser,
@@ -38,6 +39,11 @@ export interface KvmTools {
 }
 
 const DEADLINE_MS = 1_000;
+/** In the order of JAIL_FD: it is told to go, and says its words and its console's. */
+const PROBE_STREAMS: readonly Descriptor[] = [
+  ...(["null", "null", "null", "closed", "pipe"] as const),
+  ...(["closed", "pipe", "pipe", "closed"] as const),
+];
 /** QEMU's debug exit: twice the byte that is written, and one. */
 const DONE_STATUS = 33;
 const DONE_WORD = "RTFS-KVM-OK";
@@ -90,7 +96,7 @@ export async function probeKvm(
       env: {},
       cwd: "/",
       user,
-      descriptors: ["null", "null", "null", "closed", "pipe", "closed", "pipe", "pipe", kernel],
+      descriptors: [...PROBE_STREAMS, kernel],
     });
     let isLate = false;
     const timer = setTimeout(() => {

@@ -4,9 +4,11 @@
  *
  * @module
  */
+import type { Duplex } from "node:stream";
 import {
   anonymousFile,
   closeDescriptors,
+  connectUnix,
   type SpawnedProcess,
   type UserLease,
 } from "../../host/index.ts";
@@ -18,6 +20,7 @@ import { guestReport } from "./guest-report.ts";
 import { JAIL_FD, JAIL_FILES_FD, jailedArgv, jailUser, PORT_FD } from "./jail.ts";
 import type { MachineWish } from "./machine-wish.ts";
 import { type QemuMachine, qemuArguments } from "./qemu-line.ts";
+import { serveDoors } from "./stream-mux.ts";
 
 export interface MachineLaunch {
   readonly tools: { readonly qemu: string; readonly perl: string };
@@ -27,6 +30,8 @@ export interface MachineLaunch {
   readonly limits: SandboxLimits;
   readonly lease: UserLease | null;
   readonly channel: boolean;
+  /** Sockets of the host behind the guest's doors, in their order. */
+  readonly doors: readonly string[];
   readonly accelerator: QemuMachine["accelerator"];
   readonly machine: MachineWish;
   readonly label: string;
@@ -42,7 +47,7 @@ const WORDS_LENGTH_MAX = 300;
 const NOTHING = new Uint8Array(0);
 
 export function planLaunch(launch: MachineLaunch): LaunchPlan {
-  const { tools, image, records, limits, lease, channel } = launch;
+  const { tools, image, records, limits, lease, channel, doors } = launch;
   const { kernel, initrd, root } = image.parts;
   // QEMU opens these two by name, as its own user: copies of what was measured, in memory.
   const copies = [kernel, initrd].map((part) => anonymousFile(part.content ?? NOTHING, 0o444));
@@ -51,22 +56,33 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
   const line = [tools.qemu, ...qemuArguments(machine)];
   const report = guestReport();
   let words = (): string => "";
+  let hostile = "";
   return {
     argv: jailedArgv({ perl: tools.perl, user, line }),
     env: {},
     cwd: "/",
     user,
     channel,
-    descriptors: ["pipe", "pipe", "pipe", "pipe", ...copies, root.descriptor],
+    descriptors: [
+      ...(["pipe", "pipe", "pipe", "pipe"] as const),
+      doors.length > 0 ? "pipe" : "closed",
+      ...copies,
+      root.descriptor,
+    ],
     start: (started) => {
       report.follow(started);
       words = lastWords(started);
+      openDoors(started, doors, (why) => {
+        hostile = `the machine broke the rules of its doors: ${why}`;
+        started.kill("SIGKILL");
+      });
       started.writable(JAIL_FD.init)?.write(encodeRecords(records));
       started.writable(JAIL_FD.go)?.on("error", () => undefined);
       started.writable(JAIL_FD.go)?.end("g");
     },
     init: null,
     endingOf: (end) => {
+      if (hostile !== "") return null;
       if (end.kind === "signaled") return end;
       return end.status === 0 ? report.ended() : null;
     },
@@ -76,7 +92,7 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
       riseMsMax: RISE_MS_MAX,
       outOfMemory: () => report.outOfMemory(),
       endInput: (started, bytes) => report.endInput(started, bytes),
-      complaint: () => report.complaint() || words(),
+      complaint: () => hostile || report.complaint() || words(),
     },
     release: () => {
       closeImage(image);
@@ -87,7 +103,20 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
   };
 }
 
-function machineOf({ limits, channel, accelerator, machine, label }: MachineLaunch): QemuMachine {
+function openDoors(
+  started: SpawnedProcess,
+  doors: readonly string[],
+  broken: (why: string) => void,
+): void {
+  const port = started.duplex(JAIL_FD.doors);
+  if (port === null) return;
+  // An absent door cannot be dialled: the streams check the number first.
+  const dial = (door: number): Duplex => connectUnix(doors[door] ?? "");
+  serveDoors({ port, count: doors.length, dial, broken });
+}
+
+function machineOf(launch: MachineLaunch): QemuMachine {
+  const { limits, channel, doors, accelerator, machine, label } = launch;
   const { vcpus, kernelWords } = machine;
   return {
     accelerator,
@@ -98,12 +127,13 @@ function machineOf({ limits, channel, accelerator, machine, label }: MachineLaun
     kernelFd: JAIL_FILES_FD,
     initrdFd: JAIL_FILES_FD + 1,
     driveFds: [JAIL_FILES_FD + 2],
-    ports: new Map<string, number>([
+    ports: new Map([
       ["ccos.init", JAIL_FD.init],
       ["ccos.in", PORT_FD.in],
       ["ccos.out", PORT_FD.out],
       ["ccos.err", PORT_FD.error],
-      ...(channel ? [["ccos.channel", JAIL_FD.channel] as const] : []),
+      ["ccos.channel", channel ? JAIL_FD.channel : null],
+      ["ccos.doors", doors.length > 0 ? JAIL_FD.doors : null],
     ]),
     consoleFd: JAIL_FD.console,
   };

@@ -21,8 +21,8 @@ export interface QemuMachine {
   readonly initrdFd: number;
   /** squashfs images in order: vda, vdb, … */
   readonly driveFds: readonly number[];
-  /** Stream sockets by the name of their port. */
-  readonly ports: ReadonlyMap<string, number>;
+  /** Stream sockets by the name of their port; null: the port is there and nobody is behind it. */
+  readonly ports: ReadonlyMap<string, number | null>;
   readonly consoleFd: number;
 }
 
@@ -85,9 +85,10 @@ export function qemuArguments(machine: QemuMachine): readonly string[] {
   ].flat();
 }
 
-function port(name: string, fd: number, index: number): readonly string[] {
+function port(name: string, fd: number | null, index: number): readonly string[] {
   const device = `virtserialport,chardev=p${index},name=${name}`;
-  return ["-chardev", `socket,id=p${index},fd=${fd}`, "-device", device];
+  const behind = fd === null ? `null,id=p${index}` : `socket,id=p${index},fd=${fd}`;
+  return ["-chardev", behind, "-device", device];
 }
 
 function drive(fd: number, index: number): readonly string[] {
