@@ -116,6 +116,7 @@ async function bare(): Promise<Sample> {
       ["ccos.channel", 11],
     ]),
     consoleFd: 7,
+    state: { kind: "new" },
     kernelFd: 8,
     initrdFd: 9,
     driveFds: [10],

@@ -169,9 +169,10 @@ export interface MachineWall {
    * Measure what will boot. From then on the provider boots nothing else.
    *
    * @returns Facts for the run's first record.
+   * @param limits - Of the program: the machine is made for them.
    * @throws {CcosError} `ISOLATION_UNAVAILABLE` when a part is not what its lock or the config says.
    */
-  attest(): Promise<JsonObject>;
+  attest(limits: SandboxLimits): Promise<JsonObject>;
 }
 
 export interface IsolationProvider {

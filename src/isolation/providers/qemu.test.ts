@@ -130,10 +130,10 @@ describe.skipIf(probe.kind === "missing" && !required)(
             why: expect.stringContaining(`"${part}"`),
           };
           await expect(start(copied)).rejects.toMatchObject(refusal);
-          await expect(copied.machine?.attest()).rejects.toMatchObject(refusal);
+          await expect(copied.machine?.attest(SPEC.limits)).rejects.toMatchObject(refusal);
           flipByte(path, at);
         }
-        await expect(copied.machine?.attest()).resolves.toMatchObject({ image: {} });
+        await expect(copied.machine?.attest(SPEC.limits)).resolves.toMatchObject({ image: {} });
       },
     );
 
@@ -141,7 +141,7 @@ describe.skipIf(probe.kind === "missing" && !required)(
       const replaced = copyOfImage();
       try {
         const recorded = createQemu({ stateDir, imageDir: replaced, machine: DEFAULT_MACHINE });
-        await recorded.machine?.attest();
+        await recorded.machine?.attest(SPEC.limits);
         replacePart(replaced, "initrd", cpioOf([]));
         await expect(start(recorded)).rejects.toMatchObject({
           code: "ISOLATION_UNAVAILABLE",
@@ -159,7 +159,7 @@ describe.skipIf(probe.kind === "missing" && !required)(
         imageDir: given,
         machine: { ...DEFAULT_MACHINE, expectRoot },
       });
-      await expect(other.machine?.attest()).rejects.toMatchObject({
+      await expect(other.machine?.attest(SPEC.limits)).rejects.toMatchObject({
         code: "ISOLATION_UNAVAILABLE",
       });
     });

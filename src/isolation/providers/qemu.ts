@@ -12,7 +12,10 @@ import { posix } from "node:path";
 import { CcosError } from "../../foundation/errors.ts";
 import type { JsonObject } from "../../foundation/json.ts";
 import {
+  bootId,
+  closeDescriptors,
   currentUser,
+  fileIdentity,
   findExecutable,
   headOf,
   leaseUser,
@@ -21,7 +24,7 @@ import {
   type UserLease,
 } from "../../host/index.ts";
 import { IMAGE_PARTS, type ImageLock, LOCK_FILE, parseLock } from "../image/lock.ts";
-import { closeImage, measureImage, readLock } from "../image/measured-image.ts";
+import { closeImage, type MeasuredImage, measureImage, readLock } from "../image/measured-image.ts";
 import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits } from "../limits.ts";
 import { versionOf } from "../probing.ts";
@@ -29,15 +32,18 @@ import { hasChannel } from "../program.ts";
 import type {
   IsolationProvider,
   Probe,
+  SandboxLimits,
   SandboxProgram,
   SandboxSpec,
   Session,
 } from "../provider.ts";
 import { kvmAnswer } from "../vm/kvm-probe.ts";
 import { doorsOf, tellGuest } from "../vm/guest-words.ts";
+import { makeTemplate } from "../vm/make-template.ts";
 import type { MachineWish } from "../vm/machine-wish.ts";
-import { planLaunch } from "../vm/qemu-launch.ts";
+import { lineOfShape, type MachineShape, planLaunch } from "../vm/qemu-launch.ts";
 import { kernelCommandLine, type QemuMachine } from "../vm/qemu-line.ts";
+import { keepTemplate, openTemplate, type Template, templateKey } from "../vm/template.ts";
 
 const NAME = "microvm/qemu";
 const STRENGTH = 80;
@@ -58,10 +64,18 @@ export interface QemuOptions {
   /** Where it is kept whether KVM works. */
   readonly stateDir: string;
   readonly machine: MachineWish;
+  /** False: every machine boots. Absent: one that is like an earlier one begins where that one waited. */
+  readonly templates?: boolean;
 }
 
 /** What was measured for a run's record; null: nothing was. */
-type Recorded = ImageLock["digests"] | null;
+type Recorded = Measured | null;
+
+interface Measured {
+  readonly digests: ImageLock["digests"];
+  /** Digest of the template that it begins from; null: it boots. */
+  readonly template: string | null;
+}
 
 export function createQemu(options: QemuOptions): IsolationProvider {
   const { imageDir } = options;
@@ -74,9 +88,9 @@ export function createQemu(options: QemuOptions): IsolationProvider {
     machine: {
       pace: PACE,
       imageDir,
-      attest: async () => {
-        const { digests, facts } = await attest(options);
-        recorded = digests;
+      attest: async (limits) => {
+        const { measured, facts } = await attest(options, limits);
+        recorded = measured;
         return facts;
       },
     },
@@ -136,22 +150,82 @@ function missing(what: readonly string[]): Probe {
 }
 
 interface Attested {
-  readonly digests: ImageLock["digests"];
+  readonly measured: Measured;
   readonly facts: JsonObject;
 }
 
-async function attest({ imageDir, machine, stateDir }: QemuOptions): Promise<Attested> {
-  const accelerator = await acceleratorHere(toolsOrRefusal(), stateDir);
+async function attest(options: QemuOptions, limits: SandboxLimits): Promise<Attested> {
+  const { imageDir, machine, stateDir } = options;
+  const ground = { ...options, ...toolsOrRefusal() };
+  const accelerator = await acceleratorHere(ground, stateDir);
   const image = await measureImage(imageDir);
-  closeImage(image);
+  try {
+    return await factsOf(image, ground, shapeOf({ limits, accelerator }, machine));
+  } finally {
+    closeImage(image);
+  }
+}
+
+async function factsOf(
+  image: MeasuredImage,
+  ground: Places,
+  shape: MachineShape,
+): Promise<Attested> {
+  const { accelerator, machine } = shape;
   const { digests, versions } = image.lock;
   const { expectRoot } = machine;
   if (expectRoot !== null && expectRoot !== digests.root)
     throw refused("the config expects another root", `its root is ${digests.root}`);
   const { kernel, initrd, root } = digests;
   const commandLine = kernelCommandLine({ accelerator, ...machine });
-  const facts = { kernel, initrd, root, version: versions.kernel, node: versions.node };
-  return { digests, facts: { image: facts, commandLine, accelerator: accelerator.kind } };
+  const parts = { kernel, initrd, root, version: versions.kernel, node: versions.node };
+  const template = await templateFor(ground, image, shape);
+  if (template !== null) closeDescriptors([template.descriptor]);
+  const digest = template?.digest ?? null;
+  const facts = { image: parts, commandLine, accelerator: accelerator.kind, template: digest };
+  return { measured: { digests, template: digest }, facts };
+}
+
+/** Without what runs in it. */
+function shapeOf(
+  { limits, accelerator }: Pick<MachineShape, "limits" | "accelerator">,
+  machine: MachineWish,
+): MachineShape {
+  const memoryBytes = memoryLeft(limits.memoryBytes, machine);
+  const shape = { limits: { ...limits, memoryBytes }, accelerator, machine };
+  return { ...shape, channel: false, doors: [], label: "template" };
+}
+
+const making = new Map<string, Promise<void>>();
+
+/** The template for a machine like this, made when there is none; null where none is used. Only emulated ones were tried. */
+async function templateFor(
+  { qemu, perl, stateDir, templates }: Places,
+  image: MeasuredImage,
+  shape: MachineShape,
+): Promise<Template | null> {
+  if (templates === false || shape.accelerator.kind !== "tcg") return null;
+  const key = templateKey({
+    bootId: await bootId(),
+    qemu: fileIdentity(qemu) ?? "",
+    parts: IMAGE_PARTS.map((part) => image.lock.digests[part]),
+    line: lineOfShape(shape),
+  });
+  const kept = await openTemplate(stateDir, key);
+  if (kept !== null) return kept;
+  // Once in this process, however many wait for it.
+  const made =
+    making.get(key) ??
+    makeTemplate({ qemu, perl }, image, shape).then((content) =>
+      keepTemplate(stateDir, key, content),
+    );
+  making.set(key, made);
+  try {
+    await made;
+  } finally {
+    making.delete(key);
+  }
+  return await openTemplate(stateDir, key);
 }
 
 /** @throws {CcosError} `ISOLATION_UNAVAILABLE` where neither KVM works nor the clock of an emulated machine. */
@@ -182,7 +256,9 @@ async function openQemu(
   return openSession(spec.limits, (program) => planOf(program, spec, ground));
 }
 
-interface Ground extends QemuOptions, Tools {
+interface Places extends QemuOptions, Tools {}
+
+interface Ground extends Places {
   recorded(): Recorded;
 }
 
@@ -192,16 +268,19 @@ async function planOf(
   ground: Ground,
 ): Promise<LaunchPlan> {
   const image = await measureImage(ground.imageDir);
+  const { digests } = image.lock;
   let lease: UserLease | null = null;
+  let template: Template | null = null;
   try {
     const recorded = ground.recorded();
-    if (
-      recorded !== null &&
-      IMAGE_PARTS.some((part) => recorded[part] !== image.lock.digests[part])
-    )
+    if (recorded !== null && IMAGE_PARTS.some((part) => recorded.digests[part] !== digests[part]))
       throw refused("its image was measured", "the image was replaced since");
-    const memoryBytes = memoryLeft(spec.limits.memoryBytes, ground.machine);
-    const limits = { ...spec.limits, memoryBytes };
+    const accelerator = await acceleratorHere(ground, ground.stateDir);
+    const shape = shapeOf({ limits: spec.limits, accelerator }, ground.machine);
+    const { limits } = shape;
+    template = await templateFor(ground, image, shape);
+    if (recorded !== null && recorded.template !== (template?.digest ?? null))
+      throw refused("its template was measured", "the template was replaced since");
     const records = tellGuest(program, { ...spec, limits }, image.lock);
     lease = currentUser().uid === 0 ? await leaseUser() : null;
     return planLaunch({
@@ -212,11 +291,13 @@ async function planOf(
       lease,
       channel: hasChannel(program),
       doors: doorsOf(spec.binds).map(({ source }) => source),
-      accelerator: await acceleratorHere(ground, ground.stateDir),
+      accelerator,
       machine: ground.machine,
       label: spec.label ?? NAME.replace("/", "-"),
+      template,
     });
   } catch (error) {
+    if (template !== null) closeDescriptors([template.descriptor]);
     closeImage(image);
     lease?.release();
     throw error;

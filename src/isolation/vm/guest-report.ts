@@ -32,24 +32,17 @@ const DRAIN_MS_MAX = 2_000;
 
 export function guestReport(): GuestReport {
   let told = "";
-  let isUp = false;
-  let tell: () => void = () => undefined;
-  const up = new Promise<void>((resolve) => {
-    tell = resolve;
-  });
+  const up = Promise.withResolvers<void>();
   const ended = (): RegExpExecArray | null => /^end (\d+) (\d+) (\d+) (\d+) (\d+)$/m.exec(told);
   let draining = false;
   return {
-    up,
+    up: up.promise,
     follow: (process) => {
       const port = process.duplex(JAIL_FD.init);
       port?.on("error", () => undefined);
       port?.on("data", (chunk: Buffer) => {
         if (told.length < BYTES_MAX) told += chunk.toString("latin1");
-        if (!isUp && /^up$/m.test(told)) {
-          isUp = true;
-          tell();
-        }
+        if (/^up$/m.test(told)) up.resolve();
         const [, , , ...counts] = ended() ?? [];
         if (counts.length === 0 || draining) return;
         draining = true;

@@ -19,8 +19,9 @@ import { encodeRecords, type GuestRecord } from "./guest-records.ts";
 import { guestReport } from "./guest-report.ts";
 import { JAIL_FD, JAIL_FILES_FD, jailedArgv, jailUser, PORT_FD } from "./jail.ts";
 import type { MachineWish } from "./machine-wish.ts";
-import { type QemuMachine, qemuArguments } from "./qemu-line.ts";
+import { type MachineState, type QemuMachine, qemuArguments } from "./qemu-line.ts";
 import { serveDoors } from "./stream-mux.ts";
+import type { Template } from "./template.ts";
 
 export interface MachineLaunch {
   readonly tools: { readonly qemu: string; readonly perl: string };
@@ -35,28 +36,44 @@ export interface MachineLaunch {
   readonly accelerator: QemuMachine["accelerator"];
   readonly machine: MachineWish;
   readonly label: string;
+  /** What it begins from instead of booting; closed when the wall is. */
+  readonly template: Template | null;
 }
+
+/** What of a launch decides how QEMU's line reads. */
+export type MachineShape = Pick<
+  MachineLaunch,
+  "limits" | "channel" | "doors" | "accelerator" | "machine" | "label"
+>;
 
 const MIB = 1024 * 1024;
 /** The guest's kernel, its first root and the files it is told, beside what the program may use. */
 const KERNEL_MIB = 160;
 /** QEMU itself, with the code it translates. */
 const MONITOR_BYTES = 256 * MIB;
-const RISE_MS_MAX = 60_000;
+export const RISE_MS_MAX = 60_000;
 const WORDS_LENGTH_MAX = 300;
 const NOTHING = new Uint8Array(0);
 
+/** QEMU opens kernel and initrd by name, as its own user: copies of what was measured, in memory. */
+export function imageCopies({ parts }: MeasuredImage): readonly number[] {
+  return [parts.kernel, parts.initrd].map(({ content }) =>
+    anonymousFile(content ?? NOTHING, 0o444),
+  );
+}
+
 export function planLaunch(launch: MachineLaunch): LaunchPlan {
-  const { tools, image, records, limits, lease, channel, doors } = launch;
-  const { kernel, initrd, root } = image.parts;
-  // QEMU opens these two by name, as its own user: copies of what was measured, in memory.
-  const copies = [kernel, initrd].map((part) => anonymousFile(part.content ?? NOTHING, 0o444));
-  const machine = machineOf(launch);
+  const { tools, image, records, limits, lease, channel, doors, template } = launch;
+  const copies = imageCopies(image);
+  const machine = machineOf(
+    launch,
+    template === null ? { kind: "new" } : { kind: "restored", stateFd: STATE_FD },
+  );
   const user = jailUser(lease, launch.accelerator.kind);
   const line = [tools.qemu, ...qemuArguments(machine)];
   const report = guestReport();
   let words = (): string => "";
-  let hostile = "";
+  let broken = "";
   return {
     argv: jailedArgv({ perl: tools.perl, user, line }),
     env: {},
@@ -67,13 +84,14 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
       ...(["pipe", "pipe", "pipe", "pipe"] as const),
       doors.length > 0 ? "pipe" : "closed",
       ...copies,
-      root.descriptor,
+      image.parts.root.descriptor,
+      ...(template === null ? [] : [template.descriptor]),
     ],
     start: (started) => {
       report.follow(started);
       words = lastWords(started);
       openDoors(started, doors, (why) => {
-        hostile = `the machine broke the rules of its doors: ${why}`;
+        broken = `the machine broke the rules of its doors: ${why}`;
         started.kill("SIGKILL");
       });
       started.writable(JAIL_FD.init)?.write(encodeRecords(records));
@@ -82,7 +100,7 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
     },
     init: null,
     endingOf: (end) => {
-      if (hostile !== "") return null;
+      if (broken !== "") return null;
       if (end.kind === "signaled") return end;
       return end.status === 0 ? report.ended() : null;
     },
@@ -92,11 +110,12 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
       riseMsMax: RISE_MS_MAX,
       outOfMemory: () => report.outOfMemory(),
       endInput: (started, bytes) => report.endInput(started, bytes),
-      complaint: () => hostile || report.complaint() || words(),
+      complaint: () => broken || report.complaint() || words(),
     },
     release: () => {
       closeImage(image);
       closeDescriptors(copies);
+      if (template !== null) closeDescriptors([template.descriptor]);
       lease?.release();
       return Promise.resolve();
     },
@@ -115,8 +134,18 @@ function openDoors(
   serveDoors({ port, count: doors.length, dial, broken });
 }
 
-function machineOf(launch: MachineLaunch): QemuMachine {
-  const { limits, channel, doors, accelerator, machine, label } = launch;
+/** Behind the drives: what a machine is restored from, or the monitor of one whose state is taken. */
+const STATE_FD = JAIL_FILES_FD + 3;
+export const MONITOR_FD: number = STATE_FD;
+
+/** What a template is bound to. */
+export function lineOfShape(shape: MachineShape): readonly string[] {
+  return qemuArguments(machineOf(shape, { kind: "new" }));
+}
+
+export function machineOf(shape: MachineShape, state: MachineState): QemuMachine {
+  const { limits, channel, doors, accelerator, machine, label } = shape;
+  const isRun = state.kind !== "saved";
   const { vcpus, kernelWords } = machine;
   return {
     accelerator,
@@ -129,18 +158,19 @@ function machineOf(launch: MachineLaunch): QemuMachine {
     driveFds: [JAIL_FILES_FD + 2],
     ports: new Map([
       ["ccos.init", JAIL_FD.init],
-      ["ccos.in", PORT_FD.in],
-      ["ccos.out", PORT_FD.out],
-      ["ccos.err", PORT_FD.error],
+      ["ccos.in", isRun ? PORT_FD.in : null],
+      ["ccos.out", isRun ? PORT_FD.out : null],
+      ["ccos.err", isRun ? PORT_FD.error : null],
       ["ccos.channel", channel ? JAIL_FD.channel : null],
       ["ccos.doors", doors.length > 0 ? JAIL_FD.doors : null],
     ]),
     consoleFd: JAIL_FD.console,
+    state,
   };
 }
 
 /** The last that QEMU and the guest's kernel said, one printable line; both are read for as long as they speak. */
-function lastWords(started: SpawnedProcess): () => string {
+export function lastWords(started: SpawnedProcess): () => string {
   let said = "";
   for (const descriptor of [JAIL_FD.words, JAIL_FD.console]) {
     const stream = started.readable(descriptor);

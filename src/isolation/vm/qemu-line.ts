@@ -24,16 +24,26 @@ export interface QemuMachine {
   /** Stream sockets by the name of their port; null: the port is there and nobody is behind it. */
   readonly ports: ReadonlyMap<string, number | null>;
   readonly consoleFd: number;
+  readonly state: MachineState;
 }
+
+/** Where a machine's state goes or comes from, by QEMU's descriptors. */
+export type MachineState =
+  | { readonly kind: "new" }
+  | { readonly kind: "saved"; readonly monitorFd: number }
+  | { readonly kind: "restored"; readonly stateFd: number };
 
 /** The processor that programs get; a probe must try the same. */
 export const CPU_MODELS = { kvm: "host", tcg: "max" } as const;
+const FILTER_ARGUMENTS: readonly string[] = [
+  "-sandbox",
+  "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+];
 /** QEMU's part of its jail: a root without files and its own filter, before the guest's first instruction. */
 export const JAIL_ARGUMENTS: readonly string[] = [
   "-chroot",
   "/proc/self/fdinfo",
-  "-sandbox",
-  "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+  ...FILTER_ARGUMENTS,
 ];
 const TRANSLATED_MIB = 128;
 
@@ -81,8 +91,25 @@ export function qemuArguments(machine: QemuMachine): readonly string[] {
     ["-device", "virtio-serial-device"],
     [...ports].flatMap(([name, fd], index) => port(name, fd, index)),
     ["-chardev", `socket,id=console,fd=${consoleFd}`, "-serial", "chardev:console"],
-    JAIL_ARGUMENTS,
+    stateArguments(machine.state),
+    machine.state.kind === "saved" ? FILTER_ARGUMENTS : JAIL_ARGUMENTS,
   ].flat();
+}
+
+function stateArguments(state: MachineState): readonly string[] {
+  switch (state.kind) {
+    case "new":
+      return [];
+    case "saved":
+      return [
+        "-chardev",
+        `socket,id=qmp,fd=${state.monitorFd}`,
+        "-mon",
+        "chardev=qmp,mode=control",
+      ];
+    case "restored":
+      return ["-incoming", `fd:${state.stateFd}`];
+  }
 }
 
 function port(name: string, fd: number | null, index: number): readonly string[] {
