@@ -8,13 +8,17 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import {
+  chmodSync,
   copyFileSync,
+  cpSync,
   mkdtempSync,
   openSync,
   closeSync,
+  readdirSync,
   readFileSync,
   readSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -175,11 +179,14 @@ describe.skipIf(probe.kind === "missing" && !required)(
       try {
         // No process 1: the kernel panics, and QEMU ends with status 0.
         replacePart(mute, "initrd", cpioOf([]));
-        const { session, execution } = await start(
-          createQemu({ stateDir, imageDir: mute, machine: DEFAULT_MACHINE }),
-        );
+        const options = { stateDir, imageDir: mute, machine: DEFAULT_MACHINE };
+        const { session, execution } = await start(createQemu({ ...options, templates: false }));
         await expect(execution.ending).rejects.toMatchObject({ code: "PROVIDER_CRASHED" });
         await session.close();
+        await expect(start(createQemu(options))).rejects.toMatchObject({
+          code: "PROVIDER_CRASHED",
+          what: "Cannot make a template of the machine",
+        });
       } finally {
         rmSync(mute, { recursive: true, force: true });
       }
@@ -212,12 +219,68 @@ describe.skipIf(probe.kind === "missing" && !required)(
       expect(await processesNaming(label)).toEqual([]);
     });
 
+    test("no two machines from one template draw the same randomness, and each has the host's time", async () => {
+      const clones = Number(process.env["CCOS_CLONES"] ?? 5);
+      const before = Date.now();
+      const drawn: (readonly string[])[] = [];
+      for (let clone = 0; clone < clones; clone++) drawn.push(await draws(provider));
+      const after = Date.now();
+      for (const [source, name] of SOURCES.entries()) {
+        const values = drawn.map((each) => each[source]);
+        expect(new Set(values).size, `${name}: ${values.join(" ")}`).toBe(clones);
+      }
+      for (const each of drawn) {
+        const told = Number(each.at(-1));
+        expect(told).toBeGreaterThan(before - 1_000);
+        expect(told).toBeLessThan(after + 1_000);
+      }
+      const facts = await provider.machine?.attest(SPEC.limits);
+      expect(facts?.["template"]).toMatch(/^sha256:[0-9a-f]{64}$/);
+    });
+
+    test("a template with one flipped bit is refused; one that was exchanged after it was recorded too", async () => {
+      const own = mkdtempSync(join(tmpdir(), "ccos-qemu-"));
+      try {
+        cpSync(join(stateDir, "templates"), join(own, "templates"), { recursive: true });
+        cpSync(join(stateDir, "walls"), join(own, "walls"), { recursive: true });
+        const options = { stateDir: own, imageDir: given, machine: DEFAULT_MACHINE };
+        const fresh = createQemu(options);
+        await fresh.machine?.attest(SPEC.limits);
+        for (const name of readdirSync(join(own, "templates"))) {
+          const path = join(own, "templates", name);
+          chmodSync(path, 0o600);
+          flipByte(path, statSync(path).size >> 1);
+        }
+        const refusal = { code: "ISOLATION_UNAVAILABLE", why: expect.stringContaining("changed") };
+        await expect(start(fresh)).rejects.toMatchObject(refusal);
+        await expect(createQemu(options).machine?.attest(SPEC.limits)).rejects.toMatchObject(
+          refusal,
+        );
+        for (const name of readdirSync(join(own, "templates"))) {
+          const path = join(own, "templates", name);
+          const digest = createHash("sha256").update(readFileSync(path)).digest("hex");
+          renameSync(path, join(own, "templates", `${name.split(".")[0]}.${digest}`));
+        }
+        await expect(start(fresh)).rejects.toMatchObject({
+          why: "the template was replaced since",
+        });
+      } finally {
+        rmSync(own, { recursive: true, force: true });
+      }
+    });
+
     test("it boots beside two programs that keep both processors busy", async () => {
       const burners: ChildProcess[] = [1, 2].map(() =>
         spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),
       );
       try {
-        const { session, execution } = await start(provider, guest("process.exitCode = 5"));
+        const booting = createQemu({
+          stateDir,
+          imageDir: given,
+          machine: DEFAULT_MACHINE,
+          templates: false,
+        });
+        const { session, execution } = await start(booting, guest("process.exitCode = 5"));
         expect(await execution.ending).toEqual({ kind: "exited", status: 5 });
         await session.close();
       } finally {
@@ -226,6 +289,34 @@ describe.skipIf(probe.kind === "missing" && !required)(
     });
   },
 );
+
+const SOURCES = ["urandom", "addresses", "Math.random", "crypto", "Python", "the time"] as const;
+/** One word for each of {@link SOURCES}, in its order. */
+const DRAW = [
+  "/ccos/node -e '" +
+    'const fs = require("node:fs"), crypto = require("node:crypto");' +
+    'const file = fs.openSync("/dev/urandom", "r"), bytes = Buffer.alloc(8); fs.readSync(file, bytes);' +
+    'const auxv = fs.readFileSync("/proc/self/auxv").toString("hex");' +
+    'console.log(bytes.toString("hex"), crypto.hash("sha1", auxv), Math.random(), crypto.randomUUID())' +
+    "'",
+  "python3 -c 'import random, time; print(random.random(), int(time.time() * 1000))'",
+].join(" && ");
+
+async function draws(provider: IsolationProvider): Promise<readonly string[]> {
+  const session = await provider.open(SPEC);
+  try {
+    const program = { kind: "external", argv: ["sh", "-c", DRAW], channel: false } as const;
+    const execution = await session.execute(program, NEVER);
+    execution.stdin.end();
+    let text = "";
+    for (const stream of [execution.stdout, execution.stderr])
+      stream.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    expect([await execution.ending, text]).toEqual([{ kind: "exited", status: 0 }, text]);
+    return text.trim().split(/\s+/);
+  } finally {
+    await session.close();
+  }
+}
 
 /** The monitor, once it has put its filter on, which is the last it does before the guest. */
 async function jailed(label: string): Promise<number> {
