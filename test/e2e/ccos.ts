@@ -1,6 +1,15 @@
 /** Runs the built CLI as a user does, with a state directory of its own. */
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -74,12 +83,17 @@ export function sandbox(): Sandbox {
   };
 }
 
-/** What warm-walls.ts measured once for the whole suite: a new state directory need not measure again. */
+/** What warm-walls.ts measured once for the whole suite: a new state directory need not measure again, nor boot a machine. */
 function adoptMeasurements(home: string): void {
   const warm = process.env["CCOS_TEST_WARM_HOME"];
   if (warm === undefined) throw new Error("warm-walls.ts did not run: see vitest.config.ts");
   mkdirSync(home, { mode: 0o700 });
   cpSync(join(warm, "walls"), join(home, "walls"), { recursive: true, preserveTimestamps: true });
+  const templates = join(warm, "templates");
+  if (!existsSync(templates)) return;
+  mkdirSync(join(home, "templates"), { mode: 0o700 });
+  for (const name of readdirSync(templates))
+    linkSync(join(templates, name), join(home, "templates", name));
 }
 
 /** A config for a pure plan, with `fields` spliced in. */

@@ -109,8 +109,15 @@ export function specOf(
   pace: number,
 ): SandboxSpec {
   const { wallMs, cpuMs } = LIMITS;
+  const own = attack.limits?.wallMs ?? wallMs;
   return {
-    limits: { ...LIMITS, wallMs: wallMs * pace, cpuMs: cpuMs * pace, ...attack.limits },
+    limits: {
+      ...LIMITS,
+      cpuMs: cpuMs * pace,
+      ...attack.limits,
+      // A shorter one is what is measured.
+      wallMs: own < wallMs ? own : own * pace,
+    },
     ...(attack.label === undefined ? {} : { label: attack.label }),
     files: [],
     binds: [],
