@@ -1,11 +1,17 @@
 /**
- * The same agents behind a process wall and in a real machine: the same answers, and chains that differ in the wall alone.
+ * Agents in a real machine: through the gate, through a tunnel, and again. That they answer as behind every other wall is
+ * test/acceptance/three-agents.test.ts.
  *
  * The image is the one of CCOS_IMAGE; without it these tests are skipped, unless REQUIRE_ISOLATION names the wall.
  */
-import { createServer, type Server } from "node:http";
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LOCK_FILE, parseLock } from "../../src/isolation/image/lock.ts";
+import { certificateFor } from "../adversary/egress-certificate.ts";
 import { testImage } from "../contract/image.ts";
 import { type Sandbox, sandbox } from "./ccos.ts";
 
@@ -13,17 +19,13 @@ const { imageDir } = testImage();
 const required = (process.env["REQUIRE_ISOLATION"] ?? "").split(",").includes("microvm/qemu");
 const RUN_MS_MAX = 120_000;
 
-/** One agent twice: behind the strongest process wall, and in a machine. */
-const MODES = {
-  process:
-    ":orchestrator {:isolation {:mode :process :fs {:ephemeral true}} :dlp {:enabled true :policy :strict}}",
-  microvm: `:orchestrator {:isolation {:mode :microvm :fs {:ephemeral true :mounts {:capabilities {:mode :ro}}}}
+/** The block of a config that asks for a machine. */
+const MACHINE = `:orchestrator {:isolation {:mode :microvm :fs {:ephemeral true :mounts {:capabilities {:mode :ro}}}}
                            :dlp {:enabled true :policy :strict}}
             :microvm {:kernel {:image "${imageDir}/kernel" :cmdline "quiet"} :rootfs {:image "${imageDir}/root" :ro true}
                       :resources {:vcpus 1 :mem_mb 512}
-                      :attestation {:enabled true :expect_rootfs_hash :policy-resolved}}`,
-} as const;
-type Mode = keyof typeof MODES;
+                      :attestation {:enabled true :expect_rootfs_hash :policy-resolved}}
+            :marketplace {:readonly true}`;
 
 interface Told {
   readonly type: string;
@@ -31,36 +33,45 @@ interface Told {
   readonly facts?: Record<string, unknown>;
 }
 
-describe.skipIf(imageDir === undefined && !required)("the same agent in a machine", () => {
+/** What a program sends through the door that is not its own: three clients that know nothing of us. */
+const CLIENTS = {
+  curl: "curl -sSk https://localhost:PORT/price",
+  python:
+    'python3 -c \'import ssl, urllib.request as r; print(r.urlopen("https://localhost:PORT/price", context=ssl._create_unverified_context()).read().decode(), end="")\'',
+  node: "NODE_TLS_REJECT_UNAUTHORIZED=0 NODE_NO_WARNINGS=1 /ccos/node -e 'fetch(\"https://localhost:PORT/price\").then((a) => a.text()).then((t) => process.stdout.write(t))'",
+} as const;
+
+describe.skipIf(imageDir === undefined && !required)("an agent in a machine", () => {
   let box: Sandbox;
-  let server: Server;
-  let rule: string;
+  let servers: readonly Server[];
+  let ports: readonly number[];
   beforeAll(async () => {
     box = sandbox();
-    server = createServer((_, response) => {
+    const answer = (_: IncomingMessage, response: ServerResponse): void => {
       // Nothing that differs from one answer to the next.
       response.sendDate = false;
       response.end('{"price": 41}');
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    rule = `:network {:enabled true :egress {:via :proxy :rules [{:host "localhost" :schemes [:http]
-      :ports [${port}] :methods [:GET] :paths ["/price"] :addresses ["127.0.0.0/8" "::1/128"]}]}}
-      :capabilities {:http {:enabled true}} :features [:network]
-      :env {:SHOP "http://localhost:${port}"}`;
+    };
+    servers = [createServer(answer), createTlsServer(certificateFor("localhost"), answer)];
+    for (const server of servers)
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    ports = servers.map((server) => (server.address() as AddressInfo).port);
   });
   afterAll(() => {
-    server.close();
+    for (const server of servers) server.close();
     box.remove();
   });
 
-  const write = (mode: Mode, name: string, fields: string): string => {
-    const marketplace = ":marketplace {:readonly true}";
+  /** @param rule - More of the one rule of its network. */
+  const write = (name: string, fields: string, port: number | undefined, rule: string): string => {
+    const network = `:network {:enabled true :egress {:via :proxy :rules [{:host "localhost" :ports [${port}]
+      :methods [:GET] :addresses ["127.0.0.0/8" "::1/128"] ${rule}}]}}
+      :capabilities {:http {:enabled true}} :features [:network]`;
     box.write(
-      `${name}.${mode}.rtfs`,
-      `(agent.config :version "0.1" :agent-id "agent.${name}" ${fields} ${MODES[mode]} ${marketplace})`,
+      `${name}.rtfs`,
+      `(agent.config :version "0.1" :agent-id "agent.${name}" ${fields} ${network} ${MACHINE})`,
     );
-    return `${name}.${mode}.rtfs`;
+    return `${name}.rtfs`;
   };
 
   const records = async (): Promise<readonly Told[]> => {
@@ -71,47 +82,25 @@ describe.skipIf(imageDir === undefined && !required)("the same agent in a machin
       .map((line) => (JSON.parse(line) as { body: Told }).body);
   };
 
-  /** What a run was, without what names its wall. */
-  const comparable = (told: readonly Told[]): readonly unknown[] =>
-    told.map(({ type, data }) => [type, { ...data, config: null, isolation: null }]);
-
-  async function both(name: string, fields: string): Promise<string> {
-    const seen: { out: string; chain: readonly unknown[] }[] = [];
-    for (const mode of ["process", "microvm"] as const) {
-      const file = write(mode, name, fields);
-      const done = await box.run(["run", file], { timeoutMs: RUN_MS_MAX });
-      expect(done, done.stderr).toMatchObject({ status: 0 });
-      const told = await records();
-      expect(told[0]?.facts?.["wall"]).toMatch(mode === "process" ? /^process\// : /^microvm\//);
-      seen.push({ out: done.stdout, chain: comparable(told) });
-    }
-    expect(seen[1]).toEqual(seen[0]);
-    return seen[1]?.out ?? "";
-  }
-
   test(
-    "a pure plan",
-    async () => {
-      box.write("sum.plan.rtfs", '(step "sum" (reduce + 0 (map (fn [n] (* n n)) [1 2 3 4])))');
-      expect(await both("sum", ':plan "sum.plan.rtfs"')).toBe("30\n");
-      const [first] = await records();
-      expect(first?.facts?.["machine"]).toMatchObject({
-        image: { root: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) },
-        commandLine: expect.stringContaining("rdinit=/init"),
-      });
-    },
-    2 * RUN_MS_MAX,
-  );
-
-  test(
-    "a plan with an effect through the gate, which replays",
+    "has an effect through the gate, says what it began from, and replays",
     async () => {
       box.write(
         "shop.plan.rtfs",
         '(def shop (call :ccos.system.get-env "SHOP"))\n' +
           '(step "price" (get (parse-json (get (call :ccos.network.http-fetch {:url (str shop "/price")}) :body)) "price"))',
       );
-      expect(await both("shop", `:plan "shop.plan.rtfs" ${rule}`)).toBe("41\n");
+      const env = `:env {:SHOP "http://localhost:${ports[0]}"}`;
+      const file = write("shop", `:plan "shop.plan.rtfs" ${env}`, ports[0], ":schemes [:http]");
+      const done = await box.run(["run", file], { timeoutMs: RUN_MS_MAX });
+      expect(done, done.stderr).toMatchObject({ status: 0, stdout: "41\n" });
+      const [first] = await records();
+      const digest = expect.stringMatching(/^sha256:[0-9a-f]{64}$/);
+      expect(first?.facts?.["machine"]).toMatchObject({
+        image: { root: digest },
+        commandLine: expect.stringContaining("rdinit=/init"),
+        template: digest,
+      });
       const verified = await box.run(["chain", "verify", "last", "--replay"], {
         timeoutMs: RUN_MS_MAX,
       });
@@ -121,34 +110,31 @@ describe.skipIf(imageDir === undefined && !required)("the same agent in a machin
   );
 
   test(
-    "a Python script",
+    "reaches what a rule grants through the tunnel with clients that know nothing of it, and nothing else",
     async () => {
-      box.write(
-        "script.py",
-        'import json, os, sys\nprint(json.dumps({"sum": sum(range(10)), "uid": os.getuid(), "in": sys.stdin.read()}))\n',
+      const known = parseLock(readFileSync(join(imageDir ?? "", LOCK_FILE), "utf8"));
+      const programs = known.ok ? known.value.programs : [];
+      const clients = Object.entries(CLIENTS).filter(
+        ([name]) => name === "node" || programs.some((path) => path.startsWith(`/usr/bin/${name}`)),
       );
-      const outs: string[] = [];
-      for (const mode of ["process", "microvm"] as const) {
-        const policy = write(mode, "script", "");
-        const done = await box.run(["run", "--policy", policy, "--", "python3", "script.py"], {
-          input: "words",
-          timeoutMs: RUN_MS_MAX,
-        });
-        expect(done, done.stderr).toMatchObject({ status: 0 });
-        outs.push(done.stdout);
-      }
-      expect(outs[1]).toBe(outs[0]);
-      expect(outs[1]).toBe('{"sum": 45, "uid": 1000, "in": "words"}\n');
+      box.write(
+        "ask.sh",
+        [
+          ...clients.map(([, line]) => `${line.replace("PORT", String(ports[1]))}; echo`),
+          // The host's own port, past the door; then another name through it.
+          `${CLIENTS.node.replace("PORT", String(ports[0])).replace("https", "http")} || echo refused`,
+          `${CLIENTS.node.replace("localhost:PORT", "evil.test")} || echo refused`,
+        ].join("\n"),
+      );
+      const policy = write("tunnel", "", ports[1], ":schemes [:https] :tunnel true");
+      const done = await box.run(["run", "--policy", policy, "ask.sh"], { timeoutMs: RUN_MS_MAX });
+      expect(done.stdout, done.stderr).toBe(
+        `${'{"price": 41}\n'.repeat(clients.length)}refused\nrefused\n`,
+      );
+      const types = (await records()).map(({ type }) => type);
+      expect(types.filter((type) => type === "EgressConnected")).toHaveLength(clients.length);
+      expect(types.filter((type) => type === "EgressDenied").length).toBeGreaterThan(0);
     },
     2 * RUN_MS_MAX,
   );
-
-  test("a program that is granted effects is refused, because a machine has no sockets out", async () => {
-    const policy = write("microvm", "effects", rule);
-    const refused = await box.run(["run", "--policy", policy, "--", "python3", "-c", "1"], {
-      timeoutMs: RUN_MS_MAX,
-    });
-    expect(refused.stderr).toContain("ISOLATION_UNAVAILABLE");
-    expect(refused.status).toBe(69);
-  });
 });
