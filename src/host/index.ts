@@ -102,5 +102,12 @@ export {
   removeMachineGroups,
 } from "./machine-directory.ts";
 export { answerTask, startThread, type Thread, threadsAtOnce } from "./thread.ts";
-export { bootId, fileIdentity, groupThatMayWrite, measureSync, timeStampKhz } from "./machine.ts";
+export {
+  bootId,
+  changedMs,
+  fileIdentity,
+  groupThatMayWrite,
+  measureSync,
+  timeStampKhz,
+} from "./machine.ts";
 export { type Companion, type CompanionRequest, startCompanion } from "./companion.ts";

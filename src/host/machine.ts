@@ -46,6 +46,11 @@ export function fileIdentity(path: string): string | null {
   return [path, found.dev, found.ino, found.size, found.mtimeMs, found.ctimeMs].join(":");
 }
 
+/** When the file was last written, milliseconds since 1970. Null: absent. */
+export function changedMs(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null;
+}
+
 /**
  * How fast the processor's time stamp counter ticks, kHz; null: the host does not say, or it does not tick evenly.
  * A host that is itself virtual names the counter's rate as the processor's; elsewhere that figure is the current one.

@@ -40,7 +40,7 @@ interface Bench {
   /** What the host's own services were connected to, in order. */
   readonly dialled: { readonly door: number; readonly peer: Duplex }[];
   readonly broken: string[];
-  heard(): readonly Heard[];
+  readonly heard: () => readonly Heard[];
 }
 
 function bench(): Bench {

@@ -8,10 +8,10 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import { CcosError } from "../../foundation/errors.ts";
 import {
+  changedMs,
   closeDescriptors,
   ensurePrivateDir,
   listDirectory,
@@ -29,7 +29,7 @@ export interface Template {
 }
 
 export const TEMPLATE_BYTES_MAX: number = 1024 * 1024 * 1024;
-const KEPT_MAX = 4;
+const KEPT_MAX = 6;
 const MODE = 0o400;
 const VERSION = 1;
 
@@ -83,7 +83,7 @@ export async function keepTemplate(
   await writeAtomic(join(directory, `${key}.${digest}`), content, MODE);
   const kept = (await listDirectory(directory))
     .map((name) => join(directory, name))
-    .map((path) => ({ path, ms: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+    .map((path) => ({ path, ms: changedMs(path) ?? 0 }))
     .sort((left, right) => right.ms - left.ms);
   for (const { path } of kept.slice(KEPT_MAX)) await removeFile(path);
 }
