@@ -1,9 +1,10 @@
 /**
- * How long until a program in a machine says its first word: the wall beside a bare boot of the same image.
+ * How long until a program in a machine says its first word: the wall that boots and the wall that restores a template,
+ * beside a bare boot of the same image; for Node, and for a shell, which the image then needs (`--programs`).
  *
- *   npm run build && node bin/ccos.cjs image build --out DIR && node bench/microvm.ts DIR [ROUNDS] [--json FILE]
+ *   npm run build && node bin/ccos.cjs image build --programs --out DIR && node bench/microvm.ts DIR [ROUNDS] [--json FILE]
  *
- * Every round runs both, in turn. Bare: the same QEMU line, image and words for process 1, spawned directly; no jail, no
+ * Every round runs all, in turn. Bare: the same QEMU line, image and words for process 1, spawned directly; no jail, no
  * filter on QEMU, nothing measured, nobody watching. Medians of the time on the clock and of QEMU's processor time
  * at the first word, and ratios inside this run only.
  */
@@ -13,8 +14,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { readLock } from "../src/isolation/image/measured-image.ts";
-import { createProviders } from "../src/isolation/index.ts";
-import type { SandboxProgram, SandboxSpec } from "../src/isolation/provider.ts";
+import { createQemu } from "../src/isolation/providers/qemu.ts";
+import { DEFAULT_MACHINE } from "../src/isolation/vm/machine-wish.ts";
+import type { IsolationProvider, SandboxProgram, SandboxSpec } from "../src/isolation/provider.ts";
 import { timeStampKhz } from "../src/host/index.ts";
 import { encodeRecords } from "../src/isolation/vm/guest-records.ts";
 import { tellGuest } from "../src/isolation/vm/guest-words.ts";
@@ -43,7 +45,7 @@ const spec: SandboxSpec = {
   sockets: false,
   label: LABEL,
 };
-const program: SandboxProgram = {
+const node: SandboxProgram = {
   kind: "rtfs",
   guest: {
     path: "/ccos/guest.cjs",
@@ -54,6 +56,12 @@ const program: SandboxProgram = {
   },
   beside: [],
   stackKiB: 984,
+};
+
+const shell: SandboxProgram = {
+  kind: "external",
+  argv: ["sh", "-c", "echo r; exec sleep 60"],
+  channel: false,
 };
 
 interface Sample {
@@ -77,19 +85,15 @@ function qemuCpuMs(): number {
 }
 
 const stateDir = mkdtempSync(join(tmpdir(), "ccos-bench-"));
-const [provider] = createProviders({
-  nodePath: process.execPath,
-  stateDir,
-  imageDir: image,
-  only: ["microvm/qemu"],
-});
-if (provider === undefined) throw new Error("no such wall");
-const probe = await provider.probe();
+const options = { stateDir, imageDir: image, machine: DEFAULT_MACHINE };
+const boots = createQemu({ ...options, templates: false });
+const restores = createQemu(options);
+const probe = await boots.probe();
 if (probe.kind !== "ready") throw new Error(probe.what.join(", "));
 
-async function wall(): Promise<Sample> {
+async function wall(provider: IsolationProvider, program: SandboxProgram): Promise<Sample> {
   const started = performance.now();
-  const session = await provider!.open(spec);
+  const session = await provider.open(spec);
   const execution = await session.execute(program, new AbortController().signal);
   await new Promise((resolve) => execution.stdout.once("data", resolve));
   const sample = { ms: performance.now() - started, cpuMs: qemuCpuMs() };
@@ -131,7 +135,7 @@ async function bare(): Promise<Sample> {
   for (const fd of [3, 4, 5, 6, 7, 11]) port(fd).on("error", () => undefined);
   port(7).resume();
   port(3).resume();
-  port(3).write(encodeRecords(tellGuest(program, spec, lock)));
+  port(3).write(encodeRecords(tellGuest(node, spec, lock)));
   await new Promise((resolve) => port(5).once("data", resolve));
   const sample = { ms: performance.now() - started, cpuMs: qemuCpuMs() };
   child.kill("SIGKILL");
@@ -139,23 +143,34 @@ async function bare(): Promise<Sample> {
   return sample;
 }
 
-const samples = { wall: [] as Sample[], bare: [] as Sample[] };
-for (let round = 0; round < rounds; round++) {
-  samples.wall.push(await wall());
-  samples.bare.push(await bare());
-}
+// The template is made before the first round.
+await wall(restores, shell);
+const ways = {
+  "boot, Node": () => wall(boots, node),
+  "bare boot, Node": bare,
+  "restore, Node": () => wall(restores, node),
+  "boot, shell": () => wall(boots, shell),
+  "restore, shell": () => wall(restores, shell),
+} as const;
+type Way = keyof typeof ways;
+const names = Object.keys(ways) as readonly Way[];
+const samples = new Map<Way, Sample[]>(names.map((name) => [name, []]));
+for (let round = 0; round < rounds; round++)
+  for (const name of names) samples.get(name)?.push(await ways[name]());
 rmSync(stateDir, { recursive: true, force: true });
-const middle = (of: readonly Sample[], key: keyof Sample): number =>
-  median(of.map((each) => each[key]));
-const names = ["wall", "bare"] as const;
-const of = (name: (typeof names)[number], key: keyof Sample): number => middle(samples[name], key);
+const of = (name: Way, key: keyof Sample): number =>
+  median((samples.get(name) ?? []).map((each) => each[key]));
 const ratios = {
-  "first word, wall / bare (≤ 1.3)": of("wall", "ms") / of("bare", "ms"),
-  "QEMU's processor time until then": of("wall", "cpuMs") / of("bare", "cpuMs"),
+  "boot, wall / bare (≤ 1.3)": of("boot, Node", "ms") / of("bare boot, Node", "ms"),
+  "QEMU's processor time until then": of("boot, Node", "cpuMs") / of("bare boot, Node", "cpuMs"),
+  "boot / restore, Node": of("boot, Node", "ms") / of("restore, Node", "ms"),
+  "boot / restore, shell (≥ 10)": of("boot, shell", "ms") / of("restore, shell", "ms"),
+  "QEMU's processor time, boot / restore, shell":
+    of("boot, shell", "cpuMs") / of("restore, shell", "cpuMs"),
 };
 const text = [
   table(
-    ["first word of Node in a machine", "median ms", "QEMU's CPU ms"],
+    ["first word in a machine", "median ms", "QEMU's CPU ms"],
     names.map((name) => [name, of(name, "ms").toFixed(0), of(name, "cpuMs").toFixed(0)]),
   ),
   table(
@@ -164,4 +179,9 @@ const text = [
   ),
 ].join("\n\n");
 process.stdout.write(`${text}\n`);
-writeResults("microvm", { rounds, version: probe.version, samples, ratios });
+writeResults("microvm", {
+  rounds,
+  version: probe.version,
+  samples: Object.fromEntries(samples),
+  ratios,
+});

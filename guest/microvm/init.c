@@ -144,10 +144,10 @@ static long await_port(const char *name) {
 }
 
 /* A block device may show a moment after its driver. */
-static void mount_drive(const char *device, const char *at) {
+static void mount_drive(const char *device, const char *at, u64 flags) {
   long error = -1;
   for (int turn = 0; turn < 400; turn++) {
-    error = mount(device, at, "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID, "");
+    error = mount(device, at, "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID | flags, "");
     if (error >= 0) return;
     call3(SYS_poll, 0, 0, 5);
   }
@@ -287,7 +287,7 @@ static int obey(void) {
       first = word(&at);
       must(first, mount("", first, "", MS_REMOUNT | MS_RDONLY | MS_NOSUID | (same(first, "/root/dev") ? MS_NOEXEC : MS_NODEV), 0));
       break;
-    case 'd': first = word(&at); call2(SYS_mkdir, at, 0755); mount_drive(first, at); break;
+    case 'd': first = word(&at); call2(SYS_mkdir, at, 0755); mount_drive(first, at, MS_NOEXEC); break;
     case 's': first = word(&at); make_way(at); must(at, call2(SYS_symlink, first, at)); break;
     case 'g': first = word(&at); obey_group(first, word(&at)); break;
     case 'e': obey_entropy(at, count); break;
@@ -494,7 +494,7 @@ __attribute__((used)) static void begin(void) {
   group_procs = must("cgroup", call2(SYS_open, "/sys/fs/cgroup/program/cgroup.procs", O_WRONLY | O_CLOEXEC));
   group_events = must("cgroup", call2(SYS_open, "/sys/fs/cgroup/program/memory.events", O_RDONLY | O_CLOEXEC));
   group_kill = must("cgroup", call2(SYS_open, "/sys/fs/cgroup/program/cgroup.kill", O_WRONLY | O_CLOEXEC));
-  mount_drive("/dev/vda", "/root");
+  mount_drive("/dev/vda", "/root", 0);
   make_devices();
   raise_loopback();
   say("ready\n");

@@ -169,10 +169,10 @@ export interface MachineWall {
    * Measure what will boot. From then on the provider boots nothing else.
    *
    * @returns Facts for the run's first record.
-   * @param limits - Of the program: the machine is made for them.
+   * @param spec - Of the program: the machine is made for its limits, and the directories it is shown are measured.
    * @throws {CcosError} `ISOLATION_UNAVAILABLE` when a part is not what its lock or the config says.
    */
-  attest(limits: SandboxLimits): Promise<JsonObject>;
+  attest(spec: Pick<SandboxSpec, "limits" | "binds">): Promise<JsonObject>;
 }
 
 export interface IsolationProvider {

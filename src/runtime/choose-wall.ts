@@ -30,7 +30,7 @@ import {
 import { loadGuest } from "./guest-launch.ts";
 import { machineOf } from "./machine.ts";
 import type { ProgramNeeds } from "./program-file.ts";
-import { sandboxLimits, type World } from "./world.ts";
+import { mountsOf, sandboxLimits, type World } from "./world.ts";
 
 export interface ChosenWall {
   readonly provider: IsolationProvider;
@@ -82,7 +82,10 @@ export async function chooseWall(world: World, wish: WallWish): Promise<ChosenWa
       return { broken: broken.length === 0 ? null : broken.join(", "), measured: { matrix, rows } };
     },
   );
-  const machine = (await provider.machine?.attest(sandboxLimits(config))) ?? null;
+  // A plan is shown no directory.
+  const binds = needs.kind === "rtfs" ? [] : mountsOf(config);
+  const machine =
+    (await provider.machine?.attest({ limits: sandboxLimits(config), binds })) ?? null;
   const facts = factsOf(provider, measured.matrix, measured.rows);
   return { provider, facts: machine === null ? facts : { ...facts, machine }, candidates };
 }

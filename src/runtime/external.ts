@@ -44,7 +44,7 @@ import type { PreparedRun } from "./prepare.ts";
 import { type CallRoom, judgeEnd, serveCapabilities, talkTo } from "./program-calls.ts";
 import { programOf, speaksOverChannel, type StagedContent, wantsTunnels } from "./program-file.ts";
 import type { RunDirectory } from "./run-directory.ts";
-import { guestFile, sandboxLimits, type World } from "./world.ts";
+import { guestFile, mountsOf, sandboxLimits, type World } from "./world.ts";
 
 /** Where the program's streams go. */
 export interface Terminal {
@@ -322,11 +322,7 @@ async function specOf(
     : [];
   if (reach.proxy !== null)
     binds.push({ source: reach.proxy, target: "/ccos/proxy.sock", kind: "socket" });
-  for (const [name, mount] of config.orchestrator.isolation.fs.mounts) {
-    if (mount.source === null) continue;
-    if (mount.mode === "rw") throw writableMount(name);
-    binds.push({ source: mount.source, target: `/mnt/${name}`, kind: "directory" });
-  }
+  binds.push(...mountsOf(config));
   const placeholders = room.stage.room.placeholders.map(
     ({ name, value }) => [name, value] as const,
   );
@@ -345,14 +341,6 @@ async function specOf(
 function proxyVariables(): Readonly<Record<string, string>> {
   const proxy = "http://127.0.0.1:3128";
   return { HTTPS_PROXY: proxy, https_proxy: proxy, NODE_USE_ENV_PROXY: "1" };
-}
-
-function writableMount(name: string): CcosError {
-  return new CcosError("UNENFORCEABLE", {
-    what: `Cannot mount "${name}"`,
-    why: "a directory of this host that a program may write can be turned against the host; this version has no copy-out",
-    fix: "Use :mode :ro and write through the capability socket",
-  });
 }
 
 /** Pump the streams to the terminal and wait for the end. */

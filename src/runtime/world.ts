@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { AgentConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { readBounded } from "../host/index.ts";
-import type { SandboxLimits } from "../isolation/index.ts";
+import type { SandboxBind, SandboxLimits } from "../isolation/index.ts";
 
 export interface World {
   /** `CCOS_HOME`: all state lives below it. */
@@ -51,4 +51,23 @@ export function sandboxLimits(config: AgentConfig): SandboxLimits {
     outputBytes,
     diskBytes: diskMb * 1024 * 1024,
   };
+}
+
+/** The directories of this host that a config shows a program, read-only. */
+export function mountsOf(config: AgentConfig): readonly SandboxBind[] {
+  const binds: SandboxBind[] = [];
+  for (const [name, mount] of config.orchestrator.isolation.fs.mounts) {
+    if (mount.source === null) continue;
+    if (mount.mode === "rw") throw writableMount(name);
+    binds.push({ source: mount.source, target: `/mnt/${name}`, kind: "directory" });
+  }
+  return binds;
+}
+
+function writableMount(name: string): CcosError {
+  return new CcosError("UNENFORCEABLE", {
+    what: `Cannot mount "${name}"`,
+    why: "a directory of this host that a program may write can be turned against the host; this version has no copy-out",
+    fix: "Use :mode :ro and write through the capability socket",
+  });
 }

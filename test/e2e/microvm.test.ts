@@ -4,7 +4,7 @@
  *
  * The image is the one of CCOS_IMAGE; without it these tests are skipped, unless REQUIRE_ISOLATION names the wall.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -134,6 +134,39 @@ describe.skipIf(imageDir === undefined && !required)("an agent in a machine", ()
       const types = (await records()).map(({ type }) => type);
       expect(types.filter((type) => type === "EgressConnected")).toHaveLength(clients.length);
       expect(types.filter((type) => type === "EgressDenied").length).toBeGreaterThan(0);
+    },
+    2 * RUN_MS_MAX,
+  );
+
+  test(
+    "sees the directories it is shown on a drive that nobody can write, of exactly the recorded content",
+    async () => {
+      box.write("shown/words.txt", "words of the host\n");
+      box.write("shown/deep/run.sh", "echo run\n");
+      symlinkSync("/etc/hostname", join(box.dir, "shown", "way-out"));
+      const before = readdirSync(join(box.dir, "shown"));
+      box.write(
+        "look.sh",
+        `cat /mnt/data/words.txt; sh /mnt/data/deep/run.sh; cat /mnt/data/way-out && echo got out
+         for what in "echo x > /mnt/data/words.txt" "echo x > /mnt/data/new" "echo x > /mnt/new" "echo x > /dev/vdb" "exec /mnt/data/deep/run.sh"
+         do (eval "$what") 2>/dev/null && echo "did: $what"; done
+         while read -r from place kind how rest; do [ "$place" = /mnt ] && echo "$kind $how"; done < /proc/mounts; exit 0`,
+      );
+      const mounts = `:mounts {:capabilities {:mode :ro} :data {:mode :ro :source "${join(box.dir, "shown")}"}}`;
+      const policy = write("look", "", ports[0], ":schemes [:http]");
+      const text = readFileSync(join(box.dir, policy), "utf8");
+      box.write(policy, text.replace(":mounts {:capabilities {:mode :ro}}", mounts));
+      const done = await box.run(["run", "--policy", policy, "look.sh"], {
+        timeoutMs: RUN_MS_MAX,
+      });
+      expect(done.stdout, done.stderr).toBe(
+        "words of the host\nrun\nsquashfs ro,nosuid,nodev,noexec,relatime,errors=continue\n",
+      );
+      expect(readdirSync(join(box.dir, "shown"))).toEqual(before);
+      const [first] = await records();
+      expect(first?.facts?.["machine"]).toMatchObject({
+        store: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+      });
     },
     2 * RUN_MS_MAX,
   );

@@ -94,7 +94,8 @@ const SQUASH_OPTIONS = [
   "-reproducible -mkfs-time 0 -all-time 0 -processors 1",
 ].flatMap((line) => line.split(" "));
 
-async function squash(entries: readonly Entry[], directory: string): Promise<Uint8Array> {
+/** @param directory - Private: mksquashfs works in it. @throws {CcosError} `INPUT_NOT_FOUND` without mksquashfs. */
+export async function squash(entries: readonly Entry[], directory: string): Promise<Uint8Array> {
   const tool = findExecutable("mksquashfs", SYSTEM_DIRECTORIES);
   if (tool === null) {
     throw new CcosError("INPUT_NOT_FOUND", {

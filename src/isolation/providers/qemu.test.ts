@@ -134,10 +134,10 @@ describe.skipIf(probe.kind === "missing" && !required)(
             why: expect.stringContaining(`"${part}"`),
           };
           await expect(start(copied)).rejects.toMatchObject(refusal);
-          await expect(copied.machine?.attest(SPEC.limits)).rejects.toMatchObject(refusal);
+          await expect(copied.machine?.attest(SPEC)).rejects.toMatchObject(refusal);
           flipByte(path, at);
         }
-        await expect(copied.machine?.attest(SPEC.limits)).resolves.toMatchObject({ image: {} });
+        await expect(copied.machine?.attest(SPEC)).resolves.toMatchObject({ image: {} });
       },
     );
 
@@ -145,7 +145,7 @@ describe.skipIf(probe.kind === "missing" && !required)(
       const replaced = copyOfImage();
       try {
         const recorded = createQemu({ stateDir, imageDir: replaced, machine: DEFAULT_MACHINE });
-        await recorded.machine?.attest(SPEC.limits);
+        await recorded.machine?.attest(SPEC);
         replacePart(replaced, "initrd", cpioOf([]));
         await expect(start(recorded)).rejects.toMatchObject({
           code: "ISOLATION_UNAVAILABLE",
@@ -163,7 +163,7 @@ describe.skipIf(probe.kind === "missing" && !required)(
         imageDir: given,
         machine: { ...DEFAULT_MACHINE, expectRoot },
       });
-      await expect(other.machine?.attest(SPEC.limits)).rejects.toMatchObject({
+      await expect(other.machine?.attest(SPEC)).rejects.toMatchObject({
         code: "ISOLATION_UNAVAILABLE",
       });
     });
@@ -234,7 +234,7 @@ describe.skipIf(probe.kind === "missing" && !required)(
         expect(told).toBeGreaterThan(before - 1_000);
         expect(told).toBeLessThan(after + 1_000);
       }
-      const facts = await provider.machine?.attest(SPEC.limits);
+      const facts = await provider.machine?.attest(SPEC);
       expect(facts?.["template"]).toMatch(/^sha256:[0-9a-f]{64}$/);
     });
 
@@ -245,7 +245,7 @@ describe.skipIf(probe.kind === "missing" && !required)(
         cpSync(join(stateDir, "walls"), join(own, "walls"), { recursive: true });
         const options = { stateDir: own, imageDir: given, machine: DEFAULT_MACHINE };
         const fresh = createQemu(options);
-        await fresh.machine?.attest(SPEC.limits);
+        await fresh.machine?.attest(SPEC);
         for (const name of readdirSync(join(own, "templates"))) {
           const path = join(own, "templates", name);
           chmodSync(path, 0o600);
@@ -253,9 +253,7 @@ describe.skipIf(probe.kind === "missing" && !required)(
         }
         const refusal = { code: "ISOLATION_UNAVAILABLE", why: expect.stringContaining("changed") };
         await expect(start(fresh)).rejects.toMatchObject(refusal);
-        await expect(createQemu(options).machine?.attest(SPEC.limits)).rejects.toMatchObject(
-          refusal,
-        );
+        await expect(createQemu(options).machine?.attest(SPEC)).rejects.toMatchObject(refusal);
         for (const name of readdirSync(join(own, "templates"))) {
           const path = join(own, "templates", name);
           const digest = createHash("sha256").update(readFileSync(path)).digest("hex");

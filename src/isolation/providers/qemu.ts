@@ -32,7 +32,6 @@ import { hasChannel } from "../program.ts";
 import type {
   IsolationProvider,
   Probe,
-  SandboxLimits,
   SandboxProgram,
   SandboxSpec,
   Session,
@@ -43,6 +42,7 @@ import { makeTemplate } from "../vm/make-template.ts";
 import type { MachineWish } from "../vm/machine-wish.ts";
 import { lineOfShape, type MachineShape, planLaunch } from "../vm/qemu-launch.ts";
 import { kernelCommandLine, type QemuMachine } from "../vm/qemu-line.ts";
+import { makeStoreDrive, type StoreDrive } from "../vm/store-drive.ts";
 import { keepTemplate, openTemplate, type Template, templateKey } from "../vm/template.ts";
 
 const NAME = "microvm/qemu";
@@ -73,6 +73,8 @@ type Recorded = Measured | null;
 
 interface Measured {
   readonly digests: ImageLock["digests"];
+  /** Digest of the drive of what it is shown; null: there is none. */
+  readonly store: string | null;
   /** Digest of the template that it begins from; null: it boots. */
   readonly template: string | null;
 }
@@ -88,8 +90,8 @@ export function createQemu(options: QemuOptions): IsolationProvider {
     machine: {
       pace: PACE,
       imageDir,
-      attest: async (limits) => {
-        const { measured, facts } = await attest(options, limits);
+      attest: async (wish) => {
+        const { measured, facts } = await attest(options, wish);
         recorded = measured;
         return facts;
       },
@@ -154,15 +156,21 @@ interface Attested {
   readonly facts: JsonObject;
 }
 
-async function attest(options: QemuOptions, limits: SandboxLimits): Promise<Attested> {
+async function attest(
+  options: QemuOptions,
+  { limits, binds }: Pick<SandboxSpec, "limits" | "binds">,
+): Promise<Attested> {
   const { imageDir, machine, stateDir } = options;
   const ground = { ...options, ...toolsOrRefusal() };
   const accelerator = await acceleratorHere(ground, stateDir);
   const image = await measureImage(imageDir);
+  let store: StoreDrive | null = null;
   try {
-    return await factsOf(image, ground, shapeOf({ limits, accelerator }, machine));
+    store = await makeStoreDrive(binds);
+    return await factsOf(image, ground, shapeOf({ limits, accelerator, store }, machine));
   } finally {
     closeImage(image);
+    if (store !== null) closeDescriptors([store.descriptor]);
   }
 }
 
@@ -171,7 +179,7 @@ async function factsOf(
   ground: Places,
   shape: MachineShape,
 ): Promise<Attested> {
-  const { accelerator, machine } = shape;
+  const { accelerator, machine, store } = shape;
   const { digests, versions } = image.lock;
   const { expectRoot } = machine;
   if (expectRoot !== null && expectRoot !== digests.root)
@@ -181,18 +189,18 @@ async function factsOf(
   const parts = { kernel, initrd, root, version: versions.kernel, node: versions.node };
   const template = await templateFor(ground, image, shape);
   if (template !== null) closeDescriptors([template.descriptor]);
-  const digest = template?.digest ?? null;
-  const facts = { image: parts, commandLine, accelerator: accelerator.kind, template: digest };
-  return { measured: { digests, template: digest }, facts };
+  const measured = { store: store?.digest ?? null, template: template?.digest ?? null };
+  const facts = { image: parts, commandLine, accelerator: accelerator.kind, ...measured };
+  return { measured: { digests, ...measured }, facts };
 }
 
 /** Without what runs in it. */
 function shapeOf(
-  { limits, accelerator }: Pick<MachineShape, "limits" | "accelerator">,
+  { limits, accelerator, store }: Pick<MachineShape, "limits" | "accelerator" | "store">,
   machine: MachineWish,
 ): MachineShape {
   const memoryBytes = memoryLeft(limits.memoryBytes, machine);
-  const shape = { limits: { ...limits, memoryBytes }, accelerator, machine };
+  const shape = { limits: { ...limits, memoryBytes }, accelerator, machine, store };
   return { ...shape, channel: false, doors: [], label: "template" };
 }
 
@@ -208,7 +216,10 @@ async function templateFor(
   const key = templateKey({
     bootId: await bootId(),
     qemu: fileIdentity(qemu) ?? "",
-    parts: IMAGE_PARTS.map((part) => image.lock.digests[part]),
+    parts: [
+      ...IMAGE_PARTS.map((part) => image.lock.digests[part]),
+      ...(shape.store === null ? [] : [shape.store.digest]),
+    ],
     line: lineOfShape(shape),
   });
   const kept = await openTemplate(stateDir, key);
@@ -250,8 +261,6 @@ async function openQemu(
 ): Promise<Session> {
   checkLimits(spec.limits);
   const tools = toolsOrRefusal();
-  if (spec.binds.some((bind) => bind.kind === "directory"))
-    throw refused("host directories are shown", "it shows none");
   const ground = { ...options, ...tools, recorded };
   return openSession(spec.limits, (program) => planOf(program, spec, ground));
 }
@@ -270,13 +279,17 @@ async function planOf(
   const image = await measureImage(ground.imageDir);
   const { digests } = image.lock;
   let lease: UserLease | null = null;
+  let store: StoreDrive | null = null;
   let template: Template | null = null;
   try {
     const recorded = ground.recorded();
     if (recorded !== null && IMAGE_PARTS.some((part) => recorded.digests[part] !== digests[part]))
       throw refused("its image was measured", "the image was replaced since");
     const accelerator = await acceleratorHere(ground, ground.stateDir);
-    const shape = shapeOf({ limits: spec.limits, accelerator }, ground.machine);
+    store = await makeStoreDrive(spec.binds);
+    if (recorded !== null && recorded.store !== (store?.digest ?? null))
+      throw refused("its drive was measured", "a directory that it is shown was changed since");
+    const shape = shapeOf({ limits: spec.limits, accelerator, store }, ground.machine);
     const { limits } = shape;
     template = await templateFor(ground, image, shape);
     if (recorded !== null && recorded.template !== (template?.digest ?? null))
@@ -292,12 +305,13 @@ async function planOf(
       channel: hasChannel(program),
       doors: doorsOf(spec.binds).map(({ source }) => source),
       accelerator,
+      store,
       machine: ground.machine,
       label: spec.label ?? NAME.replace("/", "-"),
       template,
     });
   } catch (error) {
-    if (template !== null) closeDescriptors([template.descriptor]);
+    closeDescriptors([store, template].flatMap((each) => each?.descriptor ?? []));
     closeImage(image);
     lease?.release();
     throw error;

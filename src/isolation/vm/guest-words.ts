@@ -30,9 +30,12 @@ import {
   UID_INSIDE,
 } from "../staging.ts";
 import type { GuestRecord } from "./guest-records.ts";
+import { STORE_PLACE } from "./store-drive.ts";
 
 const ENTROPY_BYTES = 64;
 const PAGE_BYTES = 4_096;
+/** The drive behind the root's. */
+const STORE_DEVICE = "/dev/vdb";
 
 /** @throws {CcosError} `INPUT_NOT_FOUND` when the command is not in the image, `ISOLATION_UNAVAILABLE` as staging. */
 export function tellGuest(
@@ -71,6 +74,9 @@ function places(
     { kind: "tmpfs", path: "/dev/shm", options: scratch },
     { kind: "tmpfs", path: "/work", options: `size=${limits.diskBytes},mode=0700,${owner}` },
     { kind: "link", path: NODE_INSIDE, to: NODE_IN_IMAGE },
+    ...(binds.some((bind) => bind.kind === "directory")
+      ? [{ kind: "drive", device: STORE_DEVICE, path: STORE_PLACE } as const]
+      : []),
     ...files.map((file): GuestRecord => ({ kind: "file", file })),
     ...doorsOf(binds).map(({ target }): GuestRecord => ({ kind: "door", path: target })),
     { kind: "read-only", path: "/ccos" },

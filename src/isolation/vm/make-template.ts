@@ -67,7 +67,13 @@ export async function makeTemplate(
       env: {},
       cwd: "/",
       user,
-      descriptors: [...STREAMS, ...copies, image.parts.root.descriptor, "pipe"],
+      descriptors: [
+        ...STREAMS,
+        ...copies,
+        image.parts.root.descriptor,
+        shape.store?.descriptor ?? "closed",
+        "pipe",
+      ],
     });
     const clock = setTimeout(() => process.kill("SIGKILL"), RISE_MS_MAX);
     try {
@@ -155,7 +161,7 @@ function outcomeOf(line: string): string | null {
   const told: unknown = line.trim() === "" ? null : JSON.parse(line);
   if (!isJsonObject(told)) return null;
   const { error, event, data } = told;
-  if (isJsonObject(error)) return String(error["desc"]);
+  if (isJsonObject(error)) return JSON.stringify(error["desc"] ?? error);
   if (event !== "MIGRATION" || !isJsonObject(data)) return null;
   const status = data["status"];
   return status === "completed" || status === "failed" ? status : null;

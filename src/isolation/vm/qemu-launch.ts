@@ -21,6 +21,7 @@ import { JAIL_FD, JAIL_FILES_FD, jailedArgv, jailUser, PORT_FD } from "./jail.ts
 import type { MachineWish } from "./machine-wish.ts";
 import { type MachineState, type QemuMachine, qemuArguments } from "./qemu-line.ts";
 import { serveDoors } from "./stream-mux.ts";
+import type { StoreDrive } from "./store-drive.ts";
 import type { Template } from "./template.ts";
 
 export interface MachineLaunch {
@@ -36,6 +37,8 @@ export interface MachineLaunch {
   readonly accelerator: QemuMachine["accelerator"];
   readonly machine: MachineWish;
   readonly label: string;
+  /** Of the directories that the program is shown; closed when the wall is. Null: there are none. */
+  readonly store: StoreDrive | null;
   /** What it begins from instead of booting; closed when the wall is. */
   readonly template: Template | null;
 }
@@ -43,7 +46,7 @@ export interface MachineLaunch {
 /** What of a launch decides how QEMU's line reads. */
 export type MachineShape = Pick<
   MachineLaunch,
-  "limits" | "channel" | "doors" | "accelerator" | "machine" | "label"
+  "limits" | "channel" | "doors" | "accelerator" | "machine" | "label" | "store"
 >;
 
 const MIB = 1024 * 1024;
@@ -63,7 +66,7 @@ export function imageCopies({ parts }: MeasuredImage): readonly number[] {
 }
 
 export function planLaunch(launch: MachineLaunch): LaunchPlan {
-  const { tools, image, records, limits, lease, channel, doors, template } = launch;
+  const { tools, image, records, limits, lease, channel, doors, store, template } = launch;
   const copies = imageCopies(image);
   const machine = machineOf(
     launch,
@@ -85,6 +88,7 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
       doors.length > 0 ? "pipe" : "closed",
       ...copies,
       image.parts.root.descriptor,
+      store?.descriptor ?? "closed",
       ...(template === null ? [] : [template.descriptor]),
     ],
     start: (started) => {
@@ -115,7 +119,7 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
     release: () => {
       closeImage(image);
       closeDescriptors(copies);
-      if (template !== null) closeDescriptors([template.descriptor]);
+      closeDescriptors([store, template].flatMap((each) => each?.descriptor ?? []));
       lease?.release();
       return Promise.resolve();
     },
@@ -135,7 +139,7 @@ function openDoors(
 }
 
 /** Behind the drives: what a machine is restored from, or the monitor of one whose state is taken. */
-const STATE_FD = JAIL_FILES_FD + 3;
+const STATE_FD = JAIL_FILES_FD + 4;
 export const MONITOR_FD: number = STATE_FD;
 
 /** What a template is bound to. */
@@ -144,7 +148,7 @@ export function lineOfShape(shape: MachineShape): readonly string[] {
 }
 
 export function machineOf(shape: MachineShape, state: MachineState): QemuMachine {
-  const { limits, channel, doors, accelerator, machine, label } = shape;
+  const { limits, channel, doors, accelerator, machine, label, store } = shape;
   const isRun = state.kind !== "saved";
   const { vcpus, kernelWords } = machine;
   return {
@@ -155,7 +159,7 @@ export function machineOf(shape: MachineShape, state: MachineState): QemuMachine
     label,
     kernelFd: JAIL_FILES_FD,
     initrdFd: JAIL_FILES_FD + 1,
-    driveFds: [JAIL_FILES_FD + 2],
+    driveFds: [JAIL_FILES_FD + 2, ...(store === null ? [] : [JAIL_FILES_FD + 3])],
     ports: new Map([
       ["ccos.init", JAIL_FD.init],
       ["ccos.in", isRun ? PORT_FD.in : null],
