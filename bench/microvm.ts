@@ -20,6 +20,7 @@ import type { IsolationProvider, SandboxProgram, SandboxSpec } from "../src/isol
 import { timeStampKhz } from "../src/host/index.ts";
 import { encodeRecords } from "../src/isolation/vm/guest-records.ts";
 import { tellGuest } from "../src/isolation/vm/guest-words.ts";
+import { kernelCommandLine } from "../src/isolation/vm/kernel-words.ts";
 import { JAIL_ARGUMENTS, qemuArguments } from "../src/isolation/vm/qemu-line.ts";
 import { median, table, writeResults } from "./lib/stats.ts";
 
@@ -105,25 +106,33 @@ const lock = await readLock(image);
 async function bare(): Promise<Sample> {
   const started = performance.now();
   const files = ["kernel", "initrd", "root"].map((name) => openSync(join(image!, name), "r"));
+  const open = (fd: number) => ({ kind: "descriptor", fd }) as const;
   const line = qemuArguments({
-    accelerator: { kind: "tcg", tscKhz: timeStampKhz() ?? 0 },
+    acceleration: "tcg",
     memoryMib: 512 + 160,
     vcpus: 1,
-    kernelWords: "",
     label: LABEL,
-    ports: new Map<string, number | null>([
+    kernel: "/proc/self/fd/8",
+    initrd: "/proc/self/fd/9",
+    kernelLine: kernelCommandLine({
+      accelerator: { kind: "tcg", tscKhz: timeStampKhz() ?? 0 },
+      kernelWords: "",
+    }),
+    drives: [open(10)],
+    ports: new Map([
       ["ccos.doors", null],
-      ["ccos.init", 3],
-      ["ccos.in", 4],
-      ["ccos.out", 5],
-      ["ccos.err", 6],
-      ["ccos.channel", 11],
+      ["ccos.init", open(3)],
+      ["ccos.in", open(4)],
+      ["ccos.out", open(5)],
+      ["ccos.err", open(6)],
+      ["ccos.channel", open(11)],
     ]),
-    consoleFd: 7,
-    state: { kind: "new" },
-    kernelFd: 8,
-    initrdFd: 9,
-    driveFds: [10],
+    console: open(7),
+    monitor: null,
+    incomingFd: null,
+    entropyBytesPerSecond: null,
+    card: null,
+    isRootless: true,
   }).filter((word) => !JAIL_ARGUMENTS.includes(word));
   const pipes = ["pipe", "pipe", "pipe", "pipe", "pipe"] as const;
   const child = spawn(QEMU, line, {

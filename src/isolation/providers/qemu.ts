@@ -38,10 +38,10 @@ import type {
 } from "../provider.ts";
 import { kvmAnswer } from "../vm/kvm-probe.ts";
 import { doorsOf, tellGuest } from "../vm/guest-words.ts";
+import { type Accelerator, kernelCommandLine } from "../vm/kernel-words.ts";
 import { makeTemplate } from "../vm/make-template.ts";
 import type { MachineWish } from "../vm/machine-wish.ts";
 import { lineOfShape, type MachineShape, planLaunch } from "../vm/qemu-launch.ts";
-import { kernelCommandLine, type QemuMachine } from "../vm/qemu-line.ts";
 import { makeStoreDrive, type StoreDrive } from "../vm/store-drive.ts";
 import { keepTemplate, openTemplate, type Template, templateKey } from "../vm/template.ts";
 
@@ -240,10 +240,7 @@ async function templateFor(
 }
 
 /** @throws {CcosError} `ISOLATION_UNAVAILABLE` where neither KVM works nor the clock of an emulated machine. */
-async function acceleratorHere(
-  tools: Tools,
-  stateDir: string,
-): Promise<QemuMachine["accelerator"]> {
+async function acceleratorHere(tools: Tools, stateDir: string): Promise<Accelerator> {
   const { usable, why } = await kvmAnswer(tools, stateDir);
   if (usable) return { kind: "kvm" };
   const tscKhz = timeStampKhz();

@@ -61,7 +61,7 @@ export async function makeTemplate(
   try {
     const user = jailUser(lease, shape.accelerator.kind);
     if (user !== undefined) openSocketTo(listener.path, user.gid);
-    const machine = machineOf(shape, { kind: "saved", monitorFd: MONITOR_FD });
+    const machine = machineOf(shape, "saved");
     const process = await spawnProcess({
       argv: jailedArgv({ perl: tools.perl, user, line: [tools.qemu, ...qemuArguments(machine)] }),
       env: {},

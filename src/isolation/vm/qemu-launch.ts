@@ -18,8 +18,9 @@ import type { SandboxLimits } from "../provider.ts";
 import { encodeRecords, type GuestRecord } from "./guest-records.ts";
 import { guestReport } from "./guest-report.ts";
 import { JAIL_FD, JAIL_FILES_FD, jailedArgv, jailUser, PORT_FD } from "./jail.ts";
+import { type Accelerator, kernelCommandLine } from "./kernel-words.ts";
 import type { MachineWish } from "./machine-wish.ts";
-import { type MachineState, type QemuMachine, qemuArguments } from "./qemu-line.ts";
+import { qemuArguments, type QemuMachine, type QemuStream } from "./qemu-line.ts";
 import { serveDoors } from "./stream-mux.ts";
 import type { StoreDrive } from "./store-drive.ts";
 import type { Template } from "./template.ts";
@@ -34,7 +35,7 @@ export interface MachineLaunch {
   readonly channel: boolean;
   /** Sockets of the host behind the guest's doors, in their order. */
   readonly doors: readonly string[];
-  readonly accelerator: QemuMachine["accelerator"];
+  readonly accelerator: Accelerator;
   readonly machine: MachineWish;
   readonly label: string;
   /** Of the directories that the program is shown; closed when the wall is. Null: there are none. */
@@ -68,10 +69,7 @@ export function imageCopies({ parts }: MeasuredImage): readonly number[] {
 export function planLaunch(launch: MachineLaunch): LaunchPlan {
   const { tools, image, records, limits, lease, channel, doors, store, template } = launch;
   const copies = imageCopies(image);
-  const machine = machineOf(
-    launch,
-    template === null ? { kind: "new" } : { kind: "restored", stateFd: STATE_FD },
-  );
+  const machine = machineOf(launch, template === null ? "new" : "restored");
   const user = jailUser(lease, launch.accelerator.kind);
   const line = [tools.qemu, ...qemuArguments(machine)];
   const report = guestReport();
@@ -144,32 +142,41 @@ export const MONITOR_FD: number = STATE_FD;
 
 /** What a template is bound to. */
 export function lineOfShape(shape: MachineShape): readonly string[] {
-  return qemuArguments(machineOf(shape, { kind: "new" }));
+  return qemuArguments(machineOf(shape, "new"));
 }
+
+/** Where the state of a machine comes from or goes to. */
+export type MachineState = "new" | "saved" | "restored";
 
 export function machineOf(shape: MachineShape, state: MachineState): QemuMachine {
   const { limits, channel, doors, accelerator, machine, label, store } = shape;
-  const isRun = state.kind !== "saved";
-  const { vcpus, kernelWords } = machine;
+  const isRun = state !== "saved";
+  const open = (fd: number, isThere = true): QemuStream | null =>
+    isThere ? { kind: "descriptor", fd } : null;
+  const drives = [JAIL_FILES_FD + 2, ...(store === null ? [] : [JAIL_FILES_FD + 3])];
   return {
-    accelerator,
+    acceleration: accelerator.kind,
     memoryMib: machine.memoryMib ?? Math.ceil(limits.memoryBytes / MIB) + KERNEL_MIB,
-    vcpus,
-    kernelWords,
+    vcpus: machine.vcpus,
     label,
-    kernelFd: JAIL_FILES_FD,
-    initrdFd: JAIL_FILES_FD + 1,
-    driveFds: [JAIL_FILES_FD + 2, ...(store === null ? [] : [JAIL_FILES_FD + 3])],
+    kernel: `/proc/self/fd/${JAIL_FILES_FD}`,
+    initrd: `/proc/self/fd/${JAIL_FILES_FD + 1}`,
+    kernelLine: kernelCommandLine({ accelerator, kernelWords: machine.kernelWords }),
+    drives: drives.map((fd) => ({ kind: "descriptor", fd })),
     ports: new Map([
-      ["ccos.init", JAIL_FD.init],
-      ["ccos.in", isRun ? PORT_FD.in : null],
-      ["ccos.out", isRun ? PORT_FD.out : null],
-      ["ccos.err", isRun ? PORT_FD.error : null],
-      ["ccos.channel", channel ? JAIL_FD.channel : null],
-      ["ccos.doors", doors.length > 0 ? JAIL_FD.doors : null],
+      ["ccos.init", open(JAIL_FD.init)],
+      ["ccos.in", open(PORT_FD.in, isRun)],
+      ["ccos.out", open(PORT_FD.out, isRun)],
+      ["ccos.err", open(PORT_FD.error, isRun)],
+      ["ccos.channel", open(JAIL_FD.channel, channel)],
+      ["ccos.doors", open(JAIL_FD.doors, doors.length > 0)],
     ]),
-    consoleFd: JAIL_FD.console,
-    state,
+    console: { kind: "descriptor", fd: JAIL_FD.console },
+    monitor: open(MONITOR_FD, !isRun),
+    incomingFd: state === "restored" ? STATE_FD : null,
+    entropyBytesPerSecond: null,
+    card: null,
+    isRootless: isRun,
   };
 }
 

@@ -1,0 +1,32 @@
+/** What the kernel of QEMU's own wall is told. @module */
+
+/** How the guest's instructions run; an emulated guest must be told how fast the host's clock ticks. */
+export type Accelerator =
+  | { readonly kind: "kvm" }
+  | { readonly kind: "tcg"; readonly tscKhz: number };
+
+/** In both cases before the words of the accelerator. */
+const KERNEL_WORDS = [
+  "console=ttyS0 quiet pci=off reboot=t panic=-1 rdinit=/init",
+  "sysctl.kernel.unprivileged_bpf_disabled=1 sysctl.kernel.kptr_restrict=2 sysctl.kernel.dmesg_restrict=1",
+  "sysctl.user.max_user_namespaces=0 sysctl.kernel.kexec_load_disabled=1",
+];
+
+/**
+ * Without the clock's frequency an emulated guest hangs on a busy host before its first word.
+ *
+ * @param kernelWords - Of a config; after ours.
+ */
+export function kernelCommandLine({
+  accelerator,
+  kernelWords,
+}: {
+  readonly accelerator: Accelerator;
+  readonly kernelWords: string;
+}): string {
+  const clock =
+    accelerator.kind === "kvm"
+      ? []
+      : [`tsc_early_khz=${accelerator.tscKhz} tsc=reliable no_timer_check`];
+  return [...KERNEL_WORDS, ...clock, kernelWords].join(" ").trim();
+}
