@@ -2,7 +2,7 @@
  * The doors of a microVM: Unix sockets inside, each of whose connections is a stream over the port "ccos.doors" to a
  * socket of the host. A process of its own user, which holds nothing but them.
  *
- * Read in this order: struct stream, doors, from_host, flush. The other end is src/isolation/vm/stream-mux.ts, which says what a
+ * Read in this order: struct stream, keep_doors, doors, from_host, flush. The other end is src/isolation/vm/stream-mux.ts, which says what a
  * frame is. Only this end opens streams. Each direction has credit, so that one stream that nobody reads stops no other;
  * what is owed to the host (credit, end, close) is kept in the stream until there is room, so nothing grows.
  *
@@ -214,4 +214,28 @@ static void doors(int port, int life) {
     if (out_start < out_held && !to_host(port)) return;
     if (ending && !waiting && is_quiet()) return;
   }
+}
+
+/* @returns 0, or what went wrong. */
+static long become_nobody(long user) {
+  for (int capability = 0; call(SYS_prctl, 24, capability, 0, 0, 0) >= 0;) capability++;
+  long failed = call2(SYS_setgroups, 0, 0);
+  if (failed >= 0) failed = call3(SYS_setresgid, user, user, user);
+  if (failed >= 0) failed = call3(SYS_setresuid, user, user, user);
+  return failed < 0 ? failed : call(SYS_prctl, 38, 1, 0, 0, 0);
+}
+
+/* @returns Its process, or -1: there are no doors. */
+static long keep_doors(int port, int life[2]) {
+  if (!door_count) return -1;
+  long keeper = must("doors", call1(SYS_fork, 0));
+  if (keeper) return keeper;
+  for (int fd = 0; fd < 64; fd++) {
+    int needed = fd == port || fd == life[0];
+    for (int i = 0; i < door_count; i++) needed |= fd == door_sockets[i];
+    if (!needed) call1(SYS_close, fd);
+  }
+  if (become_nobody(65533) >= 0) doors(port, life[0]);
+  call1(SYS_exit, 0);
+  return -1;
 }

@@ -309,15 +309,6 @@ static int obey(void) {
   return 1;
 }
 
-/* @returns 0, or what went wrong. */
-static long become_nobody(long user) {
-  for (int capability = 0; call(SYS_prctl, 24, capability, 0, 0, 0) >= 0;) capability++;
-  long failed = call2(SYS_setgroups, 0, 0);
-  if (failed >= 0) failed = call3(SYS_setresgid, user, user, user);
-  if (failed >= 0) failed = call3(SYS_setresuid, user, user, user);
-  return failed < 0 ? failed : call(SYS_prctl, 38, 1, 0, 0, 0);
-}
-
 /* In the child, after fork. */
 static void become_program(int in, int out, int error, int channel, int verdict) {
   char self[24] = "0";
@@ -399,21 +390,6 @@ static u64 kills_for_memory(void) {
   for (char *at = text; n > 0 && *at; at++)
     if (at[0] == '\n' && at[1] == 'o' && at[5] == 'k') return number(at + 10, 10);
   return 0;
-}
-
-/* @returns Its process, or -1: there are no doors. */
-static long keep_doors(int port, int life[2]) {
-  if (!door_count) return -1;
-  long keeper = must("doors", call1(SYS_fork, 0));
-  if (keeper) return keeper;
-  for (int fd = 0; fd < 64; fd++) {
-    int needed = fd == port || fd == life[0];
-    for (int i = 0; i < door_count; i++) needed |= fd == door_sockets[i];
-    if (!needed) call1(SYS_close, fd);
-  }
-  if (become_nobody(65533) >= 0) doors(port, life[0]);
-  call1(SYS_exit, 0);
-  return -1;
 }
 
 static void run(int port_in, int port_out, int port_error, int port_channel, int port_doors) {
