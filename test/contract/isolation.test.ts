@@ -6,10 +6,12 @@
  *
  * @module
  */
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import {
   createProviders,
@@ -80,7 +82,13 @@ interface Dialect {
   readonly speak: string;
   readonly countInput: string;
   readonly echo: string;
+  /** Says that it is up, then {@link EVENTS} lines on descriptor 3. */
+  readonly events: string;
 }
+
+const EVENTS = 20_000;
+const EVENT =
+  " and what else there is to say of it in some hundred bytes, as a step or a call would";
 
 const NODE: Dialect = {
   flood: "const b = Buffer.alloc(65536, 46); for (;;) require('node:fs').writeSync(1, b);",
@@ -96,6 +104,15 @@ const NODE: Dialect = {
       try { const n = fs.readSync(3, buffer); fs.writeSync(3, "<" + buffer.toString("utf8", 0, n) + ">"); break; }
       catch (error) { if (error.code !== "EAGAIN") throw error; pause(); }
     }`,
+  events: `
+    const fs = require("node:fs");
+    const pause = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    fs.writeSync(1, "up");
+    const bytes = Buffer.from(Array.from({ length: ${EVENTS} }, (_, n) => n + "${EVENT}").join("\\n") + "\\n");
+    for (let at = 0; at < bytes.length; ) {
+      try { at += fs.writeSync(3, bytes, at, Math.min(8192, bytes.length - at)); }
+      catch (error) { if (error.code !== "EAGAIN") throw error; pause(); }
+    }`,
 };
 const ENGINE: Dialect = {
   flood: "const b = new Uint8Array(65536).fill(46); for (;;) require('node:fs').writeSync(1, b);",
@@ -105,6 +122,11 @@ const ENGINE: Dialect = {
   echo: `
     const fs = require("node:fs"), buffer = new Uint8Array(64), n = fs.readSync(3, buffer);
     fs.writeSync(3, "<" + new TextDecoder().decode(buffer.subarray(0, n)) + ">");`,
+  events: `
+    const fs = require("node:fs");
+    fs.writeSync(1, "up");
+    const lines = Array.from({ length: ${EVENTS} }, (_, n) => n + "${EVENT}").join("\\n") + "\\n";
+    for (let at = 0; at < lines.length; at += 8192) fs.writeSync(3, lines.slice(at, at + 8192));`,
 };
 
 function dialectOf(provider: IsolationProvider): Dialect {
@@ -315,6 +337,21 @@ function sessions(provider: IsolationProvider): void {
     const { channel, ending } = await session.execute(guest(dialectOf(provider).echo), NEVER);
     channel?.writable.write("ping");
     expect(await textOf(channel?.readable as Readable)).toBe("<ping>");
+    expect(await ending).toEqual({ kind: "exited", status: 0 });
+    await session.close();
+  });
+
+  test("what a program says while nobody listens is neither lost nor out of order, and is not gathered here", async () => {
+    const session = await provider.open(spec());
+    const program = guest(dialectOf(provider).events);
+    const { channel, stdout, ending } = await session.execute(program, NEVER);
+    await once(stdout, "data");
+    await pause(1_000);
+    const readable = channel?.readable as Readable;
+    expect(readable.readableLength).toBeLessThan(MIB / 4);
+    const lines = (await textOf(readable)).split("\n");
+    expect(lines.length).toBe(EVENTS + 1);
+    expect(lines.findIndex((line, at) => at < EVENTS && line !== `${at}${EVENT}`)).toBe(-1);
     expect(await ending).toEqual({ kind: "exited", status: 0 });
     await session.close();
   });
