@@ -12,7 +12,6 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { createProxy, type Proxy, type ProxyEvent } from "../egress/index.ts";
-import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { privateDirectory, resolveHost } from "../host/index.ts";
 import {

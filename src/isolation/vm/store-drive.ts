@@ -83,7 +83,9 @@ async function take(root: string, below: string, path: string, taken: Taken): Pr
       taken.entries.push({ kind: "file", path, mode, content: content.value });
       return;
     }
-    default:
+    case "absent":
+    case "other":
+    case "socket":
       throw refused(root, `"${below}" is neither a file nor a directory`);
   }
 }
