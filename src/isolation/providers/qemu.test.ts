@@ -30,6 +30,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testImage } from "../../../test/contract/image.ts";
+import { distinct, type Draw, drawOnce, SOURCES } from "../../../test/soak/clones.ts";
 import { processesNaming } from "../../host/index.ts";
 import { cpioOf } from "../image/archive.ts";
 import { IMAGE_PARTS, LOCK_FILE } from "../image/lock.ts";
@@ -220,19 +221,15 @@ describe.skipIf(probe.kind === "missing" && !required)(
     });
 
     test("no two machines from one template draw the same randomness, and each has the host's time", async () => {
-      const clones = Number(process.env["CCOS_CLONES"] ?? 5);
+      const CLONES = 5;
       const before = Date.now();
-      const drawn: (readonly string[])[] = [];
-      for (let clone = 0; clone < clones; clone++) drawn.push(await draws(provider));
+      const drawn: Draw[] = [];
+      for (let clone = 0; clone < CLONES; clone++) drawn.push(await drawOnce(provider, SPEC));
       const after = Date.now();
-      for (const [source, name] of SOURCES.entries()) {
-        const values = drawn.map((each) => each[source]);
-        expect(new Set(values).size, `${name}: ${values.join(" ")}`).toBe(clones);
-      }
-      for (const each of drawn) {
-        const told = Number(each.at(-1));
-        expect(told).toBeGreaterThan(before - 1_000);
-        expect(told).toBeLessThan(after + 1_000);
+      expect(distinct(drawn)).toEqual(Object.fromEntries(SOURCES.map((name) => [name, CLONES])));
+      for (const { ms } of drawn) {
+        expect(ms).toBeGreaterThan(before - 1_000);
+        expect(ms).toBeLessThan(after + 1_000);
       }
       const facts = await provider.machine?.attest(SPEC);
       expect(facts?.["template"]).toMatch(/^sha256:[0-9a-f]{64}$/);
@@ -287,34 +284,6 @@ describe.skipIf(probe.kind === "missing" && !required)(
     });
   },
 );
-
-const SOURCES = ["urandom", "addresses", "Math.random", "crypto", "Python", "the time"] as const;
-/** One word for each of {@link SOURCES}, in its order. */
-const DRAW = [
-  "/ccos/node -e '" +
-    'const fs = require("node:fs"), crypto = require("node:crypto");' +
-    'const file = fs.openSync("/dev/urandom", "r"), bytes = Buffer.alloc(8); fs.readSync(file, bytes);' +
-    'const auxv = fs.readFileSync("/proc/self/auxv").toString("hex");' +
-    'console.log(bytes.toString("hex"), crypto.hash("sha1", auxv), Math.random(), crypto.randomUUID())' +
-    "'",
-  "python3 -c 'import random, time; print(random.random(), int(time.time() * 1000))'",
-].join(" && ");
-
-async function draws(provider: IsolationProvider): Promise<readonly string[]> {
-  const session = await provider.open(SPEC);
-  try {
-    const program = { kind: "external", argv: ["sh", "-c", DRAW], channel: false } as const;
-    const execution = await session.execute(program, NEVER);
-    execution.stdin.end();
-    let text = "";
-    for (const stream of [execution.stdout, execution.stderr])
-      stream.on("data", (chunk: Buffer) => (text += chunk.toString()));
-    expect([await execution.ending, text]).toEqual([{ kind: "exited", status: 0 }, text]);
-    return text.trim().split(/\s+/);
-  } finally {
-    await session.close();
-  }
-}
 
 /** The monitor, once it has put its filter on, which is the last it does before the guest. */
 async function jailed(label: string): Promise<number> {
