@@ -187,7 +187,7 @@ async function factsOf(
   const { kernel, initrd, root } = digests;
   const commandLine = kernelCommandLine({ accelerator, ...machine });
   const parts = { kernel, initrd, root, version: versions.kernel, node: versions.node };
-  const template = await templateFor(ground, image, shape);
+  const template = await templateFor(ground, image, shape, null);
   if (template !== null) closeDescriptors([template.descriptor]);
   const measured = { store: store?.digest ?? null, template: template?.digest ?? null };
   const facts = { image: parts, commandLine, accelerator: accelerator.kind, ...measured };
@@ -211,7 +211,9 @@ async function templateFor(
   { qemu, perl, stateDir, templates }: Places,
   image: MeasuredImage,
   shape: MachineShape,
+  recorded: Recorded,
 ): Promise<Template | null> {
+  const wished = recorded?.template ?? null;
   if (templates === false || shape.accelerator.kind !== "tcg") return null;
   const key = templateKey({
     bootId: await bootId(),
@@ -222,7 +224,7 @@ async function templateFor(
     ],
     line: lineOfShape(shape),
   });
-  const kept = await openTemplate(stateDir, key);
+  const kept = await openTemplate(stateDir, key, wished);
   if (kept !== null) return kept;
   // Once in this process, however many wait for it.
   const made =
@@ -236,7 +238,7 @@ async function templateFor(
   } finally {
     making.delete(key);
   }
-  return await openTemplate(stateDir, key);
+  return await openTemplate(stateDir, key, wished);
 }
 
 /** @throws {CcosError} `ISOLATION_UNAVAILABLE` where neither KVM works nor the clock of an emulated machine. */
@@ -288,7 +290,7 @@ async function planOf(
       throw refused("its drive was measured", "a directory that it is shown was changed since");
     const shape = shapeOf({ limits: spec.limits, accelerator, store }, ground.machine);
     const { limits } = shape;
-    template = await templateFor(ground, image, shape);
+    template = await templateFor(ground, image, shape, recorded);
     if (recorded !== null && recorded.template !== (template?.digest ?? null))
       throw refused("its template was measured", "the template was replaced since");
     const records = tellGuest(program, { ...spec, limits }, image.lock);

@@ -50,13 +50,19 @@ export function templateKey({ bootId, qemu, parts, line }: TemplateOf): string {
 }
 
 /**
+ * @param wished - Digest of the one to take where two supervisors made one each. Null: any.
  * @returns Null when none is kept.
  * @throws {CcosError} `ISOLATION_UNAVAILABLE` when it is not what its name says.
  */
-export async function openTemplate(stateDir: string, key: string): Promise<Template | null> {
+export async function openTemplate(
+  stateDir: string,
+  key: string,
+  wished: string | null,
+): Promise<Template | null> {
   const directory = directoryIn(stateDir);
   const names = (await listDirectory(directory)).filter((name) => name.startsWith(`${key}.`));
-  const [name] = names.sort();
+  const exact = wished === null ? "" : nameOf(key, wished);
+  const name = names.includes(exact) ? exact : names.sort()[0];
   if (name === undefined) return null;
   const path = join(directory, name);
   const measured = measureFile(path, { bytesMax: TEMPLATE_BYTES_MAX, keep: false });
@@ -65,7 +71,7 @@ export async function openTemplate(stateDir: string, key: string): Promise<Templ
     throw refused(path, measured.error);
   }
   const { descriptor, digest } = measured.value;
-  if (`${key}.${digest.slice("sha256:".length)}` === name) return { descriptor, digest };
+  if (nameOf(key, digest) === name) return { descriptor, digest };
   closeDescriptors([descriptor]);
   throw refused(path, `its digest is ${digest}`);
 }
@@ -79,13 +85,17 @@ export async function keepTemplate(
   const directory = directoryIn(stateDir);
   await ensurePrivateDir(stateDir);
   await ensurePrivateDir(directory);
-  const digest = createHash("sha256").update(content).digest("hex");
-  await writeAtomic(join(directory, `${key}.${digest}`), content, MODE);
+  const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
+  await writeAtomic(join(directory, nameOf(key, digest)), content, MODE);
   const kept = (await listDirectory(directory))
     .map((name) => join(directory, name))
     .map((path) => ({ path, ms: changedMs(path) ?? 0 }))
     .sort((left, right) => right.ms - left.ms);
   for (const { path } of kept.slice(KEPT_MAX)) await removeFile(path);
+}
+
+function nameOf(key: string, digest: string): string {
+  return `${key}.${digest.slice("sha256:".length)}`;
 }
 
 function directoryIn(stateDir: string): string {
