@@ -111,6 +111,8 @@ async function bare(): Promise<Sample> {
     acceleration: "tcg",
     memoryMib: 512 + 160,
     vcpus: 1,
+    verity: lock.verity,
+    kernelWords: "",
     label: LABEL,
     kernel: "/proc/self/fd/8",
     initrd: "/proc/self/fd/9",

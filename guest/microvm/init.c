@@ -43,6 +43,7 @@ void *memset(void *to, int byte, u64 count) { u8 *p = to; while (count--) *p++ =
 void *memcpy(void *to, const void *from, u64 count) { u8 *p = to; const u8 *q = from; while (count--) *p++ = *q++; return to; }
 static u64 length(const char *text) { u64 n = 0; while (text[n]) n++; return n; }
 static int same(const char *a, const char *b) { while (*a && *a == *b) a++, b++; return *a == *b; }
+static int starts(const char *a, const char *b) { while (*b && *a == *b) a++, b++; return !*b; }
 static u64 number(const char *text, u32 base) { u64 n = 0; while (*text >= '0' && *text < '0' + (int)base) n = n * base + *text++ - '0'; return n; }
 static char *digits(u64 n, char *end) { *--end = 0; do *--end = '0' + n % 10; while (n /= 10); return end; }
 
@@ -143,15 +144,64 @@ static long await_port(const char *name) {
   return -1;
 }
 
-/* A block device may show a moment after its driver. */
-static void mount_drive(const char *device, const char *at, u64 flags) {
-  long error = -1;
-  for (int turn = 0; turn < 400; turn++) {
-    error = mount(device, at, "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID | flags, "");
-    if (error >= 0) return;
-    call3(SYS_poll, 0, 0, 5);
+/* One order to the device mapper (linux/dm-ioctl.h); words are what a table's target reads. */
+static struct {
+  u32 version[3], data_size, data_start, target_count; int open_count; u32 flags, event_nr, padding;
+  u64 device; char name[128], uuid[136];
+  u64 first, sectors; int status; u32 next; char type[16], words[512];
+} mapper;
+enum { DM_HEAD = 312, DM_READONLY = 1, DM_DEV_CREATE = 0xc138fd03, DM_DEV_SUSPEND = 0xc138fd06, DM_TABLE_LOAD = 0xc138fd09 };
+static void order(int control, u32 what, const char *name) {
+  mapper.version[0] = 4; mapper.version[1] = mapper.version[2] = 0;
+  mapper.data_size = sizeof mapper; mapper.data_start = DM_HEAD; mapper.flags = DM_READONLY; mapper.device = 0;
+  memcpy(mapper.name, name, length(name) + 1);
+  must(name, call3(SYS_ioctl, control, what, &mapper));
+}
+static char *add(char *end, const char *text) { memcpy(end, text, length(text) + 1); return end + length(text); }
+
+/* "/dev/vda" is checked against the tree behind its data as it is read, where the kernel's line has
+   " ccos.vda=BLOCKS:ROOT:SALT" (docs/adr/0019-verity-and-kernel.md). @returns The device to mount. */
+static const char *behind_tree(const char *device) {
+  static char line[4096], key[] = " ccos.vd?=", target[] = "/dev/dm-?";
+  char *at = line, *part[3], *end;
+  must("/proc/cmdline", read_file("/proc/cmdline", line, sizeof line));
+  key[8] = device[7];
+  while (*at && !starts(at, key)) at++;
+  if (!*at) return device;
+  at += sizeof key - 1;
+  for (int i = 0; i < 3; i++) {
+    part[i] = at;
+    while (*at > ' ' && *at != ':') at++;
+    if (*at == ':' ? i == 2 : i < 2) fail("the name of a tree", 0);
+    *at++ = 0;
   }
-  fail(device, error);
+  u64 blocks = number(part[0], 10);
+  if (at - part[0] > 160 || !blocks) fail("the name of a tree", 0);
+  int control = must("/dev/mapper/control", call3(SYS_open, "/dev/mapper/control", O_RDWR | O_CLOEXEC, 0));
+  memset(&mapper, 0, sizeof mapper);
+  order(control, DM_DEV_CREATE, device + 5);
+  target[8] = '0' + (mapper.device & 7);
+  end = add(mapper.words, "1 "); end = add(end, device); end = add(end, " "); end = add(end, device);
+  end = add(end, " 4096 4096"); end = join(end, blocks); end = join(end, blocks + 1); end = add(end, " sha256 ");
+  end = add(end, part[1]); end = add(end, " "); end = add(end, part[2]); add(end, " 1 panic_on_corruption");
+  mapper.target_count = 1; mapper.sectors = blocks * 8;
+  memcpy(mapper.type, "verity", 7);
+  order(control, DM_TABLE_LOAD, device + 5);
+  order(control, DM_DEV_SUSPEND, device + 5);
+  call1(SYS_close, control);
+  return target;
+}
+
+/* A block device may show a moment after its driver. */
+static void mount_drive(const char *device, const char *at) {
+  long fd = -1;
+  for (int turn = 0; turn < 400 && fd < 0; turn++) {
+    fd = call2(SYS_open, device, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) call3(SYS_poll, 0, 0, 5);
+  }
+  call1(SYS_close, must(device, fd));
+  device = behind_tree(device);
+  must(device, mount(device, at, "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID, ""));
 }
 
 /* Relative to the root that the program gets. */

@@ -39,6 +39,9 @@ beforeAll(() => {
     ["virtio", ""],
     ["virtio_mmio", "virtio"],
     ["virtio_blk", "virtio"],
+    ["dm-bufio", "dm-mod"],
+    ["dm-mod", ""],
+    ["dm-verity", "dm-mod,dm-bufio"],
     ["virtio-console", "virtio"],
     ["squashfs", ""],
   ])
@@ -82,7 +85,7 @@ describe.skipIf(!canSquash)("buildImage", () => {
     await build("four");
     const initrd = readFileSync(join(directory, "four", "initrd"), "latin1");
     expect(initrd).toContain(
-      "virtio.ko\nvirtio_mmio.ko\nvirtio_blk.ko\nvirtio_console.ko\nsquashfs.ko",
+      "virtio.ko\nvirtio_mmio.ko\nvirtio_blk.ko\nvirtio_console.ko\ndm_mod.ko\ndm_bufio.ko\ndm_verity.ko\nsquashfs.ko",
     );
   });
 
@@ -118,6 +121,7 @@ describe("parseLock", () => {
   const digest = `sha256:${"a".repeat(64)}`;
   const lock = {
     digests: { kernel: digest, initrd: digest, root: digest },
+    verity: { rootHash: "b".repeat(64), salt: "0".repeat(64), dataBlocks: 277 },
     versions: { kernel: "6.1", node: "26.0.0" },
     programs: ["/usr/bin/node"],
   };
@@ -128,8 +132,11 @@ describe("parseLock", () => {
 
   test.each([
     ["no JSON", "{"],
-    ["another version", lockText(lock).replace('"version": 1', '"version": 2')],
+    ["another version", lockText(lock).replace('"version": 2', '"version": 1')],
     ["a digest of another kind", lockText(lock).replace("sha256:", "sha1:")],
+    ["no tree", lockText(lock).replace('"verity"', '"others"')],
+    ["a tree without a name", lockText(lock).replace("bbbb", "bbb ")],
+    ["a tree of nothing", lockText(lock).replace("277", "0")],
     ["no programs", lockText(lock).replace('"programs"', '"others"')],
   ])("refuses %s", (_, text) => {
     expect(parseLock(text).ok).toBe(false);

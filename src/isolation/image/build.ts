@@ -1,8 +1,8 @@
 /**
  * `ccos image build`: the parts of a microVM's image, each made of named inputs alone, and the lock that names them.
  *
- * Read in this order: buildImage, initrdOf, squash. The root is a squashfs that nobody can write; the first root
- * holds process 1 and the kernel's modules. The same inputs give the same bytes.
+ * Read in this order: buildImage, initrdOf, squash. The root is a squashfs that nobody can write, with its verity tree
+ * behind it; the first root holds process 1 and the kernel's modules. The same inputs give the same bytes.
  *
  * @module
  */
@@ -24,6 +24,7 @@ import { collectRoot } from "./collect.ts";
 import { INIT_PROGRAM } from "./init-program.ts";
 import { type Kernel, loadKernel } from "./kernel.ts";
 import { type ImageLock, LOCK_FILE, lockText } from "./lock.ts";
+import { withTree } from "./verity.ts";
 
 export interface ImagePlan {
   /** Directory; made when it is not there. */
@@ -50,13 +51,15 @@ export async function buildImage(plan: ImagePlan): Promise<ImageLock> {
     await writeAtomic(posix.join(plan.out, name), content, FILE_MODE);
     return `sha256:${createHash("sha256").update(content).digest("hex")}`;
   };
+  const root = withTree(await squash(entries, plan.out));
   const digests = {
     kernel: await write("kernel", kernel.image),
     initrd: await write("initrd", cpioOf(initrdOf(kernel))),
-    root: await write("root", await squash(entries, plan.out)),
+    root: await write("root", root.image),
   };
   const versions = { kernel: kernel.version, node: process.versions.node };
-  const lock = { digests, versions, programs: programsOf(entries) };
+  const { verity } = root;
+  const lock = { digests, verity, versions, programs: programsOf(entries) };
   await write(LOCK_FILE, new TextEncoder().encode(lockText(lock)));
   return lock;
 }

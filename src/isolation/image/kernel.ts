@@ -30,8 +30,8 @@ export interface Kernel {
 }
 
 const PACKAGE = "linux-image-cloud-amd64";
-/** What the machine of vm/ has: its bus, disks, ports, and the file system of its root. */
-const NEEDED_MODULES = ["virtio_mmio", "virtio_blk", "virtio_console", "squashfs"];
+/** What the machine of vm/ has: its bus, disks, ports, and what its root is checked by and read with. */
+const NEEDED_MODULES = ["virtio_mmio", "virtio_blk", "virtio_console", "dm_verity", "squashfs"];
 const KERNEL_BYTES_MAX = 256 * 1024 * 1024;
 const MODULE_BYTES_MAX = 16 * 1024 * 1024;
 const FETCH_MS_MAX = 300_000;

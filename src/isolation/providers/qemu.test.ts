@@ -33,13 +33,14 @@ import { testImage } from "../../../test/contract/image.ts";
 import { distinct, type Draw, drawOnce, SOURCES } from "../../../test/soak/clones.ts";
 import { processesNaming } from "../../host/index.ts";
 import { cpioOf } from "../image/archive.ts";
-import { IMAGE_PARTS, LOCK_FILE } from "../image/lock.ts";
+import { IMAGE_PARTS, type ImageLock, LOCK_FILE, lockText, parseLock } from "../image/lock.ts";
 import type { IsolationProvider, SandboxProgram, SandboxSpec } from "../provider.ts";
 import { DEFAULT_MACHINE } from "../vm/machine-wish.ts";
 import { createQemu } from "./qemu.ts";
 
 const NAME = "microvm/qemu";
 const MIB = 1024 * 1024;
+const BLOCK_BYTES = 4_096;
 const NEVER = new AbortController().signal;
 const stateDir = mkdtempSync(join(tmpdir(), "ccos-qemu-"));
 afterAll(() => rmSync(stateDir, { recursive: true, force: true }));
@@ -89,11 +90,36 @@ function flipByte(path: string, at: number): void {
 }
 
 /** Put another part into an image and its lock, as someone who may write both would. */
-function replacePart(directory: string, part: "initrd", content: Uint8Array): void {
+function replacePart(directory: string, part: "initrd" | "root", content: Uint8Array): void {
   writeFileSync(join(directory, part), content);
-  const lock = JSON.parse(readFileSync(join(directory, LOCK_FILE), "utf8"));
-  lock.digests[part] = `sha256:${createHash("sha256").update(content).digest("hex")}`;
-  writeFileSync(join(directory, LOCK_FILE), JSON.stringify(lock));
+  const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
+  changeLock(directory, (lock) => ({ ...lock, digests: { ...lock.digests, [part]: digest } }));
+}
+
+/** The block of the topmost level, which every read comes by, and a digest for it that fits. */
+function flipInTree(directory: string): void {
+  const content = readFileSync(join(directory, "root"));
+  const at = (lockOf(directory).verity.dataBlocks + 1) * BLOCK_BYTES;
+  content[at] = (content[at] ?? 0) ^ 1;
+  replacePart(directory, "root", content);
+}
+
+/** In place: the same file, which a machine has open. */
+function alterEveryBlock(path: string, blocks: number): void {
+  const file = openSync(path, "r+");
+  for (let block = 0; block < blocks; block++)
+    writeSync(file, Buffer.from("altered"), 0, 7, block * BLOCK_BYTES + 128);
+  closeSync(file);
+}
+
+function lockOf(directory: string): ImageLock {
+  const lock = parseLock(readFileSync(join(directory, LOCK_FILE), "utf8"));
+  if (!lock.ok) throw new Error(lock.error);
+  return lock.value;
+}
+
+function changeLock(directory: string, change: (lock: ImageLock) => ImageLock): void {
+  writeFileSync(join(directory, LOCK_FILE), lockText(change(lockOf(directory))));
 }
 
 async function start(provider: IsolationProvider, program = guest("0"), spec = SPEC) {
@@ -190,6 +216,60 @@ describe.skipIf(probe.kind === "missing" && !required)(
         });
       } finally {
         rmSync(mute, { recursive: true, force: true });
+      }
+    });
+
+    test("bytes that change after the image was measured end the machine before they are read", async () => {
+      const altered = copyOfImage();
+      try {
+        const provider = createQemu({ stateDir, imageDir: altered, machine: DEFAULT_MACHINE });
+        const reader = guest(`
+          const fs = require("node:fs");
+          fs.writeSync(1, "running ");
+          fs.readSync(0, Buffer.alloc(1));
+          const node = fs.openSync("/usr/bin/node");
+          const piece = Buffer.alloc(65536);
+          for (let at = 0; fs.readSync(node, piece, 0, piece.length, at) > 0; at += piece.length);
+          fs.writeSync(1, "read");
+        `);
+        const session = await provider.open(SPEC);
+        const execution = await session.execute(reader, NEVER);
+        let said = "";
+        const running = new Promise((resolve) => execution.stdout.once("data", resolve));
+        execution.stdout.on("data", (chunk: Buffer) => (said += chunk.toString("latin1")));
+        execution.stderr.resume();
+        await running;
+        alterEveryBlock(join(altered, "root"), lockOf(altered).verity.dataBlocks);
+        execution.stdin.end("g");
+        await expect(execution.ending).rejects.toMatchObject({ code: "PROVIDER_CRASHED" });
+        expect(said).toBe("running ");
+        await session.close();
+      } finally {
+        rmSync(altered, { recursive: true, force: true });
+      }
+    });
+
+    test.each([
+      ["a tree with a flipped bit", (at: string) => flipInTree(at)],
+      [
+        "another root hash",
+        (at: string) =>
+          changeLock(at, (lock) => ({
+            ...lock,
+            verity: { ...lock.verity, rootHash: "0".repeat(64) },
+          })),
+      ],
+    ])("%s is never mounted, whatever the lock says", async (_, damage) => {
+      const damaged = copyOfImage();
+      try {
+        damage(damaged);
+        const { session, execution } = await start(
+          createQemu({ stateDir, imageDir: damaged, machine: DEFAULT_MACHINE }),
+        );
+        await expect(execution.ending).rejects.toMatchObject({ code: "PROVIDER_CRASHED" });
+        await session.close();
+      } finally {
+        rmSync(damaged, { recursive: true, force: true });
       }
     });
 

@@ -23,8 +23,8 @@ import {
   timeStampKhz,
   type UserLease,
 } from "../../host/index.ts";
-import { IMAGE_PARTS, type ImageLock, LOCK_FILE, parseLock } from "../image/lock.ts";
-import { closeImage, type MeasuredImage, measureImage, readLock } from "../image/measured-image.ts";
+import { IMAGE_PARTS, type ImageLock, LOCK_FILE, lockText, parseLock } from "../image/lock.ts";
+import { closeImage, measureImage, readLock } from "../image/measured-image.ts";
 import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits } from "../limits.ts";
 import { versionOf } from "../probing.ts";
@@ -69,15 +69,7 @@ export interface QemuOptions {
 }
 
 /** What was measured for a run's record; null: nothing was. */
-type Recorded = Measured | null;
-
-interface Measured {
-  readonly digests: ImageLock["digests"];
-  /** Digest of the drive of what it is shown; null: there is none. */
-  readonly store: string | null;
-  /** Digest of the template that it begins from; null: it boots. */
-  readonly template: string | null;
-}
+type Recorded = ImageLock | null;
 
 export function createQemu(options: QemuOptions): IsolationProvider {
   const { imageDir } = options;
@@ -90,9 +82,9 @@ export function createQemu(options: QemuOptions): IsolationProvider {
     machine: {
       pace: PACE,
       imageDir,
-      attest: async (wish) => {
-        const { measured, facts } = await attest(options, wish);
-        recorded = measured;
+      attest: async () => {
+        const { lock, facts } = await attest(options);
+        recorded = lock;
         return facts;
       },
     },
@@ -152,7 +144,7 @@ function missing(what: readonly string[]): Probe {
 }
 
 interface Attested {
-  readonly measured: Measured;
+  readonly lock: ImageLock;
   readonly facts: JsonObject;
 }
 
@@ -164,81 +156,16 @@ async function attest(
   const ground = { ...options, ...toolsOrRefusal() };
   const accelerator = await acceleratorHere(ground, stateDir);
   const image = await measureImage(imageDir);
-  let store: StoreDrive | null = null;
-  try {
-    store = await makeStoreDrive(binds);
-    return await factsOf(image, ground, shapeOf({ limits, accelerator, store }, machine));
-  } finally {
-    closeImage(image);
-    if (store !== null) closeDescriptors([store.descriptor]);
-  }
-}
-
-async function factsOf(
-  image: MeasuredImage,
-  ground: Places,
-  shape: MachineShape,
-): Promise<Attested> {
-  const { accelerator, machine, store } = shape;
-  const { digests, versions } = image.lock;
+  closeImage(image);
+  const { lock } = image;
+  const { digests, verity, versions } = lock;
   const { expectRoot } = machine;
   if (expectRoot !== null && expectRoot !== digests.root)
     throw refused("the config expects another root", `its root is ${digests.root}`);
   const { kernel, initrd, root } = digests;
-  const commandLine = kernelCommandLine({ accelerator, ...machine });
-  const parts = { kernel, initrd, root, version: versions.kernel, node: versions.node };
-  const template = await templateFor(ground, image, shape, null);
-  if (template !== null) closeDescriptors([template.descriptor]);
-  const measured = { store: store?.digest ?? null, template: template?.digest ?? null };
-  const facts = { image: parts, commandLine, accelerator: accelerator.kind, ...measured };
-  return { measured: { digests, ...measured }, facts };
-}
-
-/** Without what runs in it. */
-function shapeOf(
-  { limits, accelerator, store }: Pick<MachineShape, "limits" | "accelerator" | "store">,
-  machine: MachineWish,
-): MachineShape {
-  const memoryBytes = memoryLeft(limits.memoryBytes, machine);
-  const shape = { limits: { ...limits, memoryBytes }, accelerator, machine, store };
-  return { ...shape, channel: false, doors: [], label: "template" };
-}
-
-const making = new Map<string, Promise<void>>();
-
-/** The template for a machine like this, made when there is none; null where none is used. Only emulated ones were tried. */
-async function templateFor(
-  { qemu, perl, stateDir, templates }: Places,
-  image: MeasuredImage,
-  shape: MachineShape,
-  recorded: Recorded,
-): Promise<Template | null> {
-  const wished = recorded?.template ?? null;
-  if (templates === false || shape.accelerator.kind !== "tcg") return null;
-  const key = templateKey({
-    bootId: await bootId(),
-    qemu: fileIdentity(qemu) ?? "",
-    parts: [
-      ...IMAGE_PARTS.map((part) => image.lock.digests[part]),
-      ...(shape.store === null ? [] : [shape.store.digest]),
-    ],
-    line: lineOfShape(shape),
-  });
-  const kept = await openTemplate(stateDir, key, wished);
-  if (kept !== null) return kept;
-  // Once in this process, however many wait for it.
-  const made =
-    making.get(key) ??
-    makeTemplate({ qemu, perl }, image, shape).then((content) =>
-      keepTemplate(stateDir, key, content),
-    );
-  making.set(key, made);
-  try {
-    await made;
-  } finally {
-    making.delete(key);
-  }
-  return await openTemplate(stateDir, key, wished);
+  const commandLine = kernelCommandLine({ accelerator, verity, ...machine });
+  const facts = { kernel, initrd, root, version: versions.kernel, node: versions.node };
+  return { lock, facts: { image: facts, commandLine, accelerator: accelerator.kind } };
 }
 
 /** @throws {CcosError} `ISOLATION_UNAVAILABLE` where neither KVM works nor the clock of an emulated machine. */
@@ -282,7 +209,7 @@ async function planOf(
   let template: Template | null = null;
   try {
     const recorded = ground.recorded();
-    if (recorded !== null && IMAGE_PARTS.some((part) => recorded.digests[part] !== digests[part]))
+    if (recorded !== null && lockText(recorded) !== lockText(image.lock))
       throw refused("its image was measured", "the image was replaced since");
     const accelerator = await acceleratorHere(ground, ground.stateDir);
     store = await makeStoreDrive(spec.binds);

@@ -9,7 +9,8 @@
 import { type Finding, isAllowedKernelWord, kernelWords } from "../../config/index.ts";
 import { err, ok, type Result } from "../../foundation/result.ts";
 import { ERROR_CODES } from "../../foundation/error-codes.ts";
-import type { Verity, VmModel } from "./vm-model.ts";
+import type { Verity } from "../image/verity.ts";
+import type { VmModel } from "./vm-model.ts";
 
 export type Monitor = "firecracker" | "cloud-hypervisor" | "qemu";
 

@@ -124,38 +124,18 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
   };
 }
 
-function openDoors(
-  started: SpawnedProcess,
-  doors: readonly string[],
-  broken: (why: string) => void,
-): void {
-  const port = started.duplex(JAIL_FD.doors);
-  if (port === null) return;
-  // An absent door cannot be dialled: the streams check the number first.
-  const dial = (door: number): Duplex => connectUnix(doors[door] ?? "");
-  serveDoors({ port, count: doors.length, dial, broken });
-}
-
-/** Behind the drives: what a machine is restored from, or the monitor of one whose state is taken. */
-const STATE_FD = JAIL_FILES_FD + 4;
-export const MONITOR_FD: number = STATE_FD;
-
-/** What a template is bound to. */
-export function lineOfShape(shape: MachineShape): readonly string[] {
-  return qemuArguments(machineOf(shape, "new"));
-}
-
-/** Where the state of a machine comes from or goes to. */
-export type MachineState = "new" | "saved" | "restored";
-
-export function machineOf(shape: MachineShape, state: MachineState): QemuMachine {
-  const { limits, channel, doors, accelerator, machine, label, store } = shape;
-  const isRun = state !== "saved";
-  const open = (fd: number, isThere = true): QemuStream | null =>
-    isThere ? { kind: "descriptor", fd } : null;
-  const drives = [JAIL_FILES_FD + 2, ...(store === null ? [] : [JAIL_FILES_FD + 3])];
+function machineOf({
+  image,
+  limits,
+  channel,
+  accelerator,
+  machine,
+  label,
+}: MachineLaunch): QemuMachine {
+  const { vcpus, kernelWords } = machine;
   return {
-    acceleration: accelerator.kind,
+    accelerator,
+    verity: image.lock.verity,
     memoryMib: machine.memoryMib ?? Math.ceil(limits.memoryBytes / MIB) + KERNEL_MIB,
     vcpus: machine.vcpus,
     label,

@@ -10,15 +10,7 @@
  */
 import type { AgentConfig } from "../../config/index.ts";
 import { CcosError } from "../../foundation/errors.ts";
-
-/** dm-verity tree behind the data of the same image; blocks of 4096 bytes. */
-export interface Verity {
-  /** 64 lower-case hex digits. */
-  readonly rootHash: string;
-  /** Hex; the salt of the tree. */
-  readonly salt: string;
-  readonly dataBlocks: number;
-}
+import type { Verity } from "../image/verity.ts";
 
 /** The files that a machine boots from, already measured or about to be. */
 export interface VmImages {
