@@ -2,20 +2,21 @@
  * How long until a program in a machine says its first word: the wall that boots and the wall that restores a template,
  * beside a bare boot of the same image; for Node, and for a shell, which the image then needs (`--programs`).
  *
- *   npm run build && node bin/ccos.cjs image build --programs --out DIR && node bench/microvm.ts DIR [ROUNDS] [--json FILE]
+ *   npm run build && node bin/ccos.cjs image build --out DIR && node bench/microvm.ts DIR [DIR]... [ROUNDS] [--json FILE]
  *
- * Every round runs all, in turn. Bare: the same QEMU line, image and words for process 1, spawned directly; no jail, no
- * filter on QEMU, nothing measured, nobody watching. Medians of the time on the clock and of QEMU's processor time
- * at the first word, and ratios inside this run only.
+ * Every round runs all, in turn, for each image. Bare: the same QEMU line, image and words for process 1, spawned directly; no jail,
+ * no filter on QEMU, nothing measured, nobody watching. Unchecked: bare, and the root is mounted without its verity
+ * tree. Medians of the time on the clock and of QEMU's processor time at the first word, and ratios inside this run only.
  */
 import { spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import type { ImageLock } from "../src/isolation/image/lock.ts";
 import { readLock } from "../src/isolation/image/measured-image.ts";
-import { createQemu } from "../src/isolation/providers/qemu.ts";
-import { DEFAULT_MACHINE } from "../src/isolation/vm/machine-wish.ts";
+import { verityWord } from "../src/isolation/image/verity.ts";
+import { createProviders } from "../src/isolation/index.ts";
 import type { IsolationProvider, SandboxProgram, SandboxSpec } from "../src/isolation/provider.ts";
 import { timeStampKhz } from "../src/host/index.ts";
 import { encodeRecords } from "../src/isolation/vm/guest-records.ts";
@@ -24,9 +25,10 @@ import { kernelCommandLine } from "../src/isolation/vm/kernel-words.ts";
 import { JAIL_ARGUMENTS, qemuArguments } from "../src/isolation/vm/qemu-line.ts";
 import { median, table, writeResults } from "./lib/stats.ts";
 
-const [image, roundsText] = process.argv.slice(2);
-if (image === undefined) throw new Error("name the directory of an image");
-const rounds = Number(roundsText ?? 11) || 11;
+const words = process.argv.slice(2).filter((_, at, all) => !/^--json$/.test(all[at - 1] ?? ""));
+const images = words.filter((word) => !/^--json|^\d+$/.test(word));
+if (images.length === 0) throw new Error("name the directories of images");
+const rounds = Number(words.find((word) => /^\d+$/.test(word)) ?? 11);
 const MIB = 1024 * 1024;
 const LABEL = `bench-${process.pid}`;
 const QEMU = "/usr/bin/qemu-system-x86_64";
@@ -86,13 +88,25 @@ function qemuCpuMs(): number {
 }
 
 const stateDir = mkdtempSync(join(tmpdir(), "ccos-bench-"));
-const options = { stateDir, imageDir: image, machine: DEFAULT_MACHINE };
-const boots = createQemu({ ...options, templates: false });
-const restores = createQemu(options);
-const probe = await boots.probe();
-if (probe.kind !== "ready") throw new Error(probe.what.join(", "));
 
-async function wall(provider: IsolationProvider, program: SandboxProgram): Promise<Sample> {
+interface Subject {
+  readonly image: string;
+  readonly provider: IsolationProvider;
+  readonly version: string;
+  readonly lock: ImageLock;
+}
+
+async function subjectOf(image: string): Promise<Subject> {
+  const { execPath: nodePath } = process;
+  const only = ["microvm/qemu"];
+  const [provider] = createProviders({ nodePath, stateDir, imageDir: image, only });
+  if (provider === undefined) throw new Error("no such wall");
+  const probe = await provider.probe();
+  if (probe.kind !== "ready") throw new Error(probe.what.join(", "));
+  return { image, provider, version: probe.version, lock: await readLock(image) };
+}
+
+async function wall({ provider }: Subject): Promise<Sample> {
   const started = performance.now();
   const session = await provider.open(spec);
   const execution = await session.execute(program, new AbortController().signal);
@@ -102,16 +116,14 @@ async function wall(provider: IsolationProvider, program: SandboxProgram): Promi
   return sample;
 }
 
-const lock = await readLock(image);
-async function bare(): Promise<Sample> {
+async function bare({ image, lock }: Subject, isChecked: boolean): Promise<Sample> {
   const started = performance.now();
-  const files = ["kernel", "initrd", "root"].map((name) => openSync(join(image!, name), "r"));
-  const open = (fd: number) => ({ kind: "descriptor", fd }) as const;
+  const files = ["kernel", "initrd", "root"].map((name) => openSync(join(image, name), "r"));
   const line = qemuArguments({
-    acceleration: "tcg",
+    accelerator: { kind: "tcg", tscKhz: timeStampKhz() ?? 0 },
+    verity: lock.verity,
     memoryMib: 512 + 160,
     vcpus: 1,
-    verity: lock.verity,
     kernelWords: "",
     label: LABEL,
     kernel: "/proc/self/fd/8",
@@ -129,13 +141,13 @@ async function bare(): Promise<Sample> {
       ["ccos.err", open(6)],
       ["ccos.channel", open(11)],
     ]),
-    console: open(7),
-    monitor: null,
-    incomingFd: null,
-    entropyBytesPerSecond: null,
-    card: null,
-    isRootless: true,
-  }).filter((word) => !JAIL_ARGUMENTS.includes(word));
+    consoleFd: 7,
+    kernelFd: 8,
+    initrdFd: 9,
+    driveFds: [10],
+  })
+    .filter((word) => !JAIL_ARGUMENTS.includes(word))
+    .map((word) => (isChecked ? word : word.replace(verityWord("vda", lock.verity), "")));
   const pipes = ["pipe", "pipe", "pipe", "pipe", "pipe"] as const;
   const child = spawn(QEMU, line, {
     stdio: ["ignore", "ignore", "ignore", ...pipes, ...files, "pipe"],
@@ -154,45 +166,41 @@ async function bare(): Promise<Sample> {
   return sample;
 }
 
-// The template is made before the first round.
-await wall(restores, shell);
-const ways = {
-  "boot, Node": () => wall(boots, node),
-  "bare boot, Node": bare,
-  "restore, Node": () => wall(restores, node),
-  "boot, shell": () => wall(boots, shell),
-  "restore, shell": () => wall(restores, shell),
-} as const;
-type Way = keyof typeof ways;
-const names = Object.keys(ways) as readonly Way[];
-const samples = new Map<Way, Sample[]>(names.map((name) => [name, []]));
-for (let round = 0; round < rounds; round++)
-  for (const name of names) samples.get(name)?.push(await ways[name]());
-rmSync(stateDir, { recursive: true, force: true });
-const of = (name: Way, key: keyof Sample): number =>
-  median((samples.get(name) ?? []).map((each) => each[key]));
-const ratios = {
-  "boot, wall / bare (≤ 1.3)": of("boot, Node", "ms") / of("bare boot, Node", "ms"),
-  "QEMU's processor time until then": of("boot, Node", "cpuMs") / of("bare boot, Node", "cpuMs"),
-  "boot / restore, Node": of("boot, Node", "ms") / of("restore, Node", "ms"),
-  "boot / restore, shell (≥ 10)": of("boot, shell", "ms") / of("restore, shell", "ms"),
-  "QEMU's processor time, boot / restore, shell":
-    of("boot, shell", "cpuMs") / of("restore, shell", "cpuMs"),
+const KINDS = {
+  wall,
+  bare: (subject: Subject) => bare(subject, true),
+  unchecked: (subject: Subject) => bare(subject, false),
 };
-const text = [
-  table(
-    ["first word in a machine", "median ms", "QEMU's CPU ms"],
-    names.map((name) => [name, of(name, "ms").toFixed(0), of(name, "cpuMs").toFixed(0)]),
-  ),
-  table(
-    ["ratio", "value"],
-    Object.entries(ratios).map(([name, value]) => [name, value.toFixed(2)]),
-  ),
-].join("\n\n");
-process.stdout.write(`${text}\n`);
-writeResults("microvm", {
-  rounds,
-  version: probe.version,
-  samples: Object.fromEntries(samples),
-  ratios,
+type Kind = keyof typeof KINDS;
+const kinds = Object.keys(KINDS) as Kind[];
+const subjects: Subject[] = [];
+for (const image of images) subjects.push(await subjectOf(image));
+const samples = subjects.map(() => ({ wall: [], bare: [], unchecked: [] }) as Samples);
+type Samples = Record<Kind, Sample[]>;
+for (let round = 0; round < rounds; round++)
+  for (const [at, subject] of subjects.entries())
+    for (const kind of kinds) samples[at]![kind].push(await KINDS[kind](subject));
+rmSync(stateDir, { recursive: true, force: true });
+
+const results = subjects.map(({ version }, at) => {
+  const of = (kind: Kind, key: keyof Sample): number =>
+    median(samples[at]![kind].map((each) => each[key]));
+  const ratios = {
+    "first word, wall / bare (≤ 1.3)": of("wall", "ms") / of("bare", "ms"),
+    "QEMU's processor time until then": of("wall", "cpuMs") / of("bare", "cpuMs"),
+    "QEMU's processor time, bare / unchecked": of("bare", "cpuMs") / of("unchecked", "cpuMs"),
+  };
+  const medians = kinds.map((kind) => [
+    kind,
+    of(kind, "ms").toFixed(0),
+    of(kind, "cpuMs").toFixed(0),
+  ]);
+  process.stdout.write(
+    `${version}\n\n${table(["first word of Node in a machine", "median ms", "QEMU's CPU ms"], medians)}\n\n`,
+  );
+  const values = Object.entries(ratios).map(([name, value]) => [name, value.toFixed(2)]);
+  process.stdout.write(`${table(["ratio", "value"], values)}\n\n`);
+  return { version, samples: samples[at], ratios };
 });
+const [first, ...others] = results;
+writeResults("microvm", { rounds, ...first, ...(others.length === 0 ? {} : { others }) });

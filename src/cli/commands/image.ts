@@ -5,9 +5,10 @@ import { type Command, parseCommand, usageError } from "../command.ts";
 
 export const imageBuild: Command = {
   name: "image build",
-  usage: "image build [--kernel debian|PATH] [--programs] [--add PATH]... [--out DIR] [--json]",
+  usage:
+    "image build [--kernel debian|source|PATH] [--programs] [--add PATH]... [--out DIR] [--json]",
   summary:
-    "Make the image that microVMs boot: a kernel, process 1, a read-only root with Node; --programs adds a shell, perl and Python",
+    "Make the image that microVMs boot: a kernel, process 1, a read-only root with Node; --programs adds a shell, perl and Python; --kernel source builds the kernel",
 
   async run(args, io) {
     const parsed = parseCommand(imageBuild, args, {
@@ -27,9 +28,10 @@ export const imageBuild: Command = {
     ];
     const lock = await buildImage({
       out,
-      kernel: kernel === "debian" ? kernel : resolve(io.cwd, kernel),
+      kernel: kernel === "debian" || kernel === "source" ? kernel : resolve(io.cwd, kernel),
       nodePath,
       additions,
+      watch: { signal: io.signal, say: (line) => io.say(` … ${line}`) },
     });
     const { digests, versions, programs } = lock;
     if (io.json) io.out(JSON.stringify({ ok: true, out, digests, versions, programs }));

@@ -57,6 +57,7 @@ const build = (out: string, change: Partial<Parameters<typeof buildImage>[0]> = 
     kernel: join(directory, "unpacked"),
     nodePath: "/bin/true",
     additions: [join(directory, "tool")],
+    watch: { signal: new AbortController().signal, say: () => undefined },
     ...change,
   });
 

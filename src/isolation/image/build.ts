@@ -23,6 +23,7 @@ import { cpioOf, type Entry, tarOf } from "./archive.ts";
 import { collectRoot } from "./collect.ts";
 import { INIT_PROGRAM } from "./init-program.ts";
 import { type Kernel, loadKernel } from "./kernel.ts";
+import type { BuildWatch } from "./kernel-source.ts";
 import { type ImageLock, LOCK_FILE, lockText } from "./lock.ts";
 import { withTree } from "./verity.ts";
 
@@ -34,6 +35,7 @@ export interface ImagePlan {
   readonly nodePath: string;
   /** What goes in beside Node. */
   readonly additions: readonly string[];
+  readonly watch: BuildWatch;
 }
 
 const SQUASH_MS_MAX = 600_000;
@@ -43,7 +45,7 @@ const FILE_MODE = 0o600;
 /** @throws {CcosError} `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `IO_ERROR`: what could not be read, run or written. */
 export async function buildImage(plan: ImagePlan): Promise<ImageLock> {
   const [kernel, entries] = [
-    await loadKernel(plan.kernel),
+    await loadKernel(plan.kernel, plan.watch),
     await collectRoot(plan.nodePath, plan.additions),
   ];
   await ensurePrivateDir(plan.out);

@@ -1,6 +1,6 @@
 /**
- * What an executable for x86-64 asks of its system: its loader, the libraries by name, and for a kernel module the
- * modules before it. Reads, never runs. A file that is no such executable asks for nothing.
+ * What an executable for x86-64 asks of its system: its loader, the libraries by name, for a kernel module the
+ * modules before it, and for a kernel whether a monitor can start it. Reads, never runs. A file that is no such executable asks for nothing.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface ElfNeeds {
 }
 
 const NOTHING: ElfNeeds = { loader: null, libraries: [] };
-const [LOAD, DYNAMIC, INTERPRETER] = [1, 2, 3];
+const [LOAD, DYNAMIC, INTERPRETER, NOTE] = [1, 2, 3, 4];
 const [NEEDED, STRING_TABLE] = [1, 5];
 const ENTRIES_MAX = 4_096;
 
@@ -25,15 +25,44 @@ interface Segment {
 
 /** Malformed headers give what could be read of them, at least nothing. */
 export function elfNeeds(file: Uint8Array): ElfNeeds {
-  const magic = [0x7f, 0x45, 0x4c, 0x46, 2, 1];
-  if (file.length < 64 || magic.some((byte, at) => file[at] !== byte)) return NOTHING;
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const view = viewOf(file);
+  if (view === null) return NOTHING;
   const segments = segmentsOf(view);
   const interpreter = segments.find((each) => each.type === INTERPRETER);
   return {
     loader: interpreter === undefined ? null : textAt(file, interpreter.offset),
     libraries: librariesOf(file, view, segments),
   };
+}
+
+/** Null: it is no 64-bit ELF file, little endian. */
+function viewOf(file: Uint8Array): DataView | null {
+  const magic = [0x7f, 0x45, 0x4c, 0x46, 2, 1];
+  if (file.length < 64 || magic.some((byte, at) => file[at] !== byte)) return null;
+  return new DataView(file.buffer, file.byteOffset, file.byteLength);
+}
+
+/** XEN_ELFNOTE_PHYS32_ENTRY: where a monitor starts an uncompressed kernel. */
+const PVH_NOTE = 18;
+
+/** Whether a kernel's file has the note by which a monitor boots it without a loader. */
+export function hasPvhEntry(file: Uint8Array): boolean {
+  const view = viewOf(file);
+  if (view === null) return false;
+  const notes = segmentsOf(view).filter(({ type }) => type === NOTE);
+  return notes.some(({ offset, size }) => {
+    const end = Math.min(offset + size, file.length);
+    for (let at = offset, count = 0; at + 12 <= end && count < ENTRIES_MAX; count++) {
+      const [name, content, type] = [0, 4, 8].map((field) => view.getUint32(at + field, true));
+      if (type === PVH_NOTE && textAt(file, at + 12) === "Xen") return true;
+      at += 12 + padded(name ?? 0) + padded(content ?? 0);
+    }
+    return false;
+  });
+}
+
+function padded(bytes: number): number {
+  return Math.ceil(bytes / 4) * 4;
 }
 
 function wordAt(view: DataView, at: number): number {

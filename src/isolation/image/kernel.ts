@@ -1,6 +1,6 @@
 /**
- * Where an image's kernel comes from: Debian's package, fetched and unpacked but never installed, or a file that is
- * given. Debian's drivers are modules; the ones a microVM needs go into its first root, in the order of their needs.
+ * Where an image's kernel comes from: Debian's package, fetched and unpacked but never installed, Debian's sources
+ * (kernel-source.ts), or a file that is given. Debian's drivers are modules; the ones a microVM needs go into its first root, in the order of their needs.
  *
  * @module
  */
@@ -15,7 +15,8 @@ import {
   runTool,
   SYSTEM_DIRECTORIES,
 } from "../../host/index.ts";
-import { moduleNeeds } from "./elf.ts";
+import { hasPvhEntry, moduleNeeds } from "./elf.ts";
+import { type BuildWatch, buildKernel } from "./kernel-source.ts";
 
 export interface KernelModule {
   readonly name: string;
@@ -37,18 +38,30 @@ const MODULE_BYTES_MAX = 16 * 1024 * 1024;
 const FETCH_MS_MAX = 300_000;
 
 /**
- * @param from - `debian`, a directory that holds `boot` and `lib/modules` (an unpacked package, or `/`), or a
- *   kernel file that has every driver built in.
- * @throws {CcosError} `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `IO_ERROR`.
+ * @param from - `debian`, `source`, a directory that holds `boot` and `lib/modules` (an unpacked package, or `/`), or a
+ *   kernel file that has every driver and dm-verity built in.
+ * @throws {CcosError} `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `IO_ERROR`, `CANCELLED`.
  */
-export async function loadKernel(from: string): Promise<Kernel> {
+export async function loadKernel(from: string, watch: BuildWatch): Promise<Kernel> {
   if (from === "debian") return await fetchDebian();
+  if (from === "source") return { ...(await buildKernel(watch)), modules: [] };
   const { kind } = placeAt(from);
   if (kind === "directory") return await fromDirectory(from);
   if (kind !== "file") throw missing(`"${from}"`, "it is neither a file nor a directory");
   const image = await readBounded(from, KERNEL_BYTES_MAX);
   if (!image.ok) throw missing(`"${from}"`, image.error);
+  if (!canStart(image.value))
+    throw missing(
+      `"${from}"`,
+      "it is no kernel: neither a bzImage nor an ELF file with a PVH entry",
+    );
   return { version: posix.basename(from), image: image.value, modules: [] };
+}
+
+/** As the two forms that QEMU takes; the other monitors take the second only. */
+function canStart(image: Uint8Array): boolean {
+  const bzImage = new TextDecoder("latin1").decode(image.subarray(0x202, 0x206)) === "HdrS";
+  return bzImage || hasPvhEntry(image);
 }
 
 /** apt verifies the package's signature; this user's rights are enough. */
