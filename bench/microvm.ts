@@ -190,17 +190,16 @@ const results = subjects.map(({ version }, at) => {
     "QEMU's processor time until then": of("wall", "cpuMs") / of("bare", "cpuMs"),
     "QEMU's processor time, bare / unchecked": of("bare", "cpuMs") / of("unchecked", "cpuMs"),
   };
-  const medians = kinds.map((kind) => [
-    kind,
-    of(kind, "ms").toFixed(0),
-    of(kind, "cpuMs").toFixed(0),
-  ]);
-  process.stdout.write(
-    `${version}\n\n${table(["first word of Node in a machine", "median ms", "QEMU's CPU ms"], medians)}\n\n`,
+  const medians = kinds.map(
+    (kind) => [kind, { ms: of(kind, "ms"), cpuMs: of(kind, "cpuMs") }] as const,
   );
+  const rows = medians.map(([kind, { ms, cpuMs }]) => [kind, ms.toFixed(0), cpuMs.toFixed(0)]);
   const values = Object.entries(ratios).map(([name, value]) => [name, value.toFixed(2)]);
-  process.stdout.write(`${table(["ratio", "value"], values)}\n\n`);
-  return { version, samples: samples[at], ratios };
+  const heads = ["first word of Node in a machine", "median ms", "QEMU's CPU ms"];
+  process.stdout.write(
+    `${version}\n\n${table(heads, rows)}\n\n${table(["ratio", "value"], values)}\n\n`,
+  );
+  return { version, medians: Object.fromEntries(medians), samples: samples[at], ratios };
 });
 const [first, ...others] = results;
 writeResults("microvm", { rounds, ...first, ...(others.length === 0 ? {} : { others }) });
