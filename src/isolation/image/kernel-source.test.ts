@@ -39,7 +39,7 @@ tinyconfig:
 olddefconfig:
 \t@sed -i '/=n$$/d' .config
 kernelrelease:
-\t@echo 9.9.1-ccos
+\t@test -e vmlinux && echo 9.9.1-ccos || echo 9.9.1
 vmlinux:
 \t@echo "  CC one.o"
 \t@env | grep ^KBUILD_BUILD > ../environment
@@ -85,7 +85,7 @@ describe.skipIf(!canMake)("buildKernel", () => {
     const { version, image } = await build();
     expect(version).toBe("9.10.1-ccos");
     expect(hasPvhEntry(image)).toBe(true);
-    expect(said.join("\n")).toMatch(/unpacking .*9\.10\.tar\.xz\n.*compiling 9\.10\.1-ccos/);
+    expect(said.join("\n")).toMatch(/unpacking .*9\.10\.tar\.xz\n.*compiling/);
     expect(rooms()).toEqual([]);
   });
 

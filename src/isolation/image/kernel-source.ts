@@ -164,15 +164,12 @@ async function compile(
     lines += text.split("\n").length - 1;
     if (Math.floor(lines / LINES_BETWEEN_WORDS) > before) watch.say(`kernel: ${lines} files`);
   };
-  const release = await runTool({
-    ...run,
-    argv: [tools.make, "-s", "kernelrelease"],
-    timeoutMs: CONFIGURE_MS_MAX,
-  });
-  const version = release.trim();
-  watch.say(`kernel: compiling ${version}`);
+  watch.say("kernel: compiling");
   const argv = [tools.make, `-j${availableParallelism()}`, "vmlinux"];
   await runTool({ ...run, argv, timeoutMs: COMPILE_MS_MAX, heard });
+  // Before that, it does not have our part of the name.
+  const release = [tools.make, "-s", "kernelrelease"];
+  const version = (await runTool({ ...run, argv: release, timeoutMs: CONFIGURE_MS_MAX })).trim();
   const strip = [tools.strip, "--strip-all", "-o", "kernel", "vmlinux"];
   await runTool({ ...run, argv: strip, timeoutMs: CONFIGURE_MS_MAX });
   const image = await readBounded(posix.join(run.cwd, "kernel"), KERNEL_BYTES_MAX);
