@@ -8,7 +8,7 @@ export const imageBuild: Command = {
   usage:
     "image build [--kernel debian|source|PATH] [--programs] [--add PATH]... [--out DIR] [--json]",
   summary:
-    "Make the image that microVMs boot: a kernel, process 1, a read-only root with Node; --programs adds a shell, perl and Python; --kernel source builds the kernel",
+    "Make the image that microVMs boot: a kernel, process 1, a read-only root with Node; --programs adds a shell, perl and Python",
 
   async run(args, io) {
     const parsed = parseCommand(imageBuild, args, {
