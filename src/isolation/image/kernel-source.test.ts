@@ -67,6 +67,8 @@ function pack(makefile = MAKEFILE, version = "9.9"): void {
   const name = `linux-source-${version}`;
   const sources = join(directory, name);
   mkdirSync(sources);
+  // As in the real sources: names that a step must not write to.
+  for (const folder of ["kernel", "init", "tools"]) mkdirSync(join(sources, folder));
   writeFileSync(join(sources, "Makefile"), makefile);
   writeFileSync(join(sources, "probe.elf"), probe);
   execFileSync("tar", ["-C", directory, "-cJf", join(directory, `${name}.tar.xz`), name]);

@@ -67,6 +67,7 @@ const KERNEL_BYTES_MAX = 256 * 1024 * 1024;
 const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
 /** Of make's lines, one for each file. */
 const LINES_BETWEEN_WORDS = 250;
+const STRIPPED = "vmlinux.stripped";
 
 /** What else would differ from one build to the next. */
 const FIXED: Readonly<Record<string, string>> = {
@@ -170,9 +171,9 @@ async function compile(
   // Before that, it does not have our part of the name.
   const release = [tools.make, "-s", "kernelrelease"];
   const version = (await runTool({ ...run, argv: release, timeoutMs: CONFIGURE_MS_MAX })).trim();
-  const strip = [tools.strip, "--strip-all", "-o", "kernel", "vmlinux"];
+  const strip = [tools.strip, "--strip-all", "-o", STRIPPED, "vmlinux"];
   await runTool({ ...run, argv: strip, timeoutMs: CONFIGURE_MS_MAX });
-  const image = await readBounded(posix.join(run.cwd, "kernel"), KERNEL_BYTES_MAX);
+  const image = await readBounded(posix.join(run.cwd, STRIPPED), KERNEL_BYTES_MAX);
   if (!image.ok) throw unusable(`what they make is ${image.error}`);
   if (!hasPvhEntry(image.value)) throw unusable("what they make has no entry for a monitor (PVH)");
   return { version, image: image.value };
