@@ -1,13 +1,14 @@
 /*
  * Process 1 of the microVM: raises the inside of the wall, runs one program, says how it ended, powers off.
  *
- * Read in this order: main, obey (what the host tells it), run, pump. Freestanding: no C library, no allocation, no
- * shell. The host speaks first, on the port "ccos.init": records of a type byte, a length (32 bits, little endian) and
+ * Read in this order: begin, obey (what the host tells it), run, turn. Freestanding: no C library, no allocation, no
+ * shell. The host is behind virtio-serial ports, or behind vsock streams where the kernel's line says
+ * "ccos.control=vsock"; the rest is the same. It speaks first, on the port "ccos.init": records of a type byte, a length (32 bits, little endian) and
  * that many bytes, in which words end with NUL. Types: m tmpfs, d drive, f file, s symlink, l limit, g group, e
  * entropy, t time, w door, c the program has the channel, k system call filter, v variable, a argument, x go. Answers are lines: `up`, then
  * `end STATUS OOM OUT ERR CHANNEL` (wait status, kills for memory, bytes written to each port), or `fail WHY ERRNO`.
  * After go the host says `i COUNT` or `o`
- * (nine bytes); process 1 powers off at o, or when the host is gone. The program never holds a port: it gets pipes and a socket pair.
+ * (nine bytes); process 1 ends the machine at o, or when the host is gone, as "ccos.end" on the kernel's line says. The program never holds a port: it gets pipes and a socket pair.
  *
  * Built by scripts/microvm-programs.mjs; the same compiler gives the same bytes.
  */
@@ -18,7 +19,7 @@ typedef unsigned long u64;
 
 enum { SYS_sendto = 44, SYS_shutdown = 48, SYS_bind = 49, SYS_listen = 50, SYS_accept4 = 288, SYS_clock_settime = 227,
   SYS_read = 0, SYS_write, SYS_open, SYS_close, SYS_poll = 7, SYS_rt_sigprocmask = 14, SYS_ioctl = 16,
-  SYS_dup2 = 33, SYS_socketpair = 53, SYS_socket = 41, SYS_fork = 57, SYS_execve = 59, SYS_exit = 60,
+  SYS_dup2 = 33, SYS_socketpair = 53, SYS_socket = 41, SYS_connect = 42, SYS_fork = 57, SYS_execve = 59, SYS_exit = 60,
   SYS_wait4 = 61, SYS_kill = 62, SYS_fcntl = 72, SYS_chdir = 80, SYS_mkdir = 83, SYS_symlink = 88, SYS_umask = 95, SYS_setgroups = 116, SYS_setresuid = 117, SYS_setresgid = 119, SYS_mknod = 133, SYS_prctl = 157,
   SYS_chroot = 161, SYS_mount = 165, SYS_reboot = 169, SYS_signalfd4 = 289, SYS_pipe2 = 293, SYS_prlimit64 = 302,
   SYS_finit_module = 313, SYS_setsid = 112 };
@@ -26,6 +27,7 @@ enum { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0100, O_EXCL = 0200, O_
 enum { MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REMOUNT = 32, MS_BIND = 4096, MS_MOVE = 8192 };
 enum { POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16 };
 enum { EAGAIN = 11, EINTR = 4 };
+enum { F_SETFL = 4 };
 
 static long call(long n, long a, long b, long c, long d, long e) {
   long result;
@@ -69,15 +71,29 @@ static char *join(char *end, u64 n) {
   return end + 1 + length(text);
 }
 
+/* A reset ends some machines and boots others again. */
+static enum { RESET = 0x01234567, POWER_OFF = 0x4321fedc } ending = RESET;
 static void off(void) {
-  call3(SYS_reboot, 0xfee1deadu, 672274793, 0x01234567);
+  call3(SYS_reboot, 0xfee1deadu, 672274793, ending);
   for (;;) call3(SYS_poll, 0, 0, 1000);
+}
+/* The host reads the last words, then ends us; what is under way over vsock is lost when the machine ends, so there it
+   is the host that closes. */
+static void hang_up(void) {
+  static u8 unread[4096];
+  struct { int fd; short events, seen; } one = { host, POLLIN, 0 };
+  if (call2(SYS_shutdown, host, 1) < 0) { call3(SYS_poll, 0, 0, 2000); return; }
+  for (int idle = 0; idle < 20;) {
+    call3(SYS_poll, &one, 1, 100);
+    long n = call3(SYS_read, host, unread, sizeof unread);
+    if (n == -EAGAIN || n == -EINTR) idle++;
+    else if (n <= 0) return;
+  }
 }
 static void fail(const char *why, long error) {
   if (host < 0) host = call2(SYS_open, "/dev/console", O_WRONLY);
   say("fail "); say(why); say_number(error < 0 ? -error : 0); say("\n");
-  /* The host reads, then ends us. */
-  call3(SYS_poll, 0, 0, 2000);
+  hang_up();
   off();
 }
 static long must(const char *what, long result) { if (result < 0) fail(what, result); return result; }
@@ -101,10 +117,18 @@ static long mount(const char *from, const char *at, const char *type, u64 flags,
   return call(SYS_mount, (long)from, (long)at, (long)type, flags, (long)options);
 }
 
-/* "/modules" names one file a line, in the order of their needs. Absent: the kernel has all it needs. */
-static void load_modules(void) {
+/* What follows `key` on the kernel's line, to be changed at will, or 0. A key begins with a space. */
+static char *boot_word(const char *key) {
+  static char line[4096];
+  must("/proc/cmdline", read_file("/proc/cmdline", line, sizeof line));
+  for (char *at = line; *at; at++) if (starts(at, key)) return at + length(key);
+  return 0;
+}
+
+/* The list names one file a line, in the order of their needs. Absent: the kernel has all it needs. */
+static void load_modules(const char *names) {
   static char list[8192], path[512];
-  if (read_file("/modules", list, sizeof list) <= 0) return;
+  if (read_file(names, list, sizeof list) <= 0) return;
   for (char *name = list; *name;) {
     char *end = name;
     while (*end && *end != '\n') end++;
@@ -117,6 +141,21 @@ static void load_modules(void) {
     call1(SYS_close, fd);
     name = last ? end + 1 : end;
   }
+}
+
+/* How the host is reached; the names of its ports, whose numbers on vsock follow each other (src/isolation/vm/guest-ports.ts). */
+static int by_vsock;
+enum { INIT, IN, OUT, ERR, CHANNEL, DOORS, FIRST_PORT = 1024, HOST_CID = 2, AF_VSOCK = 40 };
+static const char *const port_names[] = { "ccos.init", "ccos.in", "ccos.out", "ccos.err", "ccos.channel", "ccos.doors" };
+
+static long call_host(u32 number) {
+  struct { unsigned short family, zero; u32 port, cid, flags; } at = { AF_VSOCK, 0, number, HOST_CID, 0 };
+  long fd = call3(SYS_socket, AF_VSOCK, 1 | O_CLOEXEC, 0);
+  if (fd < 0) return fd;
+  long failed = call3(SYS_connect, fd, &at, sizeof at);
+  if (failed < 0) { call1(SYS_close, fd); return failed; }
+  call3(SYS_fcntl, fd, F_SETFL, O_NONBLOCK);
+  return fd;
 }
 
 /* The port of that name, or -1. Each is opened once: one that is opened again goes silent. */
@@ -134,13 +173,14 @@ static long port(const char *name) {
   }
   return -1;
 }
-static long await_port(const char *name) {
+static long await_port(int which) {
+  long fd = -1;
   for (int turn = 0; turn < 1000; turn++) {
-    long fd = port(name);
+    fd = by_vsock ? call_host(FIRST_PORT + which) : port(port_names[which]);
     if (fd >= 0) return fd;
     call3(SYS_poll, 0, 0, 5);
   }
-  fail(name, 0);
+  fail(port_names[which], fd);
   return -1;
 }
 
@@ -162,13 +202,11 @@ static char *add(char *end, const char *text) { memcpy(end, text, length(text) +
 /* "/dev/vda" is checked against the tree behind its data as it is read, where the kernel's line has
    " ccos.vda=BLOCKS:ROOT:SALT" (docs/adr/0019-verity-and-kernel.md). @returns The device to mount. */
 static const char *behind_tree(const char *device) {
-  static char line[4096], key[] = " ccos.vd?=", target[] = "/dev/dm-?";
-  char *at = line, *part[3], *end;
-  must("/proc/cmdline", read_file("/proc/cmdline", line, sizeof line));
+  static char key[] = " ccos.vd?=", target[] = "/dev/dm-?";
+  char *at, *part[3], *end;
   key[8] = device[7];
-  while (*at && !starts(at, key)) at++;
-  if (!*at) return device;
-  at += sizeof key - 1;
+  at = boot_word(key);
+  if (!at) return device;
   for (int i = 0; i < 3; i++) {
     part[i] = at;
     while (*at > ' ' && *at != ':') at++;
@@ -462,7 +500,7 @@ static void run(int port_in, int port_out, int port_error, int port_channel, int
   if (call3(SYS_read, verdict[0], &refused, sizeof refused) > 0) fail("the program cannot start", -refused);
   say("up\n");
   int ours[] = { in[1], out[0], error[0], pair[0] };
-  for (int i = 0; i < COUNT(ours); i++) call3(SYS_fcntl, ours[i], 4 /* F_SETFL */, O_NONBLOCK);
+  for (int i = 0; i < COUNT(ours); i++) call3(SYS_fcntl, ours[i], F_SETFL, O_NONBLOCK);
   struct pump pumps[5] = { { port_in, in[1] }, { out[0], port_out }, { error[0], port_error },
     { port_channel, pair[0] }, { pair[0], port_channel } };
   for (int i = 0; i < 5; i++) { pumps[i].block = blocks[i]; pumps[i].most = ~0ul; }
@@ -509,11 +547,14 @@ __attribute__((used)) static void begin(void) {
   mount("dev", "/dev", "devtmpfs", MS_NOSUID | MS_NOEXEC, "");
   mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
   mount("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
-  load_modules();
+  if (boot_word(" ccos.end=poweroff")) ending = POWER_OFF;
+  by_vsock = boot_word(" ccos.control=vsock") != 0;
+  load_modules("/modules");
+  if (by_vsock) load_modules("/modules.vsock");
   write_file("/proc/sys/kernel/modules_disabled", "1");
-  host = await_port("ccos.init");
-  int in = await_port("ccos.in"), out = await_port("ccos.out"), error = await_port("ccos.err");
-  int channel = await_port("ccos.channel"), door_port = await_port("ccos.doors");
+  host = await_port(INIT);
+  int in = await_port(IN), out = await_port(OUT), error = await_port(ERR);
+  int channel = await_port(CHANNEL), door_port = await_port(DOORS);
   must("cgroup", mount("group", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""));
   must("cgroup", write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory +pids"));
   must("cgroup", call2(SYS_mkdir, "/sys/fs/cgroup/program", 0755));

@@ -11,7 +11,7 @@ import { createNodePermission } from "./providers/node-permission.ts";
 import { createQemu } from "./providers/qemu.ts";
 import { createUnshare } from "./providers/unshare.ts";
 import { createWasm } from "./providers/wasm.ts";
-import { NO_MACHINES } from "./vm/machine-ports.ts";
+import { machinePorts } from "./vm/machine-image.ts";
 import { DEFAULT_MACHINE, type MachineWish } from "./vm/machine-wish.ts";
 
 export interface ProviderOptions {
@@ -43,11 +43,14 @@ export function createProviders({
   const guestDir = guestDirectory(import.meta.url);
   const bubblewrap = createBubblewrap(nodePath);
   const nodePermission = createNodePermission(nodePath);
-  const machines = (wish: MachineWish): readonly IsolationProvider[] => [
-    createFirecracker(NO_MACHINES),
-    createCloudHypervisor(NO_MACHINES, machinesBelow(stateDir)),
-    createQemu({ imageDir, stateDir, machine: wish }),
-  ];
+  const machines = (wish: MachineWish): readonly IsolationProvider[] => {
+    const source = { imageDir, stateDir, machine: wish };
+    return [
+      createFirecracker(machinePorts(source)),
+      createCloudHypervisor(machinePorts(source), machinesBelow(stateDir)),
+      createQemu(source),
+    ];
+  };
   const all = [
     ...(machine === null ? [] : machines(machine)),
     createGvisor(nodePath),

@@ -32,11 +32,15 @@ const anyMachine: fc.Arbitrary<VmModel> = fc
     agentDigest: fc.constantFrom(null, `sha256:${"0".repeat(64)}`),
     images: fc
       .record({
-        initrd: fc.constantFrom(null, "/images/initrd"),
-        verity: fc.constantFrom(null, SAMPLE_VERITY),
+        // A tree is set up by process 1 of a first root.
+        first: fc.constantFrom(
+          { initrd: null, verity: null },
+          { initrd: "/images/initrd", verity: null },
+          { initrd: "/images/initrd", verity: SAMPLE_VERITY },
+        ),
         store: fc.constantFrom(null, "/images/store"),
       })
-      .map((change) => ({ ...SAMPLE_IMAGES, ...change })),
+      .map(({ first, store }) => ({ ...SAMPLE_IMAGES, ...first, store })),
   })
   .map(vmOf);
 

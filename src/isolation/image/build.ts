@@ -81,14 +81,18 @@ function initrdOf({ modules }: Kernel): readonly Entry[] {
     mode,
     content,
   });
-  const list = modules.map(({ name }) => name).join("\n");
+  const list = (forVsock: boolean): Uint8Array => {
+    const chosen = modules.filter((each) => each.forVsock === forVsock);
+    return new TextEncoder().encode(chosen.map(({ name }) => name).join("\n"));
+  };
   return [
     ...["/dev", "/proc", "/sys", "/root"].map(
       (path): Entry => ({ kind: "directory", path, mode: 0o755 }),
     ),
     { kind: "device", path: "/dev/console", mode: 0o600, major: 5, minor: 1 },
     file("/init", 0o755, gunzipSync(Buffer.from(INIT_PROGRAM, "base64"))),
-    file("/modules", 0o644, new TextEncoder().encode(list)),
+    file("/modules", 0o644, list(false)),
+    file("/modules.vsock", 0o644, list(true)),
     ...modules.map(({ name, content }) => file(`/lib/${name}`, 0o644, content)),
   ];
 }

@@ -21,6 +21,8 @@ import { type BuildWatch, buildKernel } from "./kernel-source.ts";
 export interface KernelModule {
   readonly name: string;
   readonly content: Uint8Array;
+  /** Only a machine behind vsock loads it. */
+  readonly forVsock: boolean;
 }
 
 export interface Kernel {
@@ -33,6 +35,8 @@ export interface Kernel {
 const PACKAGE = "linux-image-cloud-amd64";
 /** What the machine of vm/ has: its bus, disks, ports, and what its root is checked by and read with. */
 const NEEDED_MODULES = ["virtio_mmio", "virtio_blk", "virtio_console", "dm_verity", "squashfs"];
+/** What Firecracker's and Cloud Hypervisor's machines have beside: vsock, and the other bus. */
+const VSOCK_MODULES = ["virtio_pci", "vmw_vsock_virtio_transport"];
 const KERNEL_BYTES_MAX = 256 * 1024 * 1024;
 const MODULE_BYTES_MAX = 16 * 1024 * 1024;
 const FETCH_MS_MAX = 300_000;
@@ -106,16 +110,17 @@ async function modulesIn(home: string): Promise<readonly KernelModule[]> {
   const places = new Map<string, string>();
   await index(home, places);
   const loaded = new Map<string, KernelModule>();
-  const load = async (wanted: string): Promise<void> => {
+  const load = async (wanted: string, forVsock: boolean): Promise<void> => {
     const name = wanted.replaceAll("-", "_");
     if (loaded.has(name)) return;
     const path = places.get(name);
     const content = path === undefined ? null : await readBounded(path, MODULE_BYTES_MAX);
     if (content?.ok !== true) throw missing(`the kernel module ${name}`, `not below "${home}"`);
-    for (const need of moduleNeeds(content.value)) await load(need);
-    loaded.set(name, { name: `${name}.ko`, content: content.value });
+    for (const need of moduleNeeds(content.value)) await load(need, forVsock);
+    loaded.set(name, { name: `${name}.ko`, content: content.value, forVsock });
   };
-  for (const name of NEEDED_MODULES) await load(name);
+  for (const name of NEEDED_MODULES) await load(name, false);
+  for (const name of VSOCK_MODULES) await load(name, true);
   return [...loaded.values()];
 }
 

@@ -10,6 +10,7 @@ import { currentUser, findExecutable, SYSTEM_DIRECTORIES } from "../../host/inde
 import { checkLimits } from "../limits.ts";
 import { versionOf } from "../probing.ts";
 import type { IsolationProvider, Probe, SandboxSpec, Session } from "../provider.ts";
+import { kindsIn } from "../vm/machine-image.ts";
 import {
   lackOf,
   type MachinePorts,
@@ -19,6 +20,8 @@ import {
 
 const NAME = "microvm/cloud-hypervisor";
 const STRENGTH = 85;
+/** With KVM: the machine's own devices, and nothing emulated. */
+const PACE = 4;
 const HINT = "Install cloud-hypervisor on a host with KVM, and let users make namespaces";
 const PROGRAMS = ["cloud-hypervisor", "setpriv", "unshare", "prlimit", "nsenter"] as const;
 
@@ -29,8 +32,16 @@ export function createCloudHypervisor(
   return {
     name: NAME,
     strength: STRENGTH,
-    runs: new Set(["rtfs", "external"] as const),
-    sockets: false,
+    runs: kindsIn(ports.imageDir),
+    sockets: true,
+    machine: {
+      pace: PACE,
+      imageDir: ports.imageDir,
+      attest: async ({ limits }) => {
+        const { attestMachine } = await import("../vm/monitored-machine.ts");
+        return await attestMachine("cloud-hypervisor", ports, limits);
+      },
+    },
     probe: () => probe(ports, places),
     open: (spec) => open(spec, ports, places),
   };
@@ -54,18 +65,15 @@ function toolsIn({ directories }: MonitorPlaces): CloudHypervisorTools | readonl
 
 async function probe(ports: MachinePorts, places: MonitorPlaces): Promise<Probe> {
   const tools = toolsIn(places);
-  if (!("setpriv" in tools)) return { kind: "missing", what: tools, hint: HINT };
+  const [lack, image] = await Promise.all([lackOf(ports), ports.image()]);
+  if (!("setpriv" in tools)) return { kind: "missing", what: [...tools, ...lack], hint: HINT };
   const { jailStands } = await import("../vm/cloud-hypervisor-machine.ts");
-  const [lack, image, stands] = await Promise.all([
-    lackOf(ports),
-    ports.image(),
-    jailStands(tools),
-  ]);
+  const stands = await jailStands(tools);
   const what = stands ? lack : [...lack, "namespaces for the monitor's jail"];
-  if (image === null || what.length > 0) return { kind: "missing", what, hint: HINT };
+  if (!image.ok || what.length > 0) return { kind: "missing", what, hint: HINT };
   const pattern = /^cloud-hypervisor v?(\S+)/;
   const version = await versionOf({ argv: [tools["cloud-hypervisor"], "--version"], pattern });
-  return { kind: "ready", version: `${version} image ${image.version}` };
+  return { kind: "ready", version: `${version} ${image.value.version}` };
 }
 
 async function open(
@@ -77,11 +85,16 @@ async function open(
   const tools = toolsIn(places);
   const image = await ports.image();
   if (!("setpriv" in tools)) throw refused(`${tools.join(", ")} is missing`);
-  if (image === null) throw refused("there is no image whose process 1 speaks vsock");
-  if (spec.sockets || spec.binds.length > 0)
-    throw refused("a machine shows no sockets and no directories of the host");
+  if (!image.ok) throw refused(image.error);
+  if (spec.binds.some((bind) => bind.kind === "directory"))
+    throw refused("a machine shows no directories of the host");
   const { openCloudHypervisor } = await import("../vm/cloud-hypervisor-machine.ts");
-  return openCloudHypervisor(spec, { image, tools, base: places.base });
+  return openCloudHypervisor(spec, {
+    image: image.value,
+    machine: ports.machine,
+    tools,
+    base: places.base,
+  });
 }
 
 function refused(why: string): CcosError {

@@ -2,8 +2,8 @@
  * A machine by Firecracker, started by its jailer: a user, a chroot, a control group and namespaces of its own.
  *
  * Here is what every start looks at; how a machine is raised is in vm/firecracker-machine.ts, loaded when there is one to
- * raise. Contract-tested (test/contract/vmm) and not run: the provider is missing until KVM was seen to run a
- * guest and an image that speaks vsock is there.
+ * raise. Contract-tested (test/contract/vmm), not run with the vendor's program: the provider is missing until KVM was seen
+ * to run a guest and there is an image that Firecracker can boot.
  *
  * @module
  */
@@ -12,10 +12,13 @@ import { currentUser, findExecutable, SYSTEM_DIRECTORIES } from "../../host/inde
 import { checkLimits } from "../limits.ts";
 import { versionOf } from "../probing.ts";
 import type { IsolationProvider, Probe, SandboxSpec, Session } from "../provider.ts";
+import { kindsIn } from "../vm/machine-image.ts";
 import { lackOf, type MachinePorts, type MonitorPlaces } from "../vm/machine-ports.ts";
 
 const NAME = "microvm/firecracker";
 const STRENGTH = 90;
+/** With KVM: the machine's own devices, and nothing emulated. */
+const PACE = 4;
 const HINT =
   "Install firecracker and jailer of one release, 1.7 or newer, on a host with KVM, and run as root";
 const PROGRAMS = ["firecracker", "jailer", "setpriv", "unshare", "perl"] as const;
@@ -30,8 +33,16 @@ export function createFirecracker(
   return {
     name: NAME,
     strength: STRENGTH,
-    runs: new Set(["rtfs", "external"] as const),
-    sockets: false,
+    runs: kindsIn(ports.imageDir),
+    sockets: true,
+    machine: {
+      pace: PACE,
+      imageDir: ports.imageDir,
+      attest: async ({ limits }) => {
+        const { attestMachine } = await import("../vm/monitored-machine.ts");
+        return await attestMachine("firecracker", ports, limits);
+      },
+    },
     probe: () => probe(ports, places),
     open: (spec) => open(spec, ports, places),
   };
@@ -50,12 +61,12 @@ function toolsIn({ directories }: MonitorPlaces): FirecrackerTools | readonly st
 
 async function probe(ports: MachinePorts, places: MonitorPlaces): Promise<Probe> {
   const tools = toolsIn(places);
-  if (!("jailer" in tools)) return { kind: "missing", what: tools, hint: HINT };
-  const [what, image] = await Promise.all([lackOf(ports), ports.image()]);
-  if (image === null || what.length > 0) return { kind: "missing", what, hint: HINT };
+  const [lack, image] = await Promise.all([lackOf(ports), ports.image()]);
+  if (!("jailer" in tools)) return { kind: "missing", what: [...tools, ...lack], hint: HINT };
+  if (!image.ok || lack.length > 0) return { kind: "missing", what: lack, hint: HINT };
   const pattern = /^Firecracker v?(\S+)/;
   const version = await versionOf({ argv: [tools.firecracker, "--version"], pattern });
-  return { kind: "ready", version: `${version} image ${image.version}` };
+  return { kind: "ready", version: `${version} ${image.value.version}` };
 }
 
 async function open(
@@ -67,11 +78,16 @@ async function open(
   const tools = toolsIn(places);
   const image = await ports.image();
   if (!("jailer" in tools)) throw refused(`${tools.join(", ")} is missing`);
-  if (image === null) throw refused("there is no image whose process 1 speaks vsock");
-  if (spec.sockets || spec.binds.length > 0)
-    throw refused("a machine shows no sockets and no directories of the host");
+  if (!image.ok) throw refused(image.error);
+  if (spec.binds.some((bind) => bind.kind === "directory"))
+    throw refused("a machine shows no directories of the host");
   const { openFirecracker } = await import("../vm/firecracker-machine.ts");
-  return openFirecracker(spec, { image, tools, base: places.base });
+  return openFirecracker(spec, {
+    image: image.value,
+    machine: ports.machine,
+    tools,
+    base: places.base,
+  });
 }
 
 function refused(why: string): CcosError {

@@ -8,7 +8,6 @@
  *
  * @module
  */
-import { posix } from "node:path";
 import { CcosError } from "../../foundation/errors.ts";
 import type { JsonObject } from "../../foundation/json.ts";
 import {
@@ -17,14 +16,13 @@ import {
   currentUser,
   fileIdentity,
   findExecutable,
-  headOf,
   leaseUser,
   SYSTEM_DIRECTORIES,
   timeStampKhz,
   type UserLease,
 } from "../../host/index.ts";
-import { IMAGE_PARTS, type ImageLock, LOCK_FILE, lockText, parseLock } from "../image/lock.ts";
-import { closeImage, measureImage, readLock } from "../image/measured-image.ts";
+import { IMAGE_PARTS, type ImageLock, lockText } from "../image/lock.ts";
+import { closeImage, type MeasuredImage, measureImage, readLock } from "../image/measured-image.ts";
 import { type LaunchPlan, openSession } from "../launch.ts";
 import { checkLimits } from "../limits.ts";
 import { versionOf } from "../probing.ts";
@@ -40,7 +38,8 @@ import { kvmAnswer } from "../vm/kvm-probe.ts";
 import { doorsOf, tellGuest } from "../vm/guest-words.ts";
 import { type Accelerator, kernelCommandLine } from "../vm/kernel-words.ts";
 import { makeTemplate } from "../vm/make-template.ts";
-import type { MachineWish } from "../vm/machine-wish.ts";
+import { kindsIn } from "../vm/machine-image.ts";
+import { limitsInside, type MachineWish } from "../vm/machine-wish.ts";
 import { lineOfShape, type MachineShape, planLaunch } from "../vm/qemu-launch.ts";
 import { makeStoreDrive, type StoreDrive } from "../vm/store-drive.ts";
 import { keepTemplate, openTemplate, type Template, templateKey } from "../vm/template.ts";
@@ -50,12 +49,6 @@ const STRENGTH = 80;
 const QEMU = "qemu-system-x86_64";
 /** Emulated: programs are some fifteen times slower, on a busy host more. */
 const PACE = 20;
-const MIB = 1024 * 1024;
-/** What the guest's kernel and its first root use, and the least that leaves room for Node. */
-const KERNEL_MIB = 96;
-const MACHINE_MIB_MIN = 192;
-const ATTACKER = "/usr/bin/perl";
-const LOCK_HEAD_BYTES = 1024 * 1024;
 const HINT = "Run `apt install qemu-system-x86 squashfs-tools`, then `ccos image build`";
 
 export interface QemuOptions {
@@ -77,7 +70,7 @@ export function createQemu(options: QemuOptions): IsolationProvider {
   return {
     name: NAME,
     strength: STRENGTH,
-    runs: new Set(canBeAttacked(imageDir) ? (["rtfs", "external", "script"] as const) : ["rtfs"]),
+    runs: kindsIn(imageDir),
     sockets: true,
     machine: {
       pace: PACE,
@@ -91,13 +84,6 @@ export function createQemu(options: QemuOptions): IsolationProvider {
     probe: () => probe(options),
     open: (spec) => openQemu(spec, options, () => recorded),
   };
-}
-
-/** Programs other than plans run only in an image that has perl: their wall is measured by what perl can try. */
-function canBeAttacked(imageDir: string): boolean {
-  const text = headOf(posix.join(imageDir, LOCK_FILE), LOCK_HEAD_BYTES);
-  const lock = parseLock(new TextDecoder().decode(text));
-  return lock.ok && lock.value.programs.includes(ATTACKER);
 }
 
 interface Tools {
@@ -164,8 +150,58 @@ async function attest(
     throw refused("the config expects another root", `its root is ${digests.root}`);
   const { kernel, initrd, root } = digests;
   const commandLine = kernelCommandLine({ accelerator, verity, ...machine });
-  const facts = { kernel, initrd, root, version: versions.kernel, node: versions.node };
-  return { lock, facts: { image: facts, commandLine, accelerator: accelerator.kind } };
+  const parts = { kernel, initrd, root, version: versions.kernel, node: versions.node };
+  const template = await templateFor(ground, image, shape, null);
+  if (template !== null) closeDescriptors([template.descriptor]);
+  const measured = { store: store?.digest ?? null, template: template?.digest ?? null };
+  const facts = { image: parts, commandLine, accelerator: accelerator.kind, ...measured };
+  return { measured: { lock: image.lock, ...measured }, facts };
+}
+
+/** Without what runs in it. */
+function shapeOf(
+  shape: Pick<MachineShape, "limits" | "accelerator" | "verity" | "store">,
+  machine: MachineWish,
+): MachineShape {
+  const limits = limitsInside(shape.limits, machine);
+  return { ...shape, limits, machine, channel: false, doors: [], label: "template" };
+}
+
+const making = new Map<string, Promise<void>>();
+
+/** The template for a machine like this, made when there is none; null where none is used. Only emulated ones were tried. */
+async function templateFor(
+  { qemu, perl, stateDir, templates }: Places,
+  image: MeasuredImage,
+  shape: MachineShape,
+  recorded: Recorded,
+): Promise<Template | null> {
+  const wished = recorded?.template ?? null;
+  if (templates === false || shape.accelerator.kind !== "tcg") return null;
+  const key = templateKey({
+    bootId: await bootId(),
+    qemu: fileIdentity(qemu) ?? "",
+    parts: [
+      ...IMAGE_PARTS.map((part) => image.lock.digests[part]),
+      ...(shape.store === null ? [] : [shape.store.digest]),
+    ],
+    line: lineOfShape(shape),
+  });
+  const kept = await openTemplate(stateDir, key, wished);
+  if (kept !== null) return kept;
+  // Once in this process, however many wait for it.
+  const made =
+    making.get(key) ??
+    makeTemplate({ qemu, perl }, image, shape).then((content) =>
+      keepTemplate(stateDir, key, content),
+    );
+  making.set(key, made);
+  try {
+    await made;
+  } finally {
+    making.delete(key);
+  }
+  return await openTemplate(stateDir, key, wished);
 }
 
 /** @throws {CcosError} `ISOLATION_UNAVAILABLE` where neither KVM works nor the clock of an emulated machine. */
@@ -242,14 +278,6 @@ async function planOf(
     lease?.release();
     throw error;
   }
-}
-
-/** What a program may use in a machine of the size that the config wants: its own limit, or what the kernel leaves. */
-function memoryLeft(limit: number, { memoryMib }: MachineWish): number {
-  if (memoryMib === null) return limit;
-  if (memoryMib < MACHINE_MIB_MIN)
-    throw refused(`the machine has ${memoryMib} MiB`, `it boots with ${MACHINE_MIB_MIN} and more`);
-  return Math.min(limit, (memoryMib - KERNEL_MIB) * MIB);
 }
 
 function refused(when: string, why: string): CcosError {

@@ -20,6 +20,7 @@ import {
   EVENTS_FD,
 } from "./cloud-hypervisor-spec.ts";
 import type { MachineImage } from "./machine-ports.ts";
+import type { MachineWish } from "./machine-wish.ts";
 import { type JailTools, monitorJail } from "./monitor-jail.ts";
 import { type MachineGround, type MonitorWords, prepareMachine } from "./monitored-machine.ts";
 
@@ -33,6 +34,7 @@ const IMAGES = {
 
 export interface CloudHypervisorGround {
   readonly image: MachineImage;
+  readonly machine: MachineWish;
   readonly tools: JailTools & { readonly "cloud-hypervisor": string };
   /** Where machines have their directories: ours alone, and open to the machines' users. */
   readonly base: string;
@@ -42,6 +44,7 @@ export function openCloudHypervisor(spec: SandboxSpec, given: CloudHypervisorGro
   const ground: MachineGround = {
     monitor: "cloud-hypervisor",
     image: given.image,
+    machine: given.machine,
     base: given.base,
     names: IMAGES,
     vsock: CLOUD_HYPERVISOR_FILES.vsock,

@@ -10,10 +10,12 @@ import {
   jailerArgv,
 } from "./firecracker-spec.ts";
 import type { MachineImage } from "./machine-ports.ts";
+import type { MachineWish } from "./machine-wish.ts";
 import { type MachineGround, type MonitorWords, prepareMachine } from "./monitored-machine.ts";
 
 export interface FirecrackerGround {
   readonly image: MachineImage;
+  readonly machine: MachineWish;
   readonly tools: Omit<JailerOptions, "uid" | "gid" | "base" | "cgroupVersion">;
   /** The jailer's chroot base: root's alone. */
   readonly base: string;
@@ -24,6 +26,7 @@ export function openFirecracker(spec: SandboxSpec, given: FirecrackerGround): Se
   const ground: MachineGround = {
     monitor: "firecracker",
     image: given.image,
+    machine: given.machine,
     // The jailer's own rule: below the base, by the program's name.
     base: `${given.base}/firecracker`,
     names: { kernel, initrd, root, store },

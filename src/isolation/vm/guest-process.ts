@@ -10,18 +10,18 @@ import type { SpawnedProcess } from "../../host/index.ts";
 export interface GuestProcess extends SpawnedProcess {
   /** The guest called for this descriptor. Once: a second call is cut. */
   attach(descriptor: number, stream: Duplex): void;
-  /** The last words where the program's errors go, when there is no guest to say any. */
-  lament(text: string): void;
+  /** The last that the monitor itself said, one printable line. */
+  lastWords(): string;
 }
 
 interface Line {
-  /** Who launched has this end; the guest is connected to the other one. */
-  readonly near: Duplex;
+  /** Who launched has this end; the guest is connected to the other one. As a socket it counts what came. */
+  readonly near: Duplex & { bytesRead: number };
   readonly far: Duplex;
   attached: boolean;
 }
 
-const ERRORS = 2;
+const WORDS_LENGTH_MAX = 300;
 
 /** @param descriptors - Those that the guest has; of the monitor's own none is seen any more. */
 export function guestProcess(
@@ -30,8 +30,12 @@ export function guestProcess(
 ): GuestProcess {
   const lines = new Map(descriptors.map((each) => [each, lineOf()]));
   const stream = (descriptor: number): Duplex | null => lines.get(descriptor)?.near ?? null;
-  // What nobody reads must not stop the monitor, and nobody writes to it.
-  for (const own of [1, 2]) monitor.readable(own)?.resume();
+  let said = "";
+  for (const own of [1, 2])
+    monitor.readable(own)?.on("data", (chunk: Buffer) => {
+      said = `${said}${chunk.toString("latin1")}`.slice(-WORDS_LENGTH_MAX);
+    });
+  // Nobody writes to it.
   for (const own of [0, 3]) monitor.duplex(own)?.destroy();
   void monitor.exited.then(() => {
     for (const { attached, far } of lines.values()) if (!attached) finish(far);
@@ -50,13 +54,13 @@ export function guestProcess(
       line.attached = true;
       guest.on("error", () => guest.destroy());
       guest.once("close", () => finish(line.far));
+      guest.on("data", (chunk: Buffer) => {
+        line.near.bytesRead += chunk.length;
+      });
       guest.pipe(line.far);
       line.far.pipe(guest);
     },
-    lament: (text) => {
-      const line = lines.get(ERRORS);
-      if (line !== undefined && !line.attached) line.far.write(text);
-    },
+    lastWords: () => said.replaceAll(/[^\x20-\x7e]+/g, " ").trim(),
   };
 }
 
@@ -69,5 +73,5 @@ function finish(far: Duplex): void {
 function lineOf(): Line {
   const [near, far] = duplexPair({ allowHalfOpen: false });
   for (const end of [near, far]) end.on("error", () => undefined);
-  return { near, far, attached: false };
+  return { near: Object.assign(near, { bytesRead: 0 }), far, attached: false };
 }

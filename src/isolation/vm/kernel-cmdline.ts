@@ -9,8 +9,8 @@
 import { type Finding, isAllowedKernelWord, kernelWords } from "../../config/index.ts";
 import { err, ok, type Result } from "../../foundation/result.ts";
 import { ERROR_CODES } from "../../foundation/error-codes.ts";
-import type { Verity } from "../image/verity.ts";
-import type { VmModel } from "./vm-model.ts";
+import { verityWord } from "../image/verity.ts";
+import type { VmImages, VmModel } from "./vm-model.ts";
 
 export type Monitor = "firecracker" | "cloud-hypervisor" | "qemu";
 
@@ -28,6 +28,14 @@ export interface KernelLineOptions {
 
 /** COMMAND_LINE_SIZE of x86, and the limit of every monitor, its final NUL included. */
 export const LINE_BYTES_MAX = 2048;
+/** What no program in a guest needs, whichever kernel it is. */
+export const GUEST_SYSCTLS: readonly string[] = [
+  "sysctl.kernel.unprivileged_bpf_disabled=1",
+  "sysctl.kernel.kptr_restrict=2",
+  "sysctl.kernel.dmesg_restrict=1",
+  "sysctl.user.max_user_namespaces=0",
+  "sysctl.kernel.kexec_load_disabled=1",
+];
 /** Firecracker adds `root=`, `pci=off` and a word for each device behind ours. */
 const FIRECRACKER_BYTES_OWN = 256;
 const PATH = "microvm.kernel.cmdline";
@@ -75,9 +83,8 @@ function hostWords(model: VmModel, { monitor, tscKhz }: KernelLineOptions): read
     "quiet",
     "loglevel=1",
     "random.trust_cpu=on",
-    ...rootWords(monitor, images.verity),
-    `rootfstype=${images.rootFileSystem}`,
-    "init=/init",
+    ...GUEST_SYSCTLS,
+    ...rootWords(monitor, images),
     `ccos.control=${monitor === "qemu" ? "serial" : "vsock"}`,
     `ccos.end=${monitor === "cloud-hypervisor" ? "poweroff" : "reboot"}`,
     ...(images.store === null ? [] : ["ccos.store=1"]),
@@ -115,20 +122,17 @@ function clockWords(tscKhz: number): readonly string[] {
   return [`tsc_early_khz=${tscKhz}`, "tsc=reliable", "no_timer_check"];
 }
 
-const SECTORS_OF_BLOCK = 8;
-
-function rootWords(monitor: Monitor, verity: Verity | null): readonly string[] {
+/** Process 1 is in the first root and mounts the other one behind its tree; without a first root the kernel does. */
+function rootWords(
+  monitor: Monitor,
+  { initrd, verity, rootFileSystem }: VmImages,
+): readonly string[] {
+  if (initrd !== null)
+    return ["rdinit=/init", ...(verity === null ? [] : [verityWord("vda", verity)])];
+  if (verity !== null) throw new RangeError("a tree is set up by process 1 of a first root");
   // Firecracker itself appends `root=/dev/vda ro` for its root drive.
-  if (verity === null) return monitor === "firecracker" ? ["ro"] : ["root=/dev/vda", "ro"];
-  const { rootHash, salt, dataBlocks } = verity;
-  if (!/^[0-9a-f]{64}$/.test(rootHash) || !/^[0-9a-f]{2,512}$/.test(salt))
-    throw new RangeError("a verity tree is named by hex digits");
-  const table = [
-    `0 ${dataBlocks * SECTORS_OF_BLOCK} verity 1 /dev/vda /dev/vda 4096 4096`,
-    // The tree's own header takes one block behind the data.
-    `${dataBlocks} ${dataBlocks + 1} sha256 ${rootHash} ${salt} 1 panic_on_corruption`,
-  ].join(" ");
-  return [`dm-mod.create="ccos,,,ro,${table}"`, "root=/dev/dm-0", "ro"];
+  const device = monitor === "firecracker" ? [] : ["root=/dev/vda"];
+  return [...device, "ro", `rootfstype=${rootFileSystem}`, "init=/init"];
 }
 
 function finding(code: "KERNEL_CMDLINE_FORBIDDEN" | "OUT_OF_RANGE", message: string): Finding {

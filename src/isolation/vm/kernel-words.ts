@@ -1,4 +1,6 @@
 /** What the kernel of QEMU's own wall is told. @module */
+import { type Verity, verityWord } from "../image/verity.ts";
+import { GUEST_SYSCTLS } from "./kernel-cmdline.ts";
 
 /** How the guest's instructions run; an emulated guest must be told how fast the host's clock ticks. */
 export type Accelerator =
@@ -8,8 +10,7 @@ export type Accelerator =
 /** In both cases before the words of the accelerator. */
 const KERNEL_WORDS = [
   "console=ttyS0 quiet pci=off reboot=t panic=-1 rdinit=/init",
-  "sysctl.kernel.unprivileged_bpf_disabled=1 sysctl.kernel.kptr_restrict=2 sysctl.kernel.dmesg_restrict=1",
-  "sysctl.user.max_user_namespaces=0 sysctl.kernel.kexec_load_disabled=1",
+  ...GUEST_SYSCTLS,
 ];
 
 /**

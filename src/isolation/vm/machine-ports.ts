@@ -1,27 +1,37 @@
 /**
- * What Firecracker and Cloud Hypervisor are handed: whether KVM runs guests here, and an image whose process 1 can be
- * spoken to over vsock. Both come from outside of their providers.
+ * What Firecracker and Cloud Hypervisor are handed: whether KVM runs guests here, and an image whose process 1 is
+ * spoken to over vsock. machine-image.ts makes both for this host.
  *
  * @module
  */
-import type { ProcessEnd, SpawnedProcess } from "../../host/index.ts";
+import type { Result } from "../../foundation/result.ts";
+import type { SpawnedProcess } from "../../host/index.ts";
+import type { ImageLock } from "../image/lock.ts";
 import type { SandboxProgram, SandboxSpec } from "../provider.ts";
+import type { GuestReport } from "./guest-report.ts";
+import type { KvmAnswer } from "./kvm-probe.ts";
+import type { MachineWish } from "./machine-wish.ts";
 import type { VmImages } from "./vm-model.ts";
 
 export interface MachinePorts {
+  readonly imageDir: string;
+  readonly machine: MachineWish;
   /** By a guest that really ran, never by opening /dev/kvm. */
   kvmUsable(): Promise<KvmAnswer>;
-  /** The image that machines boot from. Null: there is none. */
-  image(): Promise<MachineImage | null>;
+  /** The image that machines boot from, not measured; or why there is none. */
+  image(): Promise<Result<MachineImage, string>>;
+  /**
+   * Measure it. From then on `image` gives no other.
+   *
+   * @throws {CcosError} `ISOLATION_UNAVAILABLE` when a part is not what its lock says.
+   */
+  attest(): Promise<MachineImage>;
 }
-
-export type KvmAnswer =
-  | { readonly usable: true }
-  | { readonly usable: false; readonly why: string };
 
 export interface MachineImage {
   /** For people, and part of what a measurement is remembered by. */
   readonly version: string;
+  readonly versions: ImageLock["versions"];
   readonly images: VmImages;
   /** `sha256:…` that each part must have; a part that is not named must not be there. */
   readonly digests: ReadonlyMap<ImageRole, string>;
@@ -37,26 +47,21 @@ export interface MachineImage {
 export type ImageRole = "kernel" | "initrd" | "root" | "store";
 
 /** One conversation with process 1 of one machine. */
-export interface GuestTalk {
-  /** `process` has the descriptors of the image's `ports`; they are silent until the guest connects. */
-  follow(process: SpawnedProcess): void;
-  /** How the program ended, as process 1 said. Null: it did not say. */
-  ended(): ProcessEnd | null;
+export interface GuestTalk extends Omit<GuestReport, "follow"> {
+  /**
+   * `process` has the descriptors of the image's `ports`; they are silent until the guest connects.
+   *
+   * @param broken - Called once at most, when the guest did what it may not do.
+   */
+  follow(process: SpawnedProcess, broken: (why: string) => void): void;
 }
-
-/** A build that has neither: both providers are then missing, by name. */
-export const NO_MACHINES: MachinePorts = {
-  kvmUsable: () =>
-    Promise.resolve({ usable: false, why: "KVM: no probe guest was seen to run here" }),
-  image: () => Promise.resolve(null),
-};
 
 /** What of them is missing, for a probe. */
 export async function lackOf(ports: MachinePorts): Promise<readonly string[]> {
   const [kvm, image] = await Promise.all([ports.kvmUsable(), ports.image()]);
   return [
-    ...(kvm.usable ? [] : [kvm.why]),
-    ...(image === null ? ["an image whose process 1 speaks vsock"] : []),
+    ...(kvm.usable ? [] : [`KVM: ${kvm.why}`]),
+    ...(image.ok ? [] : [`an image: ${image.error}`]),
   ];
 }
 

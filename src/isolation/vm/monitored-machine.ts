@@ -2,13 +2,14 @@
  * One machine behind a monitor that is spoken to: stage what it boots from, listen for the guest, start the monitor, start the
  * guest, and give it all back.
  *
- * Read in this order: MonitorWords, prepareMachine, raise. The launch itself (limits, clock, ending, what is left) is that
+ * Read in this order: MonitorWords, attestMachine, prepareMachine, raise. The launch itself (limits, clock, ending, what is left) is that
  * of every wall (launch.ts): the monitor is its first process, and the guest's connections are its streams.
  *
  * @module
  */
 import { randomBytes } from "node:crypto";
 import { CcosError } from "../../foundation/errors.ts";
+import type { JsonObject } from "../../foundation/json.ts";
 import {
   type Argv,
   type Descriptor,
@@ -26,15 +27,15 @@ import type { SandboxLimits, SandboxProgram, SandboxSpec } from "../provider.ts"
 import type { MonitorCall } from "./firecracker-spec.ts";
 import { type GuestProcess, guestProcess } from "./guest-process.ts";
 import { kernelLine, type KernelLine, type Monitor } from "./kernel-cmdline.ts";
-import type { GuestTalk, ImageRole, MachineImage } from "./machine-ports.ts";
+import type { GuestTalk, ImageRole, MachineImage, MachinePorts } from "./machine-ports.ts";
+import { limitsInside, machineMib, type MachineWish } from "./machine-wish.ts";
 import type { MonitorClient } from "./monitor-api.ts";
-import { CID_MIN, MEMORY_MIB_MIN, type VmModel, vmOf } from "./vm-model.ts";
+import { CID_MIN, type VmModel, vmOf } from "./vm-model.ts";
 
-/** What a monitor needs beside the guest's memory, MiB: of the run's limit, the rest is the guest's. */
-const MONITOR_MIB = 32;
 const MIB = 1024 * 1024;
-/** From the first process to a guest that was told to start. */
-const RISE_MS_MAX = 15_000;
+/** From the first process to a guest that was told to start, and to its program. */
+const START_MS_MAX = 15_000;
+const RISE_MS_MAX = 60_000;
 
 /** How one monitor is started for one machine. */
 export interface MonitorWords {
@@ -57,6 +58,7 @@ export interface MonitorWords {
 export interface MachineGround {
   readonly monitor: Monitor;
   readonly image: MachineImage;
+  readonly machine: MachineWish;
   /** Directory in which the machine's own is made. */
   readonly base: string;
   /** Names of the staged images in the machine's directory. */
@@ -72,17 +74,38 @@ export interface MachineGround {
   }): Promise<MonitorWords>;
 }
 
+/**
+ * What a run's first record says of its machine.
+ *
+ * @throws {CcosError} `ISOLATION_UNAVAILABLE` as MachinePorts.attest, or for limits that no machine has.
+ */
+export async function attestMachine(
+  monitor: Monitor,
+  ports: MachinePorts,
+  limits: SandboxLimits,
+): Promise<JsonObject> {
+  const image = await ports.attest();
+  const inside = limitsInside(limits, ports.machine);
+  const { digests, versions } = image;
+  const parts = (["kernel", "initrd", "root"] as const).map((role) => [role, digests.get(role)]);
+  return {
+    image: { ...Object.fromEntries(parts), version: versions.kernel, node: versions.node },
+    commandLine: lineOf(monitor, modelOf(inside, { image, machine: ports.machine })).text,
+    accelerator: "kvm",
+    template: null,
+  };
+}
+
 /** @throws {CcosError} before anything runs: as MachineImage.speak, or for an image that is not what it should be. */
 export async function prepareMachine(
   program: SandboxProgram,
   spec: SandboxSpec,
   ground: MachineGround,
 ): Promise<LaunchPlan> {
-  const talk = ground.image.speak(program, spec);
-  const random = randomBytes(16);
-  const model = modelOf(spec.limits, ground, random);
-  const line = kernelLine(model, { monitor: ground.monitor, tscKhz: null });
-  if (!line.ok) throw refused("its kernel line is refused", line.error[0]?.message ?? "");
+  const limits = limitsInside(spec.limits, ground.machine);
+  const talk = ground.image.speak(program, { ...spec, limits });
+  const model = modelOf(limits, ground);
+  const line = lineOf(ground.monitor, model);
   const directory = await machineDirectory(ground.base, model.instance);
   const listeners: UnixListener[] = [];
   const release = async (): Promise<void> => {
@@ -101,9 +124,11 @@ export async function prepareMachine(
       };
       listeners.push(await listenUnix({ path, connectionsMax: 2, onConnection }));
     }
-    const words = await ground.words({ model: { ...model, images }, line: line.value, directory });
+    const words = await ground.words({ model: { ...model, images }, line, directory });
     const channel = hasChannel(program);
-    return planOf(words, { ground, talk, release, adopted: guest.resolve, channel });
+    // Beside the program's own: the rest of the guest's memory, and the monitor itself.
+    const ownBytes = model.limits.memoryBytes - limits.memoryBytes;
+    return planOf(words, { ground, talk, release, adopted: guest.resolve, channel, ownBytes });
   } catch (cause) {
     await release();
     throw cause;
@@ -111,25 +136,28 @@ export async function prepareMachine(
 }
 
 /** A context id is the guest's own where the monitor keeps vsock in sockets: any that is not reserved will do. */
-function modelOf(limits: SandboxLimits, { image }: MachineGround, random: Uint8Array): VmModel {
-  // Cloud Hypervisor takes whole pages of 2 MiB.
-  const memoryMib = Math.floor(limits.memoryBytes / MIB / 2) * 2 - MONITOR_MIB;
-  if (memoryMib < MEMORY_MIB_MIN)
-    throw refused(
-      "its memory limit is too small for a kernel",
-      `it must be ${MEMORY_MIB_MIN + MONITOR_MIB} MiB or more`,
-    );
+function modelOf(
+  limits: SandboxLimits,
+  { image, machine }: Pick<MachineGround, "image" | "machine">,
+): VmModel {
   return vmOf({
-    random,
+    random: randomBytes(16),
     images: image.images,
-    vcpus: 1,
-    memoryMib,
+    vcpus: machine.vcpus,
+    // Cloud Hypervisor takes whole pages of 2 MiB.
+    memoryMib: Math.ceil(machineMib(limits, machine) / 2) * 2,
     cid: CID_MIN,
     nicNamespace: null,
     egress: false,
-    kernelWords: "",
+    kernelWords: machine.kernelWords,
     agentDigest: null,
   });
+}
+
+function lineOf(monitor: Monitor, model: VmModel): KernelLine {
+  const line = kernelLine(model, { monitor, tscKhz: null });
+  if (line.ok) return line.value;
+  throw refused("its kernel line is refused", line.error[0]?.message ?? "");
 }
 
 async function stageImages(
@@ -163,14 +191,17 @@ interface Raising {
   readonly release: () => Promise<void>;
   readonly adopted: (process: GuestProcess) => void;
   readonly channel: boolean;
+  readonly ownBytes: number;
 }
 
 function planOf(words: MonitorWords, raising: Raising): LaunchPlan {
-  const { ground, talk, release, adopted, channel } = raising;
+  const { ground, talk, release, adopted, channel, ownBytes } = raising;
   const risen = Promise.withResolvers<void>();
   const over = new AbortController();
   let first: SpawnedProcess | null = null;
   let initPid: number | null = null;
+  let broken = "";
+  let complaint = (): string => "";
   const pid = (): number | null =>
     (initPid ??= first === null ? null : (words.init?.(first) ?? null));
   return {
@@ -195,25 +226,37 @@ function planOf(words: MonitorWords, raising: Raising): LaunchPlan {
         risen.resolve();
       });
       adopted(guest);
-      talk.follow(guest);
-      void raise(words, AbortSignal.any([over.signal, AbortSignal.timeout(RISE_MS_MAX)])).then(
+      complaint = () => broken || talk.complaint() || guest.lastWords();
+      const end = (why: string): void => {
+        broken = why;
+        monitor.kill("SIGKILL");
+      };
+      talk.follow(guest, (why) => end(`the machine broke the rules of its doors: ${why}`));
+      void raise(words, AbortSignal.any([over.signal, AbortSignal.timeout(START_MS_MAX)])).then(
         () => {
           pid();
           risen.resolve();
         },
         (cause: unknown) => {
-          if (!over.signal.aborted) {
-            pid();
-            guest.lament(cause instanceof Error ? cause.message : String(cause));
-          }
+          if (over.signal.aborted) return;
+          pid();
           risen.resolve();
-          monitor.kill("SIGKILL");
+          end(cause instanceof Error ? cause.message : String(cause));
         },
       );
       return guest;
     },
     // What the guest says counts only when its machine ended as it should: a panic or a kill is no exit.
-    endingOf: (end) => (end.kind === "exited" && end.status === 0 ? talk.ended() : null),
+    endingOf: (end) =>
+      broken === "" && end.kind === "exited" && end.status === 0 ? talk.ended() : null,
+    ownBytes,
+    machine: {
+      up: talk.up,
+      riseMsMax: RISE_MS_MAX,
+      outOfMemory: () => talk.outOfMemory(),
+      endInput: (process, bytes) => talk.endInput(process, bytes),
+      complaint: () => complaint(),
+    },
     release: async () => {
       await words.clear();
       await release();

@@ -47,7 +47,7 @@ describe("qemuArgv", () => {
         "-accel tcg,thread=single,tb-size=128 -cpu max -smp 1 -m 256",
         "-nodefaults -no-user-config -display none -no-reboot",
         "-action reboot=shutdown,panic=exit-failure -device pvpanic -kernel /proc/self/fd/4",
-        "-append console=ttyS0 pci=off reboot=t panic=-1 nomodule tsc_early_khz=2596124 tsc=reliable no_timer_check quiet loglevel=1 random.trust_cpu=on root=/dev/vda ro rootfstype=squashfs init=/init ccos.control=serial ccos.end=reboot ccos.store=1 ccos.egress=1",
+        "-append console=ttyS0 pci=off reboot=t panic=-1 nomodule tsc_early_khz=2596124 tsc=reliable no_timer_check quiet loglevel=1 random.trust_cpu=on sysctl.kernel.unprivileged_bpf_disabled=1 sysctl.kernel.kptr_restrict=2 sysctl.kernel.dmesg_restrict=1 sysctl.user.max_user_namespaces=0 sysctl.kernel.kexec_load_disabled=1 root=/dev/vda ro rootfstype=squashfs init=/init ccos.control=serial ccos.end=reboot ccos.store=1 ccos.egress=1",
         "-drive id=d0,file=/proc/self/fd/5,format=raw,if=none,readonly=on -device virtio-blk-device,drive=d0",
         "-drive id=d1,file=/proc/self/fd/6,format=raw,if=none,readonly=on -device virtio-blk-device,drive=d1,serial=caps",
         "-device virtio-serial-device",

@@ -19,7 +19,7 @@ import { encodeRecords, type GuestRecord } from "./guest-records.ts";
 import { guestReport } from "./guest-report.ts";
 import { JAIL_FD, JAIL_FILES_FD, jailedArgv, jailUser, PORT_FD } from "./jail.ts";
 import { type Accelerator, kernelCommandLine } from "./kernel-words.ts";
-import type { MachineWish } from "./machine-wish.ts";
+import { machineMib, type MachineWish } from "./machine-wish.ts";
 import { qemuArguments, type QemuMachine, type QemuStream } from "./qemu-line.ts";
 import { serveDoors } from "./stream-mux.ts";
 import type { StoreDrive } from "./store-drive.ts";
@@ -51,8 +51,6 @@ export type MachineShape = Pick<
 >;
 
 const MIB = 1024 * 1024;
-/** The guest's kernel, its first root and the files it is told, beside what the program may use. */
-const KERNEL_MIB = 160;
 /** QEMU itself, with the code it translates. */
 const MONITOR_BYTES = 256 * MIB;
 export const RISE_MS_MAX = 60_000;
@@ -124,19 +122,40 @@ export function planLaunch(launch: MachineLaunch): LaunchPlan {
   };
 }
 
-function machineOf({
-  image,
-  limits,
-  channel,
-  accelerator,
-  machine,
-  label,
-}: MachineLaunch): QemuMachine {
-  const { vcpus, kernelWords } = machine;
+/** @param started - Has the doors' port when there are any. @param doors - Sockets of the host. */
+export function openDoors(
+  started: SpawnedProcess,
+  doors: readonly string[],
+  broken: (why: string) => void,
+): void {
+  const port = started.duplex(JAIL_FD.doors);
+  if (port === null || doors.length === 0) return;
+  // An absent door cannot be dialled: the streams check the number first.
+  const dial = (door: number): Duplex => connectUnix(doors[door] ?? "");
+  serveDoors({ port, count: doors.length, dial, broken });
+}
+
+/** Behind the drives: what a machine is restored from, or the monitor of one whose state is taken. */
+const STATE_FD = JAIL_FILES_FD + 4;
+export const MONITOR_FD: number = STATE_FD;
+
+/** What a template is bound to. */
+export function lineOfShape(shape: MachineShape): readonly string[] {
+  return qemuArguments(machineOf(shape, "new"));
+}
+
+/** Where the state of a machine comes from or goes to. */
+export type MachineState = "new" | "saved" | "restored";
+
+export function machineOf(shape: MachineShape, state: MachineState): QemuMachine {
+  const { limits, channel, doors, accelerator, machine, label, verity, store } = shape;
+  const isRun = state !== "saved";
+  const open = (fd: number, isThere = true): QemuStream | null =>
+    isThere ? { kind: "descriptor", fd } : null;
+  const drives = [JAIL_FILES_FD + 2, ...(store === null ? [] : [JAIL_FILES_FD + 3])];
   return {
-    accelerator,
-    verity: image.lock.verity,
-    memoryMib: machine.memoryMib ?? Math.ceil(limits.memoryBytes / MIB) + KERNEL_MIB,
+    acceleration: accelerator.kind,
+    memoryMib: machineMib(limits, machine),
     vcpus: machine.vcpus,
     label,
     kernel: `/proc/self/fd/${JAIL_FILES_FD}`,

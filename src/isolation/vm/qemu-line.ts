@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { type Verity, verityWord } from "../image/verity.ts";
 
 export interface QemuMachine {
   readonly acceleration: "kvm" | "tcg";

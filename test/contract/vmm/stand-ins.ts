@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { closedToOthers, realPath, storedExecutable } from "../../../src/host/index.ts";
 import { SYSTEM_DIRECTORIES } from "../../../src/host/index.ts";
+import { err, ok } from "../../../src/foundation/result.ts";
 import type { IsolationProvider } from "../../../src/isolation/provider.ts";
 import { createCloudHypervisor } from "../../../src/isolation/providers/cloud-hypervisor.ts";
 import { createFirecracker } from "../../../src/isolation/providers/firecracker.ts";
@@ -18,6 +19,7 @@ import type {
   MachineImage,
   MachinePorts,
 } from "../../../src/isolation/vm/machine-ports.ts";
+import { DEFAULT_MACHINE, type MachineWish } from "../../../src/isolation/vm/machine-wish.ts";
 import { PORTS, type Told } from "./fake-monitor-words.ts";
 
 export interface StandIns {
@@ -67,7 +69,8 @@ export function imageOf(
 ): MachineImage {
   const promised = { kernel: digest("kernel"), root: digest("root.img"), ...digests };
   return {
-    version: "test",
+    version: "image test",
+    versions: { kernel: "test", node: "test" },
     images: {
       kernel: join(base, "kernel"),
       initrd: null,
@@ -95,13 +98,24 @@ function talk(told: Told): GuestTalk {
       const status = /^end (\d+)$/m.exec(said)?.[1];
       return status === undefined ? null : { kind: "exited", status: Number(status) };
     },
+    up: Promise.resolve(),
+    outOfMemory: () => false,
+    endInput: (process) => void process.writable(0)?.end(),
+    complaint: () => "",
   };
 }
 
-export function portsOf(image: MachineImage | null): MachinePorts {
+/** @param image - Null: there is none, and no KVM. */
+export function portsOf(
+  image: MachineImage | null,
+  machine: MachineWish = DEFAULT_MACHINE,
+): MachinePorts {
   return {
-    kvmUsable: () => Promise.resolve({ usable: true }),
-    image: () => Promise.resolve(image),
+    imageDir: "",
+    machine,
+    kvmUsable: () => Promise.resolve({ usable: image !== null, why: "nobody tried" }),
+    image: () => Promise.resolve(image === null ? err("nobody built one") : ok(image)),
+    attest: () => Promise.reject(new TypeError("no test asks for it")),
   };
 }
 
