@@ -6,6 +6,7 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
+import type { BootedMachine } from "./booted-machine.ts";
 import {
   type FakeGuest,
   fakeGuest,
@@ -22,7 +23,11 @@ const FACTS = readFacts("cloud-hypervisor");
 const BODY_BYTES_MAX = 51_200;
 
 interface VmConfig {
-  readonly payload: { readonly kernel?: string; readonly cmdline?: string };
+  readonly payload: {
+    readonly kernel?: string;
+    readonly initramfs?: string;
+    readonly cmdline?: string;
+  };
   readonly cpus?: {
     readonly boot_vcpus: number;
     readonly max_vcpus: number;
@@ -38,6 +43,8 @@ interface VmConfig {
 export interface CloudHypervisorOptions {
   readonly socket: string;
   readonly boot?: (world: GuestWorld) => void;
+  /** Boots a real guest instead. */
+  readonly start?: (machine: BootedMachine) => Promise<void>;
   /** The monitor was asked to end. */
   readonly ended?: () => void;
 }
@@ -169,8 +176,22 @@ class Machine {
     return null;
   }
 
-  async #bootGuest({ vsock }: VmConfig): Promise<void> {
+  async #bootGuest({ payload, cpus, memory, disks, vsock }: VmConfig): Promise<void> {
     if (vsock === undefined) return;
+    const { start } = this.#options;
+    if (start !== undefined) {
+      await start({
+        kernel: payload.kernel ?? "",
+        initrd: payload.initramfs ?? null,
+        line: payload.cmdline ?? "",
+        drives: (disks ?? []).map(({ path }) => path ?? ""),
+        memoryMib: (memory?.size ?? 0) / (1024 * 1024),
+        vcpus: cpus?.boot_vcpus ?? 1,
+        vsock: vsock.socket,
+        cid: vsock.cid,
+      });
+      return;
+    }
     this.guest = await fakeGuest(vsock.socket, (world) => this.#options.boot?.(world));
   }
 

@@ -1,8 +1,9 @@
 /**
  * Stands in for the programs `jailer`, `firecracker` and `cloud-hypervisor`: their strict command lines, then the contract server,
- * then a guest that obeys one JSON line. No machine, no chroot: what is tested is our side of the conversation.
+ * then a guest that obeys one JSON line. No machine, no chroot: what is tested is our side of the conversation. The programs
+ * `qemu-…` are the same, with QEMU booting a real guest behind the server (booted-machine.ts).
  *
- * Run as `node fake-monitor.ts PROGRAM ARGUMENT…` by the wrappers of vmm-providers.test.ts.
+ * Run as `node fake-monitor.ts PROGRAM ARGUMENT…` by the wrappers of stand-ins.ts.
  *
  * @module
  */
@@ -11,6 +12,7 @@ import { chownSync, copyFileSync, existsSync, mkdirSync, writeSync } from "node:
 import { createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { type BootedMachine, bootMachine } from "./booted-machine.ts";
 import { serveCloudHypervisor } from "./cloud-hypervisor-server.ts";
 import { PORTS, type Told } from "./fake-monitor-words.ts";
 import { serveFirecracker } from "./firecracker-server.ts";
@@ -24,9 +26,11 @@ const flag = { type: "boolean" } as const;
 switch (program) {
   case "jailer":
   case "broken-jailer":
+  case "qemu-jailer":
     jail();
     break;
   case "firecracker":
+  case "qemu-firecracker":
     await firecracker();
     break;
   case "broken-firecracker":
@@ -36,6 +40,7 @@ switch (program) {
     garbage(given.find((word) => word.startsWith("path="))?.slice("path=".length) ?? "");
     break;
   case "cloud-hypervisor":
+  case "qemu-cloud-hypervisor":
     await cloudHypervisor();
     break;
   default:
@@ -82,6 +87,8 @@ function jail(): void {
   // The jailer ends; what it started is left to whoever reaps here.
   spawn(process.execPath, [process.argv[1] ?? "", ...words], {
     cwd: root,
+    uid: Number(uid),
+    gid: Number(gid),
     stdio: "inherit",
   }).unref();
   process.exit(0);
@@ -95,7 +102,14 @@ async function firecracker(): Promise<void> {
   });
   const root = process.cwd();
   const socket = join(root, values["api-sock"] ?? "run/firecracker.socket");
-  await serveFirecracker({ socket, root, boot: (world) => boot(world, () => process.exit(1)) });
+  const panic = (): void => process.exit(1);
+  await serveFirecracker({ socket, root, boot: (world) => boot(world, panic), ...real() });
+}
+
+/** A real guest, where the program's name asks for one; it ends with its machine. */
+function real(): { readonly start?: (machine: BootedMachine) => Promise<void> } {
+  if (!program.startsWith("qemu-")) return {};
+  return { start: (machine) => bootMachine(machine, (status) => process.exit(status)) };
 }
 
 async function cloudHypervisor(): Promise<void> {
@@ -111,7 +125,7 @@ async function cloudHypervisor(): Promise<void> {
   const panic = (): void => {
     writeSync(events, '{"source":"vm","event":"booted"}\n{"source":"guest","event":"panic"}\n');
   };
-  await serveCloudHypervisor({ socket, boot: (world) => boot(world, panic) });
+  await serveCloudHypervisor({ socket, boot: (world) => boot(world, panic), ...real() });
 }
 
 /** Process 1: calls the host for each descriptor, is told one line, obeys, says how it ended, and ends its machine. */

@@ -1,11 +1,12 @@
 /**
  * A strict stand-in for Firecracker's API: the vendor's names, types, limits and phases, refused as the vendor refuses.
- * Contract, not Firecracker: no guest boots, and its wording is only like the vendor's.
+ * Contract, not Firecracker: its wording is only like the vendor's, and a guest boots only where `start` boots one.
  *
  * @module
  */
 import { existsSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import type { BootedMachine } from "./booted-machine.ts";
 import {
   type FakeGuest,
   fakeGuest,
@@ -36,6 +37,8 @@ export interface FirecrackerOptions {
   readonly version?: string;
   /** What the guest does when it is started. */
   readonly boot?: (world: GuestWorld) => void;
+  /** Boots a real guest instead. */
+  readonly start?: (machine: BootedMachine) => Promise<void>;
 }
 
 export interface FirecrackerServer extends MonitorServer {
@@ -64,6 +67,12 @@ const refuse = (message: string): never => {
   throw new Refusal(400, message);
 };
 
+interface KernelBody {
+  readonly kernel_image_path: string;
+  readonly initrd_path?: string;
+  readonly boot_args?: string;
+}
+
 type Body = { readonly [key: string]: never };
 
 class Machine {
@@ -71,9 +80,9 @@ class Machine {
   guest: FakeGuest | null = null;
   readonly #options: FirecrackerOptions;
   #told = false;
-  #kernel: { readonly boot_args?: string } | null = null;
-  #vsock: { readonly uds_path: string } | null = null;
-  #config: object = { vcpu_count: 1, mem_size_mib: 128, smt: false };
+  #kernel: KernelBody | null = null;
+  #vsock: { readonly uds_path: string; readonly guest_cid: number } | null = null;
+  #config = { vcpu_count: 1, mem_size_mib: 128, smt: false };
   readonly #drives = new Map<string, Drive>();
 
   constructor(options: FirecrackerOptions) {
@@ -129,7 +138,7 @@ class Machine {
           refuse("Open tap device failed: Invalid interface name");
         return null;
       case "PUT /vsock":
-        return this.#setVsock(value as unknown as { uds_path: string });
+        return this.#setVsock(value as never);
       case "PUT /entropy":
         return null;
       case "PUT /actions":
@@ -159,20 +168,18 @@ class Machine {
     const { vcpu_count: cpus, smt } = value as unknown as { vcpu_count: number; smt?: boolean };
     if (smt === true && cpus > 1 && cpus % 2 === 1)
       refuse("The number of vCPUs must be 1 or an even number if SMT is enabled.");
-    this.#config = value;
+    this.#config = { ...this.#config, ...value };
     return null;
   }
 
   #setKernel(value: Body): null {
-    const { kernel_image_path: kernel, boot_args: line } = value as unknown as {
-      kernel_image_path: string;
-      boot_args?: string;
-    };
+    const body = value as unknown as KernelBody;
+    const { kernel_image_path: kernel, boot_args: line } = body;
     if (!existsSync(this.#at(kernel)))
       refuse("The kernel file cannot be opened: No such file (os error 2)");
     if (Buffer.byteLength(line ?? "") >= LINE_BYTES_MAX)
       refuse("The kernel command line is too long");
-    this.#kernel = value;
+    this.#kernel = body;
     return null;
   }
 
@@ -187,7 +194,7 @@ class Machine {
     return null;
   }
 
-  #setVsock(value: { readonly uds_path: string }): null {
+  #setVsock(value: { readonly uds_path: string; readonly guest_cid: number }): null {
     if (Buffer.byteLength(this.#at(value.uds_path)) > SUN_PATH_BYTES_MAX)
       refuse("Cannot create backend for vsock device: path must be shorter than SUN_LEN");
     if (existsSync(this.#at(value.uds_path)))
@@ -212,9 +219,33 @@ class Machine {
 
   async #bootGuest(): Promise<void> {
     if (this.#vsock === null) return;
+    const { start } = this.#options;
+    if (start !== undefined && this.#kernel !== null) {
+      await start(this.#machine(this.#kernel, this.#vsock));
+      return;
+    }
     this.guest = await fakeGuest(this.#at(this.#vsock.uds_path), (world) =>
       this.#options.boot?.(world),
     );
+  }
+
+  /** With the words that the vendor adds to the kernel's line. */
+  #machine(
+    { kernel_image_path: kernel, initrd_path: initrd, boot_args: line = "" }: KernelBody,
+    { uds_path: path, guest_cid: cid }: { readonly uds_path: string; readonly guest_cid: number },
+  ): BootedMachine {
+    const drives = [...this.#drives.values()];
+    const root = drives.some((each) => each.is_root_device) ? " root=/dev/vda ro" : "";
+    return {
+      kernel: this.#at(kernel),
+      initrd: initrd === undefined ? null : this.#at(initrd),
+      line: `${line} pci=off${root}`,
+      drives: drives.map((each) => this.#at(each.path_on_host ?? "")),
+      memoryMib: this.#config.mem_size_mib,
+      vcpus: this.#config.vcpu_count,
+      vsock: this.#at(path),
+      cid,
+    };
   }
 
   #save(value: Body): null {
@@ -241,7 +272,8 @@ class Machine {
     ])
       if (!existsSync(this.#at(path ?? "")))
         refuse("Load snapshot error: No such file (os error 2)");
-    this.#vsock = value.vsock_override ?? null;
+    const { vsock_override: vsock } = value;
+    this.#vsock = vsock === undefined ? null : { ...vsock, guest_cid: 3 };
     this.state = value.resume_vm === true ? "Running" : "Paused";
     await this.#bootGuest();
     return null;

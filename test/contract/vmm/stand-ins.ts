@@ -7,8 +7,13 @@ import { createHash } from "node:crypto";
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { closedToOthers, realPath, storedExecutable } from "../../../src/host/index.ts";
-import { SYSTEM_DIRECTORIES } from "../../../src/host/index.ts";
+import {
+  closedToOthers,
+  realPath,
+  storedExecutable,
+  SYSTEM_DIRECTORIES,
+  timeStampKhz,
+} from "../../../src/host/index.ts";
 import { err, ok } from "../../../src/foundation/result.ts";
 import type { IsolationProvider } from "../../../src/isolation/provider.ts";
 import { createCloudHypervisor } from "../../../src/isolation/providers/cloud-hypervisor.ts";
@@ -29,6 +34,8 @@ export interface StandIns {
   readonly directories: readonly string[];
   /** The same, and the monitors answer garbage. */
   readonly broken: readonly string[];
+  /** The same, and QEMU boots what they are told to boot. */
+  readonly booting: readonly string[];
 }
 
 export async function layStandIns(): Promise<StandIns> {
@@ -40,7 +47,7 @@ export async function layStandIns(): Promise<StandIns> {
   const own = realPath(process.execPath) ?? process.execPath;
   const isOpen = process.geteuid?.() !== 0 || closedToOthers(own) === null;
   const node = isOpen ? own : await storedExecutable(own);
-  for (const mode of ["", "broken-"]) {
+  for (const mode of ["", "broken-", "qemu-"]) {
     const programs = join(base, `${mode}bin`);
     mkdirSync(programs);
     for (const [name, version] of [
@@ -48,14 +55,19 @@ export async function layStandIns(): Promise<StandIns> {
       ["firecracker", "Firecracker v1.17.0"],
       ["cloud-hypervisor", "cloud-hypervisor v48.0"],
     ]) {
-      const run = `exec "${node}" "${base}/vmm/fake-monitor.ts" ${mode}${name} "$@"`;
+      const run = `TSC_KHZ=${timeStampKhz() ?? ""} exec "${node}" "${base}/vmm/fake-monitor.ts" ${mode}${name} "$@"`;
       const script = `#!/bin/sh\n[ "$1" = --version ] && echo "${version}" && exit 0\n${run}\n`;
       writeFileSync(join(programs, name ?? ""), script, { mode: 0o755 });
     }
   }
   for (const name of ["kernel", "root.img"]) writeFileSync(join(base, name), name);
   const below = (name: string): readonly string[] => [join(base, name), ...SYSTEM_DIRECTORIES];
-  return { base, directories: below("bin"), broken: below("broken-bin") };
+  return {
+    base,
+    directories: below("bin"),
+    broken: below("broken-bin"),
+    booting: below("qemu-bin"),
+  };
 }
 
 export const digest = (text: string): string =>
