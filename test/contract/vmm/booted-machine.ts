@@ -21,6 +21,8 @@ export interface BootedMachine {
   /** The monitor's socket; the guest's port P is the socket `…_P`. */
   readonly vsock: string;
   readonly cid: number;
+  /** A guest that resets its machine ends it; else it boots again. */
+  readonly endsByReset: boolean;
 }
 
 /** Frequency of the host's counter, kHz: set by who lays the stand-ins. */
@@ -36,9 +38,11 @@ export async function bootMachine(
   const script = join(import.meta.dirname, "vsock-backend.py");
   const words = [device, machine.vsock, String(machine.cid)];
   const stdio = ["ignore", "pipe", "inherit"] as const;
-  const backend = spawn("/usr/bin/python3", ["-I", script, ...words], { stdio: [...stdio] });
+  const backend = spawn(...dying("/usr/bin/python3", ["-I", script, ...words]), {
+    stdio: [...stdio],
+  });
   await once(backend.stdout, "data");
-  const qemu = spawn("/usr/bin/qemu-system-x86_64", qemuArguments(machine, device), {
+  const qemu = spawn(...dying("/usr/bin/qemu-system-x86_64", qemuArguments(machine, device)), {
     stdio: ["ignore", "ignore", "inherit"],
   });
   qemu.once("exit", (status) => {
@@ -47,8 +51,13 @@ export async function bootMachine(
   });
 }
 
+/** The vendors have no children: these die with whoever stands in for one. */
+function dying(command: string, args: readonly string[]): [string, string[]] {
+  return ["/usr/bin/setpriv", ["--pdeathsig", "KILL", "--", command, ...args]];
+}
+
 function qemuArguments(machine: BootedMachine, device: string): readonly string[] {
-  const { kernel, initrd, drives, memoryMib, vcpus } = machine;
+  const { kernel, initrd, drives, memoryMib, vcpus, endsByReset } = machine;
   const line = machine.line.replace(/\breboot=k\b/, "reboot=t");
   const clock = `tsc_early_khz=${TSC_KHZ} tsc=reliable no_timer_check`;
   const board =
@@ -57,8 +66,8 @@ function qemuArguments(machine: BootedMachine, device: string): readonly string[
     ["-M", `${board},memory-backend=ram`, "-accel", "tcg,thread=single,tb-size=128"],
     ["-cpu", "max", "-smp", String(vcpus), "-m", String(memoryMib)],
     ["-object", `memory-backend-memfd,id=ram,size=${memoryMib}M,share=on`],
-    ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-    ["-action", "reboot=shutdown,panic=exit-failure", "-device", "pvpanic"],
+    ["-nodefaults", "-no-user-config", "-display", "none", "-device", "pvpanic"],
+    ["-action", `reboot=${endsByReset ? "shutdown" : "reset"},panic=exit-failure`],
     ["-kernel", kernel, ...(initrd === null ? [] : ["-initrd", initrd])],
     ["-append", `${line} ${clock}`],
     drives.flatMap((path, index) => [

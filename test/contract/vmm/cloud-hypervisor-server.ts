@@ -189,6 +189,7 @@ class Machine {
         vcpus: cpus?.boot_vcpus ?? 1,
         vsock: vsock.socket,
         cid: vsock.cid,
+        endsByReset: false,
       });
       return;
     }

@@ -245,6 +245,7 @@ class Machine {
       vcpus: this.#config.vcpu_count,
       vsock: this.#at(path),
       cid,
+      endsByReset: true,
     };
   }
 
