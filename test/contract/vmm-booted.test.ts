@@ -135,9 +135,11 @@ const external = (...argv: readonly string[]): SandboxProgram => ({
   channel: false,
 });
 
+/** Emulated machines, also beside a busy host. */
+const BUSY = { timeout: 120_000 };
 const isSkipped = !canBoot && !required;
 
-describe.skipIf(isSkipped).each(NAMES)("%s over a stand-in that boots QEMU", (name) => {
+describe.skipIf(isSkipped).each(NAMES)("%s over a stand-in that boots QEMU", BUSY, (name) => {
   test("a program gets its input and its end, its files, limits and a door; all of its output and its status arrive", async () => {
     const door = await listen();
     const lines = [
@@ -170,7 +172,7 @@ describe.skipIf(isSkipped).each(NAMES)("%s over a stand-in that boots QEMU", (na
   });
 });
 
-describe.skipIf(isSkipped)("microvm/firecracker over a stand-in that boots QEMU", () => {
+describe.skipIf(isSkipped)("microvm/firecracker over a stand-in that boots QEMU", BUSY, () => {
   const name = "microvm/firecracker";
 
   test("a plan runs, and calls its host over the channel", async () => {
