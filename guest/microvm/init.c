@@ -143,7 +143,7 @@ static void load_modules(const char *names) {
   }
 }
 
-/* How the host is reached; the names of its ports, whose numbers on vsock follow each other (src/isolation/vm/guest-ports.ts). */
+/* How the host is reached; the names of its ports, whose numbers on vsock follow each other (src/isolation/vm/machine-image.ts). */
 static int by_vsock;
 enum { INIT, IN, OUT, ERR, CHANNEL, DOORS, FIRST_PORT = 1024, HOST_CID = 2, AF_VSOCK = 40 };
 static const char *const port_names[] = { "ccos.init", "ccos.in", "ccos.out", "ccos.err", "ccos.channel", "ccos.doors" };

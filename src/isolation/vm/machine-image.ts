@@ -19,6 +19,7 @@ import { type KvmAnswer, kvmAnswer } from "./kvm-probe.ts";
 import type { GuestTalk, MachineImage, MachinePorts } from "./machine-ports.ts";
 import type { MachineWish } from "./machine-wish.ts";
 import { openDoors } from "./qemu-launch.ts";
+import { CONTROL_PORT } from "./vm-model.ts";
 
 export interface MachineSource {
   /** Directory of an image that `ccos image build` made. */
@@ -29,7 +30,6 @@ export interface MachineSource {
 }
 
 /** Ports of the host (cid 2), in the order in which guest/microvm/init.c calls them, by our descriptors. */
-const FIRST_PORT = 1024;
 const CALLS = [
   JAIL_FD.init,
   JAIL_FD.in,
@@ -123,7 +123,7 @@ function bootable(
       store: null,
     },
     digests: new Map(IMAGE_PARTS.map((part) => [part, digests[part]])),
-    ports: new Map(CALLS.map((descriptor, index) => [descriptor, FIRST_PORT + index])),
+    ports: new Map(CALLS.map((descriptor, index) => [descriptor, CONTROL_PORT + index])),
     speak: (program, spec) => {
       const records = encodeRecords(tellGuest(program, spec, lock));
       const doors = doorsOf(spec.binds).map(({ source }) => source);
