@@ -32,7 +32,6 @@ import { limitsInside, machineMib, type MachineWish } from "./machine-wish.ts";
 import type { MonitorClient } from "./monitor-api.ts";
 import { CID_MIN, type VmModel, vmOf } from "./vm-model.ts";
 
-const MIB = 1024 * 1024;
 /** From the first process to a guest that was told to start, and to its program. */
 const START_MS_MAX = 15_000;
 const RISE_MS_MAX = 60_000;

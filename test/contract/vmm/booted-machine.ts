@@ -70,13 +70,15 @@ function qemuArguments(machine: BootedMachine, device: string): readonly string[
     ["-action", `reboot=${endsByReset ? "shutdown" : "reset"},panic=exit-failure`],
     ["-kernel", kernel, ...(initrd === null ? [] : ["-initrd", initrd])],
     ["-append", `${line} ${clock}`],
-    drives.flatMap((path, index) => [
-      ...["-drive", `id=d${index},file=${path},format=raw,if=none,readonly=on`],
-      ...["-device", `virtio-blk-device,drive=d${index}`],
-    ]),
+    drives.flatMap((path, index) => drive(path, index)),
     ["-chardev", `socket,id=vsock,path=${device}`],
     ["-device", "vhost-user-vsock-device,chardev=vsock"],
   ].flat();
+}
+
+function drive(path: string, index: number): readonly string[] {
+  const from = `id=d${index},file=${path},format=raw,if=none,readonly=on`;
+  return ["-drive", from, "-device", `virtio-blk-device,drive=d${index}`];
 }
 
 /** The vendors of every release take these. */
