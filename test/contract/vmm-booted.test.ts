@@ -219,7 +219,7 @@ describe.skipIf(isSkipped)("microvm/firecracker over a stand-in that boots QEMU"
 
   test("boots what it measured and nothing else, and says so", async () => {
     const wall = providerHere(name);
-    const facts = await wall.machine?.attest(spec().limits);
+    const facts = await wall.machine?.attest(spec());
     const lock = await readLock(image);
     expect(facts).toEqual({
       image: { ...lock.digests, version: lock.versions.kernel, node: lock.versions.node },
@@ -227,6 +227,7 @@ describe.skipIf(isSkipped)("microvm/firecracker over a stand-in that boots QEMU"
         ` ccos.vda=${lock.verity.dataBlocks}:${lock.verity.rootHash}:`,
       ),
       accelerator: "kvm",
+      store: null,
       template: null,
     });
     const text = lockText({ ...lock, versions: { ...lock.versions, node: "0.0.0" } });

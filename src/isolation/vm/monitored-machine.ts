@@ -91,6 +91,7 @@ export async function attestMachine(
     image: { ...Object.fromEntries(parts), version: versions.kernel, node: versions.node },
     commandLine: lineOf(monitor, modelOf(inside, { image, machine: ports.machine })).text,
     accelerator: "kvm",
+    store: null,
     template: null,
   };
 }
