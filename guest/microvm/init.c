@@ -231,7 +231,7 @@ static const char *behind_tree(const char *device) {
 }
 
 /* A block device may show a moment after its driver. */
-static void mount_drive(const char *device, const char *at) {
+static void mount_drive(const char *device, const char *at, u64 flags) {
   long fd = -1;
   for (int turn = 0; turn < 400 && fd < 0; turn++) {
     fd = call2(SYS_open, device, O_RDONLY | O_CLOEXEC);
@@ -239,7 +239,7 @@ static void mount_drive(const char *device, const char *at) {
   }
   call1(SYS_close, must(device, fd));
   device = behind_tree(device);
-  must(device, mount(device, at, "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID, ""));
+  must(device, mount(device, at, "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID | flags, ""));
 }
 
 /* Relative to the root that the program gets. */

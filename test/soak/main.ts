@@ -7,13 +7,14 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   "rtfs-": "../fuzz/soak.ts",
   walls: "many-walls.ts",
   kernel: "kernel.ts",
+  clones: "clones.ts",
 };
 
 const [target = "", ...rest] = process.argv.slice(2);
 const known = Object.keys(PROGRAMS).find((name) => target.startsWith(name));
 if (known === undefined) {
   console.error(
-    "usage: npm run soak -- rtfs-all|rtfs-TARGET [OPTIONS]\n       npm run soak -- walls COUNT WALL… [--out FILE]\n       npm run soak -- kernel [--out FILE]",
+    "usage: npm run soak -- rtfs-all|rtfs-TARGET [OPTIONS]\n       npm run soak -- walls COUNT WALL… [--out FILE]\n       npm run soak -- kernel [--out FILE]\n       npm run soak -- clones COUNT IMAGE [--out FILE]",
   );
   process.exit(64);
 }

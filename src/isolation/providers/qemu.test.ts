@@ -263,11 +263,12 @@ describe.skipIf(probe.kind === "missing" && !required)(
       const damaged = copyOfImage();
       try {
         damage(damaged);
-        const { session, execution } = await start(
-          createQemu({ stateDir, imageDir: damaged, machine: DEFAULT_MACHINE }),
-        );
-        await expect(execution.ending).rejects.toMatchObject({ code: "PROVIDER_CRASHED" });
-        await session.close();
+        // Its template is what would mount it first.
+        const provider = createQemu({ stateDir, imageDir: damaged, machine: DEFAULT_MACHINE });
+        await expect(start(provider)).rejects.toMatchObject({
+          code: "PROVIDER_CRASHED",
+          why: expect.stringContaining("panic"),
+        });
       } finally {
         rmSync(damaged, { recursive: true, force: true });
       }

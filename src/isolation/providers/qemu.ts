@@ -62,7 +62,15 @@ export interface QemuOptions {
 }
 
 /** What was measured for a run's record; null: nothing was. */
-type Recorded = ImageLock | null;
+type Recorded = Measured | null;
+
+interface Measured {
+  readonly lock: ImageLock;
+  /** Digest of the drive of what it is shown; null: there is none. */
+  readonly store: string | null;
+  /** Digest of the template that it begins from; null: it boots. */
+  readonly template: string | null;
+}
 
 export function createQemu(options: QemuOptions): IsolationProvider {
   const { imageDir } = options;
@@ -75,9 +83,9 @@ export function createQemu(options: QemuOptions): IsolationProvider {
     machine: {
       pace: PACE,
       imageDir,
-      attest: async () => {
-        const { lock, facts } = await attest(options);
-        recorded = lock;
+      attest: async (wish) => {
+        const { measured, facts } = await attest(options, wish);
+        recorded = measured;
         return facts;
       },
     },
@@ -130,7 +138,7 @@ function missing(what: readonly string[]): Probe {
 }
 
 interface Attested {
-  readonly lock: ImageLock;
+  readonly measured: Measured;
   readonly facts: JsonObject;
 }
 
@@ -142,9 +150,24 @@ async function attest(
   const ground = { ...options, ...toolsOrRefusal() };
   const accelerator = await acceleratorHere(ground, stateDir);
   const image = await measureImage(imageDir);
-  closeImage(image);
-  const { lock } = image;
-  const { digests, verity, versions } = lock;
+  let store: StoreDrive | null = null;
+  try {
+    store = await makeStoreDrive(binds);
+    const { verity } = image.lock;
+    return await factsOf(image, ground, shapeOf({ limits, accelerator, verity, store }, machine));
+  } finally {
+    closeImage(image);
+    if (store !== null) closeDescriptors([store.descriptor]);
+  }
+}
+
+async function factsOf(
+  image: MeasuredImage,
+  ground: Places,
+  shape: MachineShape,
+): Promise<Attested> {
+  const { accelerator, machine, store } = shape;
+  const { digests, verity, versions } = image.lock;
   const { expectRoot } = machine;
   if (expectRoot !== null && expectRoot !== digests.root)
     throw refused("the config expects another root", `its root is ${digests.root}`);
@@ -239,19 +262,19 @@ async function planOf(
   ground: Ground,
 ): Promise<LaunchPlan> {
   const image = await measureImage(ground.imageDir);
-  const { digests } = image.lock;
   let lease: UserLease | null = null;
   let store: StoreDrive | null = null;
   let template: Template | null = null;
   try {
     const recorded = ground.recorded();
-    if (recorded !== null && lockText(recorded) !== lockText(image.lock))
+    if (recorded !== null && lockText(recorded.lock) !== lockText(image.lock))
       throw refused("its image was measured", "the image was replaced since");
     const accelerator = await acceleratorHere(ground, ground.stateDir);
     store = await makeStoreDrive(spec.binds);
     if (recorded !== null && recorded.store !== (store?.digest ?? null))
       throw refused("its drive was measured", "a directory that it is shown was changed since");
-    const shape = shapeOf({ limits: spec.limits, accelerator, store }, ground.machine);
+    const { verity } = image.lock;
+    const shape = shapeOf({ limits: spec.limits, accelerator, verity, store }, ground.machine);
     const { limits } = shape;
     template = await templateFor(ground, image, shape, recorded);
     if (recorded !== null && recorded.template !== (template?.digest ?? null))

@@ -20,14 +20,17 @@ const KERNEL_WORDS = [
  */
 export function kernelCommandLine({
   accelerator,
+  verity,
   kernelWords,
 }: {
   readonly accelerator: Accelerator;
+  /** The tree of the first drive. */
+  readonly verity: Verity;
   readonly kernelWords: string;
 }): string {
   const clock =
     accelerator.kind === "kvm"
       ? []
       : [`tsc_early_khz=${accelerator.tscKhz} tsc=reliable no_timer_check`];
-  return [...KERNEL_WORDS, ...clock, kernelWords].join(" ").trim();
+  return [...KERNEL_WORDS, verityWord("vda", verity), ...clock, kernelWords].join(" ").trim();
 }

@@ -12,6 +12,7 @@ import {
   type SpawnedProcess,
   type UserLease,
 } from "../../host/index.ts";
+import type { ImageLock } from "../image/lock.ts";
 import { closeImage, type MeasuredImage } from "../image/measured-image.ts";
 import type { LaunchPlan } from "../launch.ts";
 import type { SandboxLimits } from "../provider.ts";
@@ -48,13 +49,17 @@ export interface MachineLaunch {
 export type MachineShape = Pick<
   MachineLaunch,
   "limits" | "channel" | "doors" | "accelerator" | "machine" | "label" | "store"
->;
+> & {
+  /** The tree behind the root's data. */
+  readonly verity: ImageLock["verity"];
+};
 
 const MIB = 1024 * 1024;
 /** QEMU itself, with the code it translates. */
 const MONITOR_BYTES = 256 * MIB;
 export const RISE_MS_MAX = 60_000;
 const WORDS_LENGTH_MAX = 300;
+const PANIC = "Kernel panic";
 const NOTHING = new Uint8Array(0);
 
 /** QEMU opens kernel and initrd by name, as its own user: copies of what was measured, in memory. */
@@ -67,7 +72,8 @@ export function imageCopies({ parts }: MeasuredImage): readonly number[] {
 export function planLaunch(launch: MachineLaunch): LaunchPlan {
   const { tools, image, records, limits, lease, channel, doors, store, template } = launch;
   const copies = imageCopies(image);
-  const machine = machineOf(launch, template === null ? "new" : "restored");
+  const shape = { ...launch, verity: image.lock.verity };
+  const machine = machineOf(shape, template === null ? "new" : "restored");
   const user = jailUser(lease, launch.accelerator.kind);
   const line = [tools.qemu, ...qemuArguments(machine)];
   const report = guestReport();
@@ -160,7 +166,7 @@ export function machineOf(shape: MachineShape, state: MachineState): QemuMachine
     label,
     kernel: `/proc/self/fd/${JAIL_FILES_FD}`,
     initrd: `/proc/self/fd/${JAIL_FILES_FD + 1}`,
-    kernelLine: kernelCommandLine({ accelerator, kernelWords: machine.kernelWords }),
+    kernelLine: kernelCommandLine({ accelerator, verity, kernelWords: machine.kernelWords }),
     drives: drives.map((fd) => ({ kind: "descriptor", fd })),
     ports: new Map([
       ["ccos.init", open(JAIL_FD.init)],
@@ -186,7 +192,11 @@ export function lastWords(started: SpawnedProcess): () => string {
     const stream = started.readable(descriptor);
     stream?.on("error", () => undefined);
     stream?.on("data", (chunk: Buffer) => {
-      said = `${said}${chunk.toString("latin1")}`.slice(-WORDS_LENGTH_MAX);
+      const all = `${said}${chunk.toString("latin1")}`;
+      // A kernel that gives up says why, and then much about itself.
+      const reason = all.lastIndexOf(PANIC);
+      said =
+        reason < 0 ? all.slice(-WORDS_LENGTH_MAX) : all.slice(reason).slice(0, WORDS_LENGTH_MAX);
     });
   }
   return () => said.replaceAll(/[^\x20-\x7e]+/g, " ").trim();

@@ -11,19 +11,27 @@ export interface QemuMachine {
   readonly acceleration: "kvm" | "tcg";
   readonly memoryMib: number;
   readonly vcpus: number;
-  /** Of a config; after ours. */
-  readonly kernelWords: string;
-  /** Shown in the process list of the host. */
-  readonly label: string;
-  readonly kernelFd: number;
-  readonly initrdFd: number;
-  /** The tree of the first drive. */
-  readonly verity: Verity;
-  /** squashfs images in order: vda, vdb, … */
-  readonly driveFds: readonly number[];
-  /** Stream sockets by the name of their port. */
-  readonly ports: ReadonlyMap<string, number>;
-  readonly consoleFd: number;
+  /** Shown in the process list of the host. Null: QEMU's own. */
+  readonly label: string | null;
+  /** Paths, as QEMU opens them. */
+  readonly kernel: string;
+  readonly initrd: string | null;
+  readonly kernelLine: string;
+  /** Images in order: vda, vdb, … */
+  readonly drives: readonly QemuFile[];
+  /** What is behind each port, by its name; null: the port is there and nobody is behind it. */
+  readonly ports: ReadonlyMap<string, QemuStream | null>;
+  readonly console: QemuStream;
+  /** Where QEMU takes commands. Null: nowhere. */
+  readonly monitor: QemuStream | null;
+  /** State that it begins from instead of booting, by its descriptor. Null: it boots. */
+  readonly incomingFd: number | null;
+  /** Randomness of the host as a device, bytes each second. Null: no such device. */
+  readonly entropyBytesPerSecond: number | null;
+  /** Null: no network card. */
+  readonly card: { readonly device: string; readonly mac: string; readonly mtu: number } | null;
+  /** Its root becomes one without files before the guest's first instruction. */
+  readonly isRootless: boolean;
 }
 
 export type QemuFile =
@@ -50,26 +58,6 @@ export const JAIL_ARGUMENTS: readonly string[] = [
   ...FILTER_ARGUMENTS,
 ];
 const TRANSLATED_MIB = 128;
-
-/** What the kernel is told, in both cases before the words of the accelerator. */
-const KERNEL_WORDS = [
-  "console=ttyS0 quiet pci=off reboot=t panic=-1 rdinit=/init",
-  "sysctl.kernel.unprivileged_bpf_disabled=1 sysctl.kernel.kptr_restrict=2 sysctl.kernel.dmesg_restrict=1",
-  "sysctl.user.max_user_namespaces=0 sysctl.kernel.kexec_load_disabled=1",
-];
-
-/** Without the clock's frequency an emulated guest hangs on a busy host before its first word. */
-export function kernelCommandLine({
-  accelerator,
-  verity,
-  kernelWords,
-}: Pick<QemuMachine, "accelerator" | "verity" | "kernelWords">): string {
-  const clock =
-    accelerator.kind === "kvm"
-      ? []
-      : [`tsc_early_khz=${accelerator.tscKhz} tsc=reliable no_timer_check`];
-  return [...KERNEL_WORDS, verityWord("vda", verity), ...clock, kernelWords].join(" ").trim();
-}
 
 /** @returns argv without its first word. */
 export function qemuArguments(machine: QemuMachine): readonly string[] {
