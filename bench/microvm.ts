@@ -210,7 +210,10 @@ const results = subjects.map(({ version }, at) => {
   process.stdout.write(
     `${version}\n\n${table(heads, rows)}\n\n${table(["ratio", "value"], values)}\n\n`,
   );
-  return { version, samples: Object.fromEntries(samples[at] ?? []), ratios };
+  const medians = Object.fromEntries(
+    names.map((name) => [name, { ms: of(name, "ms"), cpuMs: of(name, "cpuMs") }]),
+  );
+  return { version, medians, samples: Object.fromEntries(samples[at] ?? []), ratios };
 });
 const [first, ...others] = results;
 writeResults("microvm", { rounds, ...first, ...(others.length === 0 ? {} : { others }) });
