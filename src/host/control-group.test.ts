@@ -34,6 +34,20 @@ const own = /:memory:(\/.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.
 const parent = join("/sys/fs/cgroup/memory", own ?? "none");
 const canMake = process.getuid?.() === 0 && own !== undefined && existsSync(parent);
 
+test.runIf(canMake)("a group that a predecessor of the same number left is in nobody's way", () => {
+  const script = `
+    const { mkdirSync, readlinkSync, rmdirSync } = await import("node:fs");
+    const { createControlGroup } = await import(${MODULE});
+    const namespace = /\\d+/.exec(readlinkSync("/proc/self/ns/pid"))[0];
+    const left = ${JSON.stringify(parent)} + "/ccos-" + namespace + "-" + process.pid + "-1";
+    mkdirSync(left);
+    const group = createControlGroup(1e8);
+    rmdirSync(left);
+    console.log(group !== null && group.remove());`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script]);
+  expect([stdout.toString(), stderr.toString()]).toEqual(["true\n", ""]);
+});
+
 test.runIf(canMake)(
   "what a killed supervisor left in its group is ended by the next one",
   async () => {

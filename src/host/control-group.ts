@@ -84,10 +84,11 @@ export function createControlGroup(memoryBytesMax: number): ControlGroup | null 
     if (known !== null) sweep(hierarchiesOf(known).map((each) => each.parent));
   }
   if (known === null || refused) return null;
-  const name = `ccos-${pidNamespace()}-${process.pid}-${++counter}`;
+  const hierarchies = hierarchiesOf(known);
+  const name = freeName(hierarchies);
   const made: string[] = [];
   try {
-    for (const { parent } of hierarchiesOf(known)) {
+    for (const { parent } of hierarchies) {
       mkdirSync(join(parent, name));
       made.push(join(parent, name));
     }
@@ -108,6 +109,14 @@ export function createControlGroup(memoryBytesMax: number): ControlGroup | null 
   }
   worked = true;
   return known.version === 1 ? groupOfVersion1(known, name) : groupOfVersion2(known.memory, name);
+}
+
+/** Numbers of namespaces and processes come again: a group of that name may be one that a killed predecessor left. */
+function freeName(hierarchies: readonly Hierarchy[]): string {
+  for (;;) {
+    const name = `ccos-${pidNamespace()}-${process.pid}-${++counter}`;
+    if (!hierarchies.some(({ parent }) => existsSync(join(parent, name)))) return name;
+  }
 }
 
 function hierarchiesOf(found: Hierarchies): readonly Hierarchy[] {

@@ -13,6 +13,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -84,7 +85,10 @@ export function manyWalls(
       { encoding: "utf8", maxBuffer: 16 * MIB, env: { ...process.env, TMPDIR: temporary } },
     );
     if (status !== 0) throw new Error(`the loop ended with ${status}: ${stderr}`);
-    return JSON.parse(stdout) as ManyWalls;
+    const found = JSON.parse(stdout) as ManyWalls;
+    // What was left on purpose died with its namespace; its groups stay.
+    if (leavesLast) for (const group of found.after.groups) rmdirSync(group);
+    return found;
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
