@@ -39,14 +39,23 @@ export function planOf(lines: number): string {
 
 const END = "(call :bench.end)";
 
-/** Run one plan in a new process. @throws when it does not end with a value. */
-export async function firstPlan(source: string): Promise<FirstPlan> {
+/**
+ * Run one plan in a new process.
+ *
+ * @param exercised - It has run the guest's own exercise before, as one that waits in a pool has.
+ * @throws when it does not end with a value.
+ */
+export async function firstPlan(source: string, exercised: boolean): Promise<FirstPlan> {
   const flags = guestV8Flags(EVALUATOR_STACK_KIB);
   const guest = spawn(process.execPath, [...flags, "dist/guest/start.cjs"], {
     stdio: ["ignore", "inherit", "inherit", "pipe"],
   });
   const channel = guest.stdio[3] as Duplex;
   const messages = read(channel);
+  if (exercised) {
+    channel.write(encodeFrame({ type: "warm" }));
+    await messages.next();
+  }
   const session = "00".repeat(32);
   channel.write(encodeFrame({ type: "hello", version: PROTOCOL_VERSION, session, image: "bench" }));
   await messages.next();
