@@ -2,9 +2,9 @@
  * The host's end of a machine's doors against a guest that speaks by the rules, and against one that does not.
  */
 import { once } from "node:events";
-import { type Duplex, duplexPair } from "node:stream";
+import { Duplex, duplexPair } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { FRAME, FRAME_BYTES_MAX, serveDoors, STREAMS_MAX, WINDOW_BYTES } from "./stream-mux.ts";
 
 const DOORS = 2;
@@ -256,4 +256,66 @@ test("a guest that sends on and reads nothing is no longer heard", async () => {
   expect(broken).toEqual([]);
   expect(taken).toBeLessThan(200 * FRAME_BYTES_MAX);
   expect(port.writableLength).toBeLessThan(2 * port.writableHighWaterMark);
+});
+
+describe("a door whose socket takes nothing", () => {
+  /** A socket that takes its first write when it is told to, and what it was given. */
+  function stalled(): {
+    readonly socket: Duplex;
+    readonly writes: Buffer[];
+    readonly release: () => void;
+  } {
+    const writes: Buffer[] = [];
+    let release = (): void => undefined;
+    const socket = new Duplex({
+      read: () => undefined,
+      write: (chunk: Buffer, _encoding, done) => {
+        writes.push(chunk);
+        if (writes.length > 1) return void done();
+        release = done;
+      },
+    });
+    return { socket, writes, release: () => release() };
+  }
+
+  test("holds the bytes of small and empty frames, not the frames; then gets all of them", async () => {
+    const [port, guest] = duplexPair();
+    const { socket, writes, release } = stalled();
+    const written = vi.spyOn(socket, "write");
+    const broken: string[] = [];
+    opened.push(port, guest, socket);
+    guest.resume();
+    serveDoors({ port, count: 1, dial: () => socket, broken: (why) => broken.push(why) });
+    const FRAMES = 5_000;
+    const small = Array.from({ length: FRAMES }, (_, at) => [
+      frame(0, FRAME.data, Buffer.of(at % 251)),
+      frame(0, FRAME.data),
+    ]);
+    guest.write(Buffer.concat([frame(0, FRAME.open), ...small.flat()]));
+    await until(() => port.readableLength === 0 && writes.length > 0);
+    for (let turns = 0; turns < 50; turns++) await turn();
+    expect(written).toHaveBeenCalledTimes(1);
+    guest.write(frame(0, FRAME.end));
+    for (let turns = 0; turns < 50; turns++) await turn();
+    release();
+    await until(() => socket.writableFinished);
+    expect(Buffer.concat(writes)).toEqual(
+      Buffer.from(Array.from({ length: FRAMES }, (_, at) => at % 251)),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  test("gets what was held when its machine ends", async () => {
+    const [port, guest] = duplexPair();
+    const { socket, writes, release } = stalled();
+    opened.push(port, guest, socket);
+    guest.resume();
+    serveDoors({ port, count: 1, dial: () => socket, broken: () => undefined });
+    const words = ["la", "st", " words"].map((word) => frame(0, FRAME.data, Buffer.from(word)));
+    guest.end(Buffer.concat([frame(0, FRAME.open), ...words]));
+    await until(() => port.readableEnded);
+    release();
+    await until(() => socket.destroyed);
+    expect(Buffer.concat(writes).toString()).toBe("last words");
+  });
 });

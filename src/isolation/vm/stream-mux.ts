@@ -38,6 +38,10 @@ interface Stream {
   granted: number;
   /** Taken by the socket and not yet granted anew. */
   taken: number;
+  /** Whether the socket has something that it has not taken; what comes meanwhile is in the first `held` bytes of `room`. */
+  isWriting: boolean;
+  room: Buffer | null;
+  held: number;
   sentClose: boolean;
   gotEnd: boolean;
   gotClose: boolean;
@@ -133,6 +137,7 @@ class Streams {
       case FRAME.end:
         if (stream.gotEnd) return `stream ${id} ended twice`;
         stream.gotEnd = true;
+        this.#flush(id, stream);
         stream.socket.end();
         return null;
       case FRAME.close:
@@ -152,6 +157,9 @@ class Streams {
       credit: WINDOW_BYTES,
       granted: WINDOW_BYTES,
       taken: 0,
+      isWriting: false,
+      room: null,
+      held: 0,
       sentClose: false,
       gotEnd: false,
       gotClose: false,
@@ -171,23 +179,39 @@ class Streams {
     });
   }
 
-  /** From the guest to the socket; what the socket took is granted anew. */
+  /** From the guest to the socket, one write at a time: however small its frames are, what waits is their bytes. */
   #give(id: number, stream: Stream, payload: Buffer): string | null {
     if (stream.gotEnd) return `stream ${id} goes on after its end`;
     if (payload.length > stream.granted)
       return `stream ${id} sent ${payload.length} bytes and may send ${stream.granted}`;
     stream.granted -= payload.length;
-    // Its own bytes: `payload` lies in the port's buffer.
-    stream.socket.write(Buffer.from(payload), () => {
-      stream.taken += payload.length;
-      if (stream.taken < WINDOW_BYTES / 4 || stream.sentClose) return;
-      const credit = Buffer.alloc(4);
-      credit.writeUInt32LE(stream.taken);
-      stream.granted += stream.taken;
-      stream.taken = 0;
-      this.#send(id, FRAME.credit, credit);
-    });
+    stream.room ??= Buffer.allocUnsafeSlow(WINDOW_BYTES);
+    stream.held += payload.copy(stream.room, stream.held);
+    if (!stream.isWriting) this.#flush(id, stream);
     return null;
+  }
+
+  /** What is held, to the socket; what the socket took is granted anew. */
+  #flush(id: number, stream: Stream): void {
+    const { room, held } = stream;
+    if (room === null || held === 0) return;
+    stream.held = 0;
+    stream.isWriting = true;
+    stream.socket.write(Buffer.from(room.subarray(0, held)), () => {
+      stream.isWriting = false;
+      stream.taken += held;
+      this.#grant(id, stream);
+      this.#flush(id, stream);
+    });
+  }
+
+  #grant(id: number, stream: Stream): void {
+    if (stream.taken < WINDOW_BYTES / 4 || stream.sentClose) return;
+    const credit = Buffer.alloc(4);
+    credit.writeUInt32LE(stream.taken);
+    stream.granted += stream.taken;
+    stream.taken = 0;
+    this.#send(id, FRAME.credit, credit);
   }
 
   #credit(id: number, stream: Stream, payload: Buffer): string | null {
@@ -225,6 +249,7 @@ class Streams {
       return;
     }
     socket.once("finish", () => socket.destroy());
+    this.#flush(id, stream);
     socket.end();
     this.#pump(id, stream);
   }
