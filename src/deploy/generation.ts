@@ -21,6 +21,7 @@ import {
   type PreparedRun,
   prepareRun,
   proveGuest,
+  refuseUnenforceable,
   runAgent,
   type RunEvent,
   type RunInputs,
@@ -94,6 +95,7 @@ export class Generation {
     const { inputs, staged } = await packagedInputs(found);
     refuseOtherContracts(found, prepareRun(inputs));
     const prepared = prepareRun({ ...inputs, ...options.given });
+    refuseUnenforceable(prepared.config, inputs.configFile);
     if (prepared.admission?.admitted === false)
       throw invalid(
         root,

@@ -83,6 +83,8 @@ export class Rollout {
     const generation = this.#state.next;
     const making = join(paths.generations, `making-${generation}`);
     tell(`staging generation ${generation}`);
+    // First of all: a number that stands in a record is never given to another package.
+    await this.#save({ next: generation + 1 });
     try {
       await removeTree(making);
       const { lock, digest } = await copyPackage(root, making, trust);
@@ -98,13 +100,11 @@ export class Rollout {
       await this.#save({
         candidate: { generation, phase: "staged" },
         generations: [...this.#state.generations, entry],
-        next: generation + 1,
       });
       return entry;
     } catch (cause) {
       await removeTree(making);
       if (!(cause instanceof CcosError)) throw cause;
-      await this.#save({ next: generation + 1 });
       await this.#reject(generation, "staging", cause);
       throw cause;
     }
@@ -151,7 +151,12 @@ export class Rollout {
     const entry = entryOf(this.#state, candidate.generation);
     const before = this.#active;
     const generation = await this.#bringUp(entry, candidate.phase === "staged");
-    await this.#switchTo(generation);
+    try {
+      await this.#switchTo(generation);
+    } catch (cause) {
+      await generation.close();
+      throw cause;
+    }
     await switched();
     await this.#retire(before, drainMs);
   }
@@ -254,8 +259,9 @@ export class Rollout {
   }
 
   async #save(change: Partial<DeploymentState>): Promise<void> {
-    this.#state = { ...this.#state, ...change };
-    await writeState(this.#room.paths, this.#state);
+    const state = { ...this.#state, ...change };
+    await writeState(this.#room.paths, state);
+    this.#state = state;
   }
 }
 

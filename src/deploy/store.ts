@@ -124,8 +124,19 @@ export async function readState(paths: DeploymentPaths): Promise<DeploymentState
   });
 }
 
+/** @throws {CcosError} `IO_ERROR`: the state before still stands. */
 export async function writeState(paths: DeploymentPaths, state: DeploymentState): Promise<void> {
-  await writeAtomic(paths.state, Buffer.from(`${JSON.stringify(state, null, 2)}\n`), 0o600);
+  const bytes = Buffer.from(`${JSON.stringify(state, null, 2)}\n`);
+  try {
+    await writeAtomic(paths.state, bytes, 0o600);
+  } catch (cause) {
+    throw new CcosError("IO_ERROR", {
+      what: `Cannot write "${paths.state}"`,
+      why: cause instanceof Error ? cause.message : String(cause),
+      fix: "Make room on its disk; what it said before still holds",
+      cause,
+    });
+  }
 }
 
 function parseState(text: string): DeploymentState | null {
