@@ -52,6 +52,14 @@ describe("a request", () => {
     );
   });
 
+  test.each([100, 101, 120_000])("has arguments that nest at most 100 deep: %d", (depth) => {
+    const args = `${"[".repeat(depth)}${"]".repeat(depth)}`;
+    const parsed = (): unknown =>
+      parseRequest({ kind: "text", text: `{"verb":"call","args":${args}}` });
+    if (depth === 100) expect(parsed()).toMatchObject({ verb: "call" });
+    else expect(parsed).toThrow(/Cannot take the line/);
+  });
+
   test("is refused when it is too long, or no text", () => {
     for (const kind of ["too-long", "not-utf8"] as const)
       expect(() => parseRequest({ kind })).toThrow(/Cannot take the line/);

@@ -9,7 +9,12 @@
  */
 import type { Duplex } from "node:stream";
 import { CcosError } from "../foundation/errors.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../foundation/json.ts";
+import {
+  isJsonObject,
+  isWithinDepth,
+  type JsonObject,
+  type JsonValue,
+} from "../foundation/json.ts";
 import { boundedLines, type InputLine } from "../foundation/lines.ts";
 import { listenUnix, sleep, SOCKET_PATH_BYTES_MAX, type UnixListener } from "../host/index.ts";
 import type { DeploymentPaths } from "./store.ts";
@@ -144,7 +149,10 @@ const isPath = (value: JsonValue | undefined): boolean =>
   !value.includes("\0");
 const isLine = (value: JsonValue | undefined): boolean =>
   typeof value === "string" && !/\p{Cc}/u.test(value);
-const isArgs = (value: JsonValue | undefined): boolean => value === null || Array.isArray(value);
+/** What a chain can record, with the levels that it puts around. */
+export const ARGS_DEPTH_MAX = 100;
+const isArgs = (value: JsonValue | undefined): boolean =>
+  value === null || (Array.isArray(value) && isWithinDepth(value, ARGS_DEPTH_MAX));
 const isTime =
   (most: number) =>
   (value: JsonValue | undefined): boolean =>

@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { loadOrCreateHostKey } from "../chain/index.ts";
+import type { JsonValue } from "../foundation/json.ts";
 import { removeTree } from "../host/index.ts";
 import type { RunInputs, World } from "../runtime/index.ts";
 import type { DeploymentChain } from "./deployment-chain.ts";
@@ -88,6 +89,15 @@ test("a state that could not be written is not gone on with", async () => {
   await expect(one.stage(root, trust, null)).rejects.toMatchObject({ code: "IO_ERROR" });
   expect(one.state).toEqual(before);
   expect(existsSync(join(paths.generations, "1"))).toBe(false);
+});
+
+test("a health job too large to be kept is refused, and the deployment can still be read", async () => {
+  const deep = JSON.parse(`${"[".repeat(20_000)}${"]".repeat(20_000)}`) as JsonValue[];
+  const long = Array.from({ length: 600_000 }, () => 1);
+  const one = await rollout();
+  await expect(one.stage(root, trust, deep)).rejects.toMatchObject({ code: "USAGE" });
+  await expect(one.stage(root, trust, long)).rejects.toMatchObject({ code: "IO_ERROR" });
+  expect(await readState(paths)).toMatchObject({ candidate: null, generations: [], next: 2 });
 });
 
 test("a generation whose config cannot be enforced here never serves, whoever made its package", async () => {

@@ -9,9 +9,10 @@
  */
 import { join } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
-import type { JsonObject, JsonValue } from "../foundation/json.ts";
+import { isWithinDepth, type JsonObject, type JsonValue } from "../foundation/json.ts";
 import { listDirectory, publishDirectory, removeTree, sealTree } from "../host/index.ts";
 import type { World } from "../runtime/index.ts";
+import { ARGS_DEPTH_MAX } from "./control.ts";
 import type { DeploymentChain } from "./deployment-chain.ts";
 import { Generation, type GenerationOptions } from "./generation.ts";
 import { copyPackage, type Trust } from "./package-verify.ts";
@@ -70,7 +71,8 @@ export class Rollout {
   /**
    * A verified copy of the package, as the next generation. It replaces a candidate that waits.
    *
-   * @throws {CcosError} `PACKAGE_INVALID`, `PACKAGE_UNTRUSTED`; the rejection is recorded.
+   * @throws {CcosError} `PACKAGE_INVALID`, `PACKAGE_UNTRUSTED`; the rejection is recorded. `USAGE` for a health job that
+   *   no record can hold.
    */
   async stage(
     root: string,
@@ -78,6 +80,7 @@ export class Rollout {
     health: readonly JsonValue[] | null,
   ): Promise<GenerationEntry> {
     const { paths, chain, tell } = this.#room;
+    if (!isWithinDepth(health, ARGS_DEPTH_MAX)) throw tooDeep();
     if (this.#state.candidate !== null)
       await this.#reject(this.#state.candidate.generation, "staging", replaced());
     const generation = this.#state.next;
@@ -277,6 +280,14 @@ async function isHealthy(
     what: `Cannot call generation ${generation.number} healthy`,
     why: `its health job ended with ${answer.exitCode}${run === null ? "" : `, see ${run}`}`,
     fix: run === null ? "Read the supervisor's output" : `Run \`ccos chain show ${run}\``,
+  });
+}
+
+function tooDeep(): CcosError {
+  return new CcosError("USAGE", {
+    what: "Cannot keep the health job",
+    why: `its arguments nest deeper than ${ARGS_DEPTH_MAX}`,
+    fix: "Give it flatter arguments",
   });
 }
 

@@ -126,7 +126,14 @@ export async function readState(paths: DeploymentPaths): Promise<DeploymentState
 
 /** @throws {CcosError} `IO_ERROR`: the state before still stands. */
 export async function writeState(paths: DeploymentPaths, state: DeploymentState): Promise<void> {
-  const bytes = Buffer.from(`${JSON.stringify(state, null, 2)}\n`);
+  const bytes = Buffer.from(`${JSON.stringify(state)}\n`);
+  if (bytes.length > STATE_BYTES_MAX) {
+    throw new CcosError("IO_ERROR", {
+      what: `Cannot write "${paths.state}"`,
+      why: `it would have ${bytes.length} bytes and is read up to ${STATE_BYTES_MAX}`,
+      fix: "Give the health job smaller arguments",
+    });
+  }
   try {
     await writeAtomic(paths.state, bytes, 0o600);
   } catch (cause) {

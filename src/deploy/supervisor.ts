@@ -201,11 +201,13 @@ class Supervisor {
   async #call(args: readonly JsonValue[] | null, gone: AbortSignal): Promise<JsonValue> {
     await this.#begun.promise;
     if (this.#room.options.service !== null) throw this.#cannot("USAGE", "it is a service");
-    if (this.#serving().jobs >= JOBS_MAX)
-      throw this.#cannot("DEPLOYMENT_BUSY", `${JOBS_MAX} jobs run already`);
+    this.#serving();
     const signal = AbortSignal.any([gone, this.#stop.signal]);
     await this.#waitBack(signal).catch(() => undefined);
+    // From here to the job's start nothing is waited for: many calls may have come to this point together.
     const generation = this.#serving();
+    if (generation.jobs >= JOBS_MAX)
+      throw this.#cannot("DEPLOYMENT_BUSY", `${JOBS_MAX} jobs run already`);
     const job = await generation.run(args, null, gone);
     if (job.end === "crashed") await this.#failed(generation, job);
     return job.answer as unknown as JsonValue;

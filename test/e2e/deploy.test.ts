@@ -3,7 +3,7 @@
  * healthy; asked in hostile ways; opened in an emergency.
  */
 import { spawn } from "node:child_process";
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
@@ -268,6 +268,24 @@ describe("a supervisor", () => {
   );
 
   test(
+    "runs 16 jobs at once and no more, though all were asked for before it served",
+    async () => {
+      await ccos(["deploy", "one.package", "--name", "busy"]);
+      const supervisor = startSupervisor(box, "busy", ["--warm", "0"]);
+      const socket = join(deploymentDir("busy"), "control.sock");
+      await until(() => existsSync(socket));
+      const asked = Array.from({ length: 18 }, () =>
+        answerTo(socket, '{"verb":"call","args":null}'),
+      );
+      const answers = await Promise.all(asked);
+      expect(answers.filter((text) => text.includes('"code":"DEPLOYMENT_BUSY"'))).toHaveLength(2);
+      expect(answers.filter((text) => text.includes('"one 0"'))).toHaveLength(16);
+      expect(await supervisor.kill("SIGTERM")).toBe(0);
+    },
+    SLOW,
+  );
+
+  test(
     "keeps a service alive, backs off when it fails, stops it in a crash loop, and takes the next generation",
     async () => {
       box.write("service.rtfs", '(agent.config :version "0.1" :agent-id "agent.service")');
@@ -341,6 +359,17 @@ function saidTo(path: string, bytes: string): Promise<string> {
     socket.setEncoding("utf8").on("data", (more: string) => (text += more));
     socket.on("error", reject).on("close", () => resolve(text));
     socket.end(Buffer.from(bytes, "latin1"));
+  });
+}
+
+/** The whole answer to a line, from a client that waits for it. */
+function answerTo(path: string, line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    let text = "";
+    socket.setEncoding("utf8").on("data", (more: string) => (text += more));
+    socket.on("error", reject).on("close", () => resolve(text));
+    socket.write(`${line}\n`);
   });
 }
 
