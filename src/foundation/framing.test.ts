@@ -26,6 +26,17 @@ describe("FrameReader", () => {
     );
   });
 
+  test("keeps the bytes of small chunks, not the chunks", () => {
+    const message = { text: "abc".repeat(2_000) };
+    const reader = new FrameReader();
+    const chunks = [...encodeFrame(message)].map((byte) => Uint8Array.of(byte));
+    const last = chunks.pop();
+    for (const chunk of chunks) expect(reader.push(chunk)).toEqual({ ok: true, value: [] });
+    // Whoever still looks at them finds another byte there.
+    for (const chunk of chunks.slice(0, 5_000)) chunk.fill(0);
+    expect(reader.push(last ?? new Uint8Array())).toEqual({ ok: true, value: [message] });
+  });
+
   test("refuses a frame over the limit from its header alone, and stays refused", () => {
     const reader = new FrameReader();
     const header = new Uint8Array(4);

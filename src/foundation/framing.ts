@@ -43,9 +43,14 @@ export function decodeBody(body: Uint8Array): Result<JsonValue, string> {
   }
 }
 
+/** So many chunks become one: each costs hundreds of bytes, and whoever sends chooses how small it is. */
+const LOOSE_CHUNKS_MAX = 1024;
+
 /** Collects chunks and gives whole frames in order. After a refusal it stays refused. */
 export class FrameReader {
   #chunks: Uint8Array[] = [];
+  /** Chunks that came since some were joined. */
+  #loose = 0;
   #buffered = 0;
   #refused: string | null = null;
 
@@ -53,6 +58,7 @@ export class FrameReader {
   push(chunk: Uint8Array): Result<readonly JsonValue[], string> {
     if (this.#refused !== null) return err(this.#refused);
     this.#chunks.push(chunk);
+    if (++this.#loose === LOOSE_CHUNKS_MAX) this.#joinLoose();
     this.#buffered += chunk.length;
     const frames: JsonValue[] = [];
     while (this.#buffered >= 4) {
@@ -78,25 +84,30 @@ export class FrameReader {
   }
 
   #peekHeader(): Uint8Array {
-    if ((this.#chunks[0]?.length ?? 0) < 4) this.#chunks = [this.#join()];
+    if ((this.#chunks[0]?.length ?? 0) < 4) this.#chunks = [joined(this.#chunks)];
     return this.#chunks[0]!;
   }
 
   #take(length: number): Uint8Array {
-    const all = this.#chunks.length === 1 ? this.#chunks[0]! : this.#join();
+    const all = this.#chunks.length === 1 ? this.#chunks[0]! : joined(this.#chunks);
     const rest = all.subarray(length);
     this.#chunks = rest.length === 0 ? [] : [rest];
     this.#buffered -= length;
     return all.subarray(0, length);
   }
 
-  #join(): Uint8Array {
-    const all = new Uint8Array(this.#buffered);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      all.set(chunk, at);
-      at += chunk.length;
-    }
-    return all;
+  #joinLoose(): void {
+    this.#loose = 0;
+    this.#chunks.push(joined(this.#chunks.splice(-LOOSE_CHUNKS_MAX)));
   }
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
 }
