@@ -1,7 +1,13 @@
-/** What a supervisor takes as a request: a closed set, whatever is sent. */
+/** What a supervisor takes as a request: a closed set, whatever is sent; and from however many. */
+import { mkdtempSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseRequest } from "./control.ts";
+import { removeTree } from "../host/index.ts";
+import { parseRequest, serveControl } from "./control.ts";
+import { deploymentPaths } from "./store.ts";
 
 const GOOD = [
   { verb: "status" },
@@ -64,4 +70,28 @@ describe("a request", () => {
     for (const kind of ["too-long", "not-utf8"] as const)
       expect(() => parseRequest({ kind })).toThrow(/Cannot take the line/);
   });
+});
+
+test("a client that was answered and stays keeps nobody else away", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "ccos-control-"));
+  const paths = { ...deploymentPaths(dir, "test"), socket: join(dir, "control.sock") };
+  const control = await serveControl(paths, () => Promise.resolve("here"));
+  const stayed: Socket[] = [];
+  /** Everything that is said to a client which never hangs up. */
+  const asked = (): Promise<string> =>
+    new Promise((resolve) => {
+      const socket = connect({ path: paths.socket, allowHalfOpen: true });
+      stayed.push(socket);
+      let text = "";
+      socket.setEncoding("utf8").on("data", (more: string) => (text += more));
+      socket.on("error", () => undefined).on("end", () => resolve(text));
+      socket.write('{"verb":"status"}\n');
+    });
+  try {
+    for (let client = 0; client < 100; client++) expect(await asked()).toContain('"here"');
+  } finally {
+    for (const socket of stayed) socket.destroy();
+    await control.close();
+    await removeTree(dir);
+  }
 });

@@ -126,7 +126,8 @@ async function converse(
     await new Promise<void>((resolve) => {
       if (stream.destroyed) resolve();
       stream.once("close", () => resolve());
-      stream.end(resolve);
+      // All that was said is on its way; a client that stays would keep its place for nothing.
+      stream.end(() => stream.destroy());
     });
   }
 }
