@@ -77,6 +77,8 @@ export class Generation {
   readonly #staged: readonly StagedContent[];
   readonly #pools: GuestPools | null;
   readonly #running = new Set<RunningJob>();
+  /** Jobs that outlasted a drain. */
+  #ended = 0;
   #wall: IsolationProvider | null = null;
 
   /**
@@ -229,9 +231,9 @@ export class Generation {
   }
 
   /**
-   * Wait until no job runs, at most so long; then end those that still do.
+   * Wait until no job runs, at most so long; then end those that still do. Whoever drains again may wait less long.
    *
-   * @returns How many had to be ended.
+   * @returns How many had to be ended so far.
    */
   async drain(atMostMs: number): Promise<number> {
     const all = Promise.allSettled([...this.#running].map(({ over }) => over));
@@ -240,9 +242,10 @@ export class Generation {
     await Promise.race([all, clock.promise]);
     clearTimeout(timer);
     const left = [...this.#running];
+    this.#ended += left.filter(({ abort }) => !abort.signal.aborted).length;
     for (const { abort } of left) abort.abort();
     await Promise.allSettled(left.map(({ over }) => over));
-    return left.length;
+    return this.#ended;
   }
 
   /** End the guests that wait. */

@@ -45,6 +45,8 @@ export class Rollout {
   #state: DeploymentState;
   /** The one that new jobs go to. */
   #active: Generation | null = null;
+  #draining: Generation | null = null;
+  #drainMsMax: number = Number.POSITIVE_INFINITY;
 
   constructor(room: RolloutRoom, state: DeploymentState) {
     this.#room = room;
@@ -164,6 +166,12 @@ export class Rollout {
     await this.#retire(before, drainMs);
   }
 
+  /** From now on no drain lasts longer, the one under way included. */
+  async hurry(drainMsMax: number): Promise<void> {
+    this.#drainMsMax = drainMsMax;
+    await this.#draining?.drain(drainMsMax);
+  }
+
   /** Wait for the jobs that run, and end the guests that wait. Nothing serves any more. */
   async end(drainMs: number): Promise<void> {
     const active = this.#active;
@@ -239,7 +247,9 @@ export class Rollout {
     if (generation === null) return;
     const { chain, tell } = this.#room;
     tell(`draining generation ${generation.number}`);
-    const ended = await generation.drain(drainMs);
+    this.#draining = generation;
+    const ended = await generation.drain(Math.min(drainMs, this.#drainMsMax));
+    this.#draining = null;
     await generation.close();
     await chain.record("GenerationDrained", { generation: generation.number, ended });
   }

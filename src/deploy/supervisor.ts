@@ -143,6 +143,7 @@ class Supervisor {
 
   async end(): Promise<void> {
     const { chain } = this.#room;
+    await this.#rollout.hurry(this.#drainMs);
     await this.#change?.catch(() => undefined);
     await this.#enter("draining");
     await this.#endService();

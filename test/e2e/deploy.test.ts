@@ -149,6 +149,34 @@ describe("a deployment", () => {
   );
 
   test(
+    "that drains for long is told to end, and ends in the time that it is told",
+    async () => {
+      await ccos(["deploy", "held.package", "--name", "hurry"]);
+      const supervisor = startSupervisor(box, "hurry");
+      await supervisor.says(SERVING);
+      const long = box.json(["call", "hurry"]);
+      await until(() => held.length === 1);
+      const deploying = box.run([
+        "deploy",
+        "two.package",
+        "--name",
+        "hurry",
+        "--drain-timeout",
+        "1h",
+      ]);
+      await supervisor.says(/draining generation 1/);
+      await ccos(["stop", "hurry", "--drain-timeout", "1ms"]);
+      expect((await long).value).toMatchObject({ ok: false, outcome: { code: "CANCELLED" } });
+      held.pop()?.destroy();
+      expect(await supervisor.over).toBe(0);
+      await deploying;
+      const [drained] = recordsOf(box, "hurry").filter(({ type }) => type === "GenerationDrained");
+      expect(drained?.data).toEqual({ generation: 1, ended: 1 });
+    },
+    SLOW,
+  );
+
+  test(
     "ends jobs that outlast the drain",
     async () => {
       await ccos(["deploy", "held.package", "--name", "cut"]);
