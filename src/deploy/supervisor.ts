@@ -146,8 +146,11 @@ class Supervisor {
     await this.#rollout.hurry(this.#drainMs);
     await this.#change?.catch(() => undefined);
     await this.#enter("draining");
-    await this.#endService();
-    await this.#rollout.end(this.#drainMs);
+    try {
+      await this.#endService();
+    } finally {
+      await this.#rollout.end(this.#drainMs);
+    }
     await this.#enter("stopped");
     await chain.record("SupervisorStopped", {});
   }
@@ -266,8 +269,8 @@ class Supervisor {
     if (active === null || service === null) return;
     const abort = new AbortController();
     const over = this.#keepAlive(active, service, abort.signal);
-    // Whoever ends the service hears of it.
-    over.catch(() => undefined);
+    // Whoever ends the service hears of it, which is now: nothing keeps it alive any more.
+    over.catch(() => this.#stop.abort());
     this.#service = { abort, over };
   }
 
