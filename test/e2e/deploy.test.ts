@@ -2,16 +2,23 @@
  * Deployments, end to end and behind real walls: packaged, supervised, called, replaced, rolled back; refused what is not
  * healthy; asked in hostile ways; opened in an emergency.
  */
-import { spawn } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { descendants, processFacts, removeTree } from "../../src/host/index.ts";
 import { testImage } from "../contract/image.ts";
 import { pureConfig, type Sandbox, sandbox } from "./ccos.ts";
-import { killSupervisors, packAgents, recordsOf, startSupervisor, until } from "./supervisor.ts";
+import {
+  connectAs,
+  killSupervisors,
+  packAgents,
+  recordsOf,
+  saidTo,
+  startSupervisor,
+  until,
+} from "./supervisor.ts";
 
 const SLOW = 120_000;
 const SERVING = /state serving/;
@@ -303,7 +310,7 @@ describe("a supervisor", () => {
       const socket = join(deploymentDir("busy"), "control.sock");
       await until(() => existsSync(socket));
       const asked = Array.from({ length: 18 }, () =>
-        answerTo(socket, '{"verb":"call","args":null}'),
+        saidTo(socket, '{"verb":"call","args":null}\n', true),
       );
       const answers = await Promise.all(asked);
       expect(answers.filter((text) => text.includes('"code":"DEPLOYMENT_BUSY"'))).toHaveLength(2);
@@ -377,39 +384,6 @@ function kill(pid: number): void {
   } catch {
     // Gone already.
   }
-}
-
-/** What a supervisor answers to these bytes. */
-function saidTo(path: string, bytes: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path });
-    let text = "";
-    socket.setEncoding("utf8").on("data", (more: string) => (text += more));
-    socket.on("error", reject).on("close", () => resolve(text));
-    socket.end(Buffer.from(bytes, "latin1"));
-  });
-}
-
-/** The whole answer to a line, from a client that waits for it. */
-function answerTo(path: string, line: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path });
-    let text = "";
-    socket.setEncoding("utf8").on("data", (more: string) => (text += more));
-    socket.on("error", reject).on("close", () => resolve(text));
-    socket.write(`${line}\n`);
-  });
-}
-
-/** The system's code when another user connects. */
-function connectAs(uid: number, path: string): Promise<string> {
-  const script = `require("net").connect(${JSON.stringify(path)}).on("error", (e) => console.log(e.code)).on("connect", () => { console.log("connected"); process.exit(); })`;
-  return new Promise((resolve, reject) => {
-    const child = spawn("node", ["-e", script], { uid, gid: uid, cwd: "/" });
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (more: string) => (text += more));
-    child.on("error", reject).on("close", () => resolve(text.trim()));
-  });
 }
 
 describe("a console", () => {

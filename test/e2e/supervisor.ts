@@ -1,6 +1,7 @@
 /** A supervisor of the built CLI, as a test sees it: started, waited for, killed. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { pureConfig, ROOT, type Sandbox } from "./ccos.ts";
@@ -100,4 +101,27 @@ export async function packAgents(box: Sandbox): Promise<void> {
     const done = await box.run(["package", `${name}.rtfs`, "--out", `${name}.package`]);
     if (done.status !== 0) throw new Error(done.stderr);
   }
+}
+
+/** What a supervisor answers to these bytes. @param stays - Until it was answered. */
+export function saidTo(path: string, bytes: string, stays = false): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    let text = "";
+    socket.setEncoding("utf8").on("data", (more: string) => (text += more));
+    socket.on("error", reject).on("close", () => resolve(text));
+    if (stays) socket.write(bytes);
+    else socket.end(Buffer.from(bytes, "latin1"));
+  });
+}
+
+/** The system's code when another user connects. */
+export function connectAs(uid: number, path: string): Promise<string> {
+  const script = `require("net").connect(${JSON.stringify(path)}).on("error", (e) => console.log(e.code)).on("connect", () => { console.log("connected"); process.exit(); })`;
+  return new Promise((resolve, reject) => {
+    const child = spawn("node", ["-e", script], { uid, gid: uid, cwd: "/" });
+    let text = "";
+    child.stdout.setEncoding("utf8").on("data", (more: string) => (text += more));
+    child.on("error", reject).on("close", () => resolve(text.trim()));
+  });
 }
