@@ -292,7 +292,7 @@ static void read_exactly(void *to, u64 count) {
 }
 static char *keep(u64 count) {
   char *at = pool + pool_used;
-  if (count > sizeof pool - pool_used - 1) fail("too much was told", 0);
+  if (pool_used >= sizeof pool || count >= sizeof pool - pool_used) fail("too much was told", 0);
   read_exactly(at, count);
   at[count] = 0;
   pool_used = (pool_used + count + 8) & ~7ul;
@@ -315,6 +315,7 @@ static void obey_file(u64 count) {
   u8 head[4];
   read_exactly(head, 4);
   u64 name_bytes = head[0] | head[1] << 8 | head[2] << 16;
+  if (count < 4) fail("a file's name", 0);
   count -= 4;
   if (name_bytes > count || name_bytes > 8192) fail("a file's name", 0);
   at = words = keep(name_bytes);

@@ -55,6 +55,7 @@ export interface Talk {
 export const REQUEST_BYTES_MAX: number = 256 * 1024;
 const CONNECTIONS_MAX = 64;
 const FIRST_LINE_MS_MAX = 10_000;
+const ANSWER_MS_MAX = 30_000;
 /** For answers that are on their way when the supervisor ends. */
 const LAST_WORDS_MS_MAX = 2_000;
 export const DRAIN_MS_MAX: number = 60 * 60 * 1000;
@@ -123,9 +124,14 @@ async function converse(
   } finally {
     clearTimeout(silent);
     stream.resume();
+    // Nor may one that does not read its answer.
+    const unread = setTimeout(() => stream.destroy(), ANSWER_MS_MAX);
     await new Promise<void>((resolve) => {
       if (stream.destroyed) resolve();
-      stream.once("close", () => resolve());
+      stream.once("close", () => {
+        clearTimeout(unread);
+        resolve();
+      });
       // All that was said is on its way; a client that stays would keep its place for nothing.
       stream.end(() => stream.destroy());
     });

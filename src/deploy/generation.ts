@@ -219,6 +219,7 @@ export class Generation {
         observe: (event) => void events.push(event),
         signal,
         waiting: this.#pools,
+        image: this.package.lock.image,
       });
       const stdout = Buffer.concat(output).toString("utf8");
       const answer = this.#options.present(report, events, stdout);

@@ -9,7 +9,7 @@
 import type { Finding } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { newRunId } from "../foundation/ids.ts";
-import type { JsonObject } from "../foundation/json.ts";
+import { isJsonObject, type JsonObject } from "../foundation/json.ts";
 import { errnoOf } from "../host/index.ts";
 import type { Candidate, IsolationProvider, Usage } from "../isolation/index.ts";
 import type { Books } from "./books.ts";
@@ -51,6 +51,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** A guest that waits already; absent: it starts when it is known what it needs. */
   readonly waiting?: WaitingGuests | null;
+  /** What the image of a machine must be, each part by its digest; absent: what its own lock says. */
+  readonly image?: JsonObject | null;
 }
 
 export interface RunReport {
@@ -95,6 +97,7 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
     signal: options.signal,
   });
 
+  refuseOtherImage(facts, options.image ?? null);
   const id = newRunId(world.nowMs(), world.randomBytes(16));
   const launching =
     needs.kind === "rtfs" ? await beginLaunch(world, prepared, wall, options) : null;
@@ -115,6 +118,19 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
       await launching.remembered;
     }
   }
+}
+
+/** What was measured is what boots: the provider takes no other image from here on. */
+function refuseOtherImage({ machine }: JsonObject, expected: JsonObject | null): void {
+  if (expected === null || !isJsonObject(machine) || !isJsonObject(machine["image"])) return;
+  const { image } = machine;
+  const other = Object.keys(expected).find((part) => image[part] !== expected[part]);
+  if (other === undefined) return;
+  throw new CcosError("ISOLATION_UNAVAILABLE", {
+    what: "Cannot boot the machine",
+    why: `its ${other} is ${JSON.stringify(image[other])}, not ${JSON.stringify(expected[other])}`,
+    fix: "Deploy the package again",
+  });
 }
 
 /** The guest starts while the books are opened. It has no program before the first record is durable. */

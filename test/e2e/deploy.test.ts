@@ -8,7 +8,6 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { descendants, processFacts, removeTree } from "../../src/host/index.ts";
-import { testImage } from "../contract/image.ts";
 import { pureConfig, type Sandbox, sandbox } from "./ccos.ts";
 import {
   connectAs,
@@ -452,45 +451,4 @@ describe("a console", () => {
     },
     SLOW,
   );
-});
-
-const { imageDir } = testImage();
-const required = (process.env["REQUIRE_ISOLATION"] ?? "").split(",").includes("microvm/qemu");
-
-describe.skipIf(imageDir === undefined && !required)("a deployment of machines", () => {
-  test("boots the image of its package, and refuses one that was changed where it is kept", async () => {
-    const LONG = 150_000;
-    box.write("machine.plan.rtfs", '(str "machine " (reduce + 0 [20 22]))');
-    box.write(
-      "machine.rtfs",
-      `(agent.config :version "0.1" :agent-id "agent.machine" :plan "machine.plan.rtfs"
-         :orchestrator {:isolation {:mode :microvm :fs {:ephemeral true :mounts {:capabilities {:mode :ro}}}}
-                        :dlp {:enabled true :policy :strict}}
-         :microvm {:kernel {:image "image/kernel" :cmdline "quiet"} :rootfs {:image "image/root" :ro true}
-                   :resources {:vcpus 1 :mem_mb 512}}
-         :marketplace {:readonly true})`,
-    );
-    const image = imageDir ?? "";
-    await ccos(["package", "machine.rtfs", "--out", "machine.package", "--image", image]);
-    await ccos(["deploy", "machine.package", "--name", "machine"]);
-    const supervisor = startSupervisor(box, "machine");
-    await supervisor.says(SERVING, LONG);
-    const job = await box.run(["call", "machine", "--json"], { timeoutMs: LONG });
-    expect(JSON.parse(job.stdout)).toMatchObject({
-      wall: "microvm/qemu",
-      outcome: { value: "machine 42" },
-    });
-    const attested = recordsOf(box, "machine").find(({ type }) => type === "GenerationAttested");
-    expect(attested?.facts["machine"]).toMatchObject({ image: { root: expect.any(String) } });
-    await supervisor.kill("SIGTERM");
-
-    const root = join(deploymentDir("machine"), "generations", "1", "image", "root");
-    chmodSync(root, 0o600);
-    const bytes = readFileSync(root);
-    bytes[bytes.length >> 1]! ^= 1;
-    writeFileSync(root, bytes);
-    const next = startSupervisor(box, "machine");
-    await next.says(/state idle/);
-    expect(await ccos(["call", "machine"], 69)).toContain('"image/root"');
-  }, 320_000);
 });
