@@ -128,7 +128,7 @@ function refuseOtherImage({ machine }: JsonObject, expected: JsonObject | null):
   if (other === undefined) return;
   throw new CcosError("ISOLATION_UNAVAILABLE", {
     what: "Cannot boot the machine",
-    why: `its ${other} is ${JSON.stringify(image[other])}, not ${JSON.stringify(expected[other])}`,
+    why: `its ${other} is ${image[other] as string}, not ${expected[other] as string}`,
     fix: "Deploy the package again",
   });
 }

@@ -61,7 +61,7 @@ describe.skipIf(imageDir === undefined && !required)("a deployment of machines",
     const other = await box.run(["call", "machine"], { timeoutMs: LONG });
     expect([other.status, other.stderr]).toEqual([
       69,
-      expect.stringContaining('its initrd is "sha256:'),
+      expect.stringContaining("its initrd is sha256:"),
     ]);
     for (const [path, bytes] of kept) writeFileSync(path, bytes);
     await supervisor.kill("SIGTERM");
