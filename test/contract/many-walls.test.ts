@@ -20,8 +20,9 @@ describe.runIf(isRoot && standing.length > 0)("walls in a row", () => {
   test("200 of them leave nothing", () => {
     const { opened, before, after } = manyWalls(200, standing);
     expect(Object.values(opened).reduce((sum, each) => sum + each, 0)).toBe(200);
+    // Groups of a predecessor with this namespace's number may have been there before.
     expect(after).toEqual(before);
-    expect(after).toMatchObject({ processes: [], groups: [], files: [] });
+    expect(after).toMatchObject({ processes: [], files: [] });
   }, 240_000);
 
   test("one that is left open is seen, so that nothing else was", () => {
