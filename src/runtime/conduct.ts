@@ -41,7 +41,10 @@ export type ProgramOutcome =
 /** Where records, results and effects go: disk and world, or comparison and recorded facts. */
 export interface Stage {
   readonly chain: ChainWriter;
-  readonly room: Pick<GateRoom, "execute" | "matchSecrets" | "placeholders" | "keepResult">;
+  readonly room: Pick<
+    GateRoom,
+    "execute" | "matchSecrets" | "placeholders" | "keepResult" | "guards"
+  >;
   /** Network effects the egress began. */
   readonly egressStarted: () => number;
   /** The program is over: effects under way are cut short. */
@@ -141,7 +144,6 @@ function startData(prepared: PreparedRun, guestDigest: string): JsonObject {
     config: digests.config,
     plan: digests.plan,
     ...(inputs.modules.length === 0 ? {} : { modules: moduleDigests(inputs.modules) }),
-    ...(inputs.args === undefined ? {} : { args: digestOf([...inputs.args]) }),
     policy: digests.policy,
     guest: guestDigest,
     isolation: config.orchestrator.isolation.mode,

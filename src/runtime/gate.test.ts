@@ -6,7 +6,8 @@ import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import { ok } from "../foundation/result.ts";
 import type { EgressRule, Policy } from "../policy/index.ts";
-import { createGate, type Executed, type Gate, type GateEvent, type GateRoom } from "./gate.ts";
+import { createGate, type Gate, type GateEvent, type GateRoom } from "./gate.ts";
+import type { Executed, GateGuard } from "./gate-guard.ts";
 
 const RULE: EgressRule = {
   rule: "network.egress.rules[0]",
@@ -239,5 +240,61 @@ describe("createGate", () => {
     );
     expect(JSON.stringify(records)).not.toContain("hunter2");
     expect(records[0]?.data["resource"]).toBe("GET https://api.example.com/v1/x?key=…&b=…");
+  });
+
+  const refusal = {
+    how: "denied",
+    code: "EFFECT_DENIED",
+    rule: "a.rule",
+    reason: "not now",
+    fix: "Wait",
+    facts: { seen: 1 },
+  } as const;
+
+  test("pass asks the guards in order before the intent, and the first refusal is recorded as the answer", async () => {
+    const guard = (name: string, said: ReturnType<GateGuard["admit"]>): GateGuard => ({
+      admit: ({ digest }) => {
+        trace.push(`${name} ${digest.slice(0, 7)}`);
+        return said;
+      },
+      settle: () => trace.push(`${name} settled`),
+    });
+    const guards = [
+      guard("first", null),
+      guard("second", Promise.resolve(refusal)),
+      guard("third", null),
+    ];
+    const gate = gateWith({ guards });
+    const answer = await gate.pass(call("ccos.io.write-file", "/workspace/a", "text"));
+    expect(answer).toMatchObject({
+      ok: false,
+      error: { code: "EFFECT_DENIED", message: "not now" },
+    });
+    expect(trace).toEqual(["first sha256:", "second sha256:", "append CallDenied"]);
+    expect(records[0]).toMatchObject({ data: { rule: "a.rule" }, facts: { seen: 1 } });
+    expect(gate.counts).toMatchObject({ intended: 0, denied: 1 });
+  });
+
+  test("pass asks no guard of what the policy denies, and tells each the recorded outcome", async () => {
+    const guards: GateGuard[] = [
+      {
+        admit: ({ step, rule }) => (trace.push(`asked ${step} ${rule}`), null),
+        settle: (_call, { ok: went }) => void trace.push(`settled ${went}`),
+      },
+    ];
+    const gate = gateWith({ guards });
+    await gate.pass(call("ccos.io.write-file", "/etc/passwd", "x"));
+    expect(trace).toEqual(["append CallDenied"]);
+    await gate.pass({ ...call("ccos.io.write-file", "/workspace/a", "text"), step: "save" });
+    expect(trace[1]).toMatch(/^asked save capabilities\.fs/);
+    expect(trace.slice(-3)).toEqual(["append CallCompleted", "settled true", "commit"]);
+  });
+
+  test("pass ends the run when a guard throws: nothing is recorded, nothing executed", async () => {
+    const guards: GateGuard[] = [{ admit: () => Promise.reject(new TypeError("broken")) }];
+    await expect(
+      gateWith({ guards }).pass(call("ccos.io.write-file", "/workspace/a", "text")),
+    ).rejects.toThrow("broken");
+    expect(trace).toEqual([]);
   });
 });

@@ -1,8 +1,8 @@
 /**
  * The gate: the one place where a program's wish becomes an effect, or does not.
  *
- * Read `passGate` as the list it is: resolve → decide → validate input → record intent (durable) →
- * execute → scan and validate output → record outcome → answer. Nothing here reads a clock, a disk or a
+ * Read `passGate` as the list it is: resolve → decide → validate input → ask the guards (gate-guard.ts) → record
+ * intent (durable) → execute → scan and validate output → record outcome → answer. Nothing here reads a clock, a disk or a
  * socket: the chain, the effects and the secret matcher are arguments, so that a replay runs this very
  * code on recorded facts (replay.ts). A chain that cannot be written throws, and the run ends: no
  * record, no effect.
@@ -33,6 +33,8 @@ import { fromWire, toWire, type Value } from "../rtfs/index.ts";
 import type { Callable } from "./admission.ts";
 import { beyondPlan } from "./beyond-plan.ts";
 import { validatorOf, wireError } from "./contracts.ts";
+import type { AdmittedCall, Executed, GateGuard, Refusal } from "./gate-guard.ts";
+import { denialOf, malformed, unknown } from "./gate-refusals.ts";
 import { describeResource } from "./resource-text.ts";
 
 export interface GateCall {
@@ -45,25 +47,6 @@ export interface GateCall {
 export type GateAnswer =
   | { readonly ok: true; readonly value: JsonValue }
   | { readonly ok: false; readonly error: WireError };
-
-/** What an effect gave back; `facts` go into the record, `value` beside it. */
-export type Executed =
-  | { readonly ok: true; readonly value: JsonValue; readonly facts: JsonObject }
-  | {
-      readonly ok: false;
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly facts: JsonObject;
-    };
-
-/** A call that passed every check; `rule` is the config path that allowed it. */
-export interface AdmittedCall {
-  readonly number: number;
-  readonly capability: Capability;
-  readonly request: AccessRequest;
-  readonly rule: string;
-  readonly args: readonly Value[];
-}
 
 export type GateEvent =
   | {
@@ -103,6 +86,8 @@ export interface GateRoom {
   readonly callsMax: number;
   /** What the admitted plan can ask for. Absent: an external program, which has none. */
   readonly callable?: Callable;
+  /** Asked in this order once the policy allows; the first refusal is the answer. */
+  readonly guards?: readonly GateGuard[];
   /** Live: the provider under its port. Replay: the recorded answer. Must not throw. */
   readonly execute: (call: AdmittedCall) => Promise<Executed>;
   /** Where values of secrets stand in the parts. Live: compares values. Replay: recorded facts. */
@@ -167,16 +152,6 @@ function argumentsDigest(args: readonly JsonValue[]): string | null {
   }
 }
 
-/** A refusal on the way: `denied` when policy said no, `refused` when the call itself is malformed. */
-interface Refusal {
-  readonly how: "denied" | "refused";
-  readonly code: ErrorCode;
-  readonly rule: string | null;
-  readonly reason: string;
-  readonly fix: string;
-  readonly facts: JsonObject;
-}
-
 async function passGate(
   room: GateRoom,
   counts: GateCounts,
@@ -184,59 +159,22 @@ async function passGate(
   leave: () => void,
 ): Promise<GateAnswer> {
   try {
-    const resolved = resolve(room, call);
-    if ("refusal" in resolved)
-      return refuse(room, counts, {
-        call,
-        id: resolved.id,
-        resource: null,
-        refusal: resolved.refusal,
-      });
-    const { capability, args } = resolved;
-    const asked = capability.access(args);
-    const resource = asked.ok ? asked.value : null;
-    const request: AccessRequest = { capability: capability.manifest.id, resource };
-    const place = { call, id: capability.manifest.id, resource };
-
-    const decided = decideCall(room, { step: call.step, capability, request, args });
-    if (decided.verdict.kind !== "allow") {
-      return refuse(room, counts, { ...place, refusal: denialOf(decided.verdict, decided.facts) });
+    const judged = judge(room, call);
+    if ("refusal" in judged) return refuse(room, counts, judged);
+    const { admitted } = judged;
+    const guarded = room.guards === undefined ? null : await askGuards(room.guards, admitted);
+    if (guarded !== null) {
+      const { capability: id, resource } = admitted.request;
+      return refuse(room, counts, { call, id, resource, refusal: guarded });
     }
-    const unfit = asked.ok ? validatorOf(capability).input.check(args) : null;
-    if (!asked.ok)
-      return refuse(room, counts, {
-        ...place,
-        refusal: malformed(asked.error.path, asked.error.message),
-      });
-    if (unfit !== null) {
-      return refuse(room, counts, {
-        ...place,
-        refusal: malformed(unfit.path, `expected ${unfit.expected}, got ${unfit.actual}`),
-      });
-    }
+    intend(room, counts, judged);
+    if (hasOutsideEffect(admitted.capability)) await room.chain.commit();
 
-    const { rule } = decided.verdict;
-    counts.intended++;
-    if (resource?.kind === "http") counts.network++;
-    room.chain.append({
-      type: "CallIntended",
-      data: {
-        args: call.digest,
-        call: call.number,
-        capability: capability.manifest.id,
-        resource: describe(resource),
-        rule,
-        step: call.step,
-      },
-      facts: decided.facts,
-    });
-    if (hasOutsideEffect(capability)) await room.chain.commit();
-
-    const admitted: AdmittedCall = { number: call.number, capability, request, rule, args };
     const executed = await room.execute(admitted);
     const examined = examine(room, admitted, executed);
     recordOutcome(room, call, examined);
-    if (hasOutsideEffect(capability)) await room.chain.commit();
+    for (const guard of room.guards ?? []) guard.settle?.(admitted, examined);
+    if (hasOutsideEffect(admitted.capability)) await room.chain.commit();
     announce(room, admitted, call, examined);
     return examined.ok
       ? { ok: true, value: examined.value }
@@ -246,10 +184,64 @@ async function passGate(
   }
 }
 
+/** A call that passed the policy and fits its contract, and what was seen of the outside meanwhile. */
+interface Judged {
+  readonly admitted: AdmittedCall;
+  readonly facts: JsonObject;
+}
+
+function judge(room: GateRoom, call: NumberedCall): Judged | Refused {
+  const resolved = resolve(room, call);
+  if ("refusal" in resolved) return { call, resource: null, ...resolved };
+  const { capability, args, digest } = resolved;
+  const { id } = capability.manifest;
+  const asked = capability.access(args);
+  const resource = asked.ok ? asked.value : null;
+  const request: AccessRequest = { capability: id, resource };
+  const place = { call, id, resource };
+
+  const { verdict, facts } = decideCall(room, { step: call.step, capability, request, args });
+  if (verdict.kind !== "allow") return { ...place, refusal: denialOf(verdict, facts) };
+  if (!asked.ok) return { ...place, refusal: malformed(asked.error.path, asked.error.message) };
+  const unfit = validatorOf(capability).input.check(args);
+  if (unfit !== null) {
+    const message = `expected ${unfit.expected}, got ${unfit.actual}`;
+    return { ...place, refusal: malformed(unfit.path, message) };
+  }
+  const { number, step } = call;
+  const { rule } = verdict;
+  return { admitted: { number, step, capability, request, rule, args, digest }, facts };
+}
+
+async function askGuards(
+  guards: readonly GateGuard[],
+  call: AdmittedCall,
+): Promise<Refusal | null> {
+  for (const guard of guards) {
+    const refusal = await guard.admit(call);
+    if (refusal !== null) return refusal;
+  }
+  return null;
+}
+
+function intend(room: GateRoom, counts: GateCounts, { admitted, facts }: Judged): void {
+  const { number, step, request, rule, digest } = admitted;
+  const { capability, resource } = request;
+  counts.intended++;
+  if (resource?.kind === "http") counts.network++;
+  room.chain.append({
+    type: "CallIntended",
+    data: { args: digest, call: number, capability, resource: describe(resource), rule, step },
+    facts,
+  });
+}
+
 function resolve(
   room: GateRoom,
   call: NumberedCall,
-): { capability: Capability; args: readonly Value[] } | { id: string; refusal: Refusal } {
+):
+  | { capability: Capability; args: readonly Value[]; digest: string }
+  | { id: string; refusal: Refusal } {
   const known = room.registry.find(call.capability);
   let id = call.capability;
   // A registered id is canonical already.
@@ -273,7 +265,7 @@ function resolve(
     if (!value.ok) return { id, refusal: malformed(`[${index}]`, value.error) };
     args.push(value.value);
   }
-  return { capability, args };
+  return { capability, args, digest: call.digest };
 }
 
 interface Deciding {
@@ -417,45 +409,6 @@ function refuse(
     });
   else room.observe({ kind: "failed", call: line, code: refusal.code, reason: refusal.reason });
   return { ok: false, error: wireError(refusal.code, refusal.reason) };
-}
-
-function denialOf(verdict: Exclude<Verdict, { kind: "allow" }>, facts: JsonObject): Refusal {
-  if (verdict.kind === "ask") {
-    const reason = `the rule asks a person, and this version cannot ask: ${verdict.question}`;
-    return {
-      how: "denied",
-      code: "UNENFORCEABLE",
-      rule: verdict.rule,
-      reason,
-      fix: "Remove the ask rule",
-      facts,
-    };
-  }
-  const { code, rule, reason, fix } = verdict;
-  return { how: "denied", code, rule, reason, fix, facts };
-}
-
-function malformed(path: string, message: string): Refusal {
-  const reason = path === "" ? message : `argument ${path}: ${message}`;
-  return {
-    how: "refused",
-    code: "SCHEMA_INPUT",
-    rule: null,
-    reason,
-    fix: ERROR_CODES.SCHEMA_INPUT.fix,
-    facts: {},
-  };
-}
-
-function unknown(reason: string): Refusal {
-  return {
-    how: "denied",
-    code: "UNKNOWN_CAPABILITY",
-    rule: null,
-    reason,
-    fix: ERROR_CODES.UNKNOWN_CAPABILITY.fix,
-    facts: {},
-  };
 }
 
 function describe(resource: ResourceRequest | null): string | null {

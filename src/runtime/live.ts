@@ -31,7 +31,8 @@ import {
   type Verdict,
 } from "../policy/index.ts";
 import type { Stage } from "./conduct.ts";
-import { type AdmittedCall, type Executed, executedOf } from "./gate.ts";
+import { executedOf } from "./gate.ts";
+import type { AdmittedCall, Executed } from "./gate-guard.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { placeholdersOf } from "./secrets.ts";

@@ -19,7 +19,7 @@ import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { SecretFinding } from "../policy/index.ts";
 import { conductPlan, type Stage } from "./conduct.ts";
-import type { AdmittedCall, Executed } from "./gate.ts";
+import type { AdmittedCall, Executed } from "./gate-guard.ts";
 import { changedModules } from "./plan-modules.ts";
 import { type PreparedRun, prepareRun } from "./prepare.ts";
 import { type RunDirectory, readRunInputs } from "./run-directory.ts";

@@ -9,7 +9,7 @@ import { encodeFrame, FrameReader } from "../../src/foundation/framing.ts";
 import type { JsonObject } from "../../src/foundation/json.ts";
 import type { Execution } from "../../src/isolation/index.ts";
 import { type Conducted, conductPlan } from "../../src/runtime/conduct.ts";
-import type { Executed } from "../../src/runtime/gate.ts";
+import type { Executed } from "../../src/runtime/gate-guard.ts";
 import type { Launched } from "../../src/runtime/guest-launch.ts";
 import { GuestLink } from "../../src/runtime/guest-link.ts";
 import { prepareRun } from "../../src/runtime/prepare.ts";

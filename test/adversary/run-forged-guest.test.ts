@@ -7,7 +7,7 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { encodeFrame } from "../../src/foundation/framing.ts";
-import type { Executed } from "../../src/runtime/gate.ts";
+import type { Executed } from "../../src/runtime/gate-guard.ts";
 import { GuestLink } from "../../src/runtime/guest-link.ts";
 import { attack } from "./forged-guest.ts";
 
