@@ -85,6 +85,8 @@ export {
   runProgram,
 } from "./program.ts";
 export type { CallSite, KnownArguments, PlanOutline, StepOutline } from "./analysis/outline.ts";
+export { type IsCallOf, PlanCursor } from "./analysis/plan-cursor.ts";
+export type { FlowEvent, PlanFlow } from "./analysis/plan-flow.ts";
 export type { EffectBound } from "./analysis/bounds.ts";
 export {
   asGrant,

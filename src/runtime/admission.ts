@@ -17,6 +17,7 @@ import {
   type EffectRow,
   inferEffects,
   type InferredCall,
+  type PlanFlow,
   type PlanOutline,
 } from "../rtfs/index.ts";
 import { contractsOf, knownResource, POLICY_MATCHERS } from "./effect-contracts.ts";
@@ -34,14 +35,22 @@ export interface SiteJudgement {
   readonly span: SourceSpan;
 }
 
-/** By step (`null`: the code outside any) and canonical id: what each call of it can do. */
-export type Callable = ReadonlyMap<string | null, ReadonlyMap<string, readonly EffectRow[]>>;
+/** A call of the plan, by its number, and what it can do at most. */
+export interface AllowedCall {
+  readonly site: number;
+  readonly row: EffectRow;
+}
+
+/** By step (`null`: the code outside any) and canonical id: the calls of the plan. */
+export type Callable = ReadonlyMap<string | null, ReadonlyMap<string, readonly AllowedCall[]>>;
 
 export interface Admission {
   readonly admitted: boolean;
   readonly sites: readonly SiteJudgement[];
   /** Canonical ids each step may call, and what such calls can do at most; `null` is the code outside any step. */
   readonly callable: Callable;
+  /** In which order steps and calls can come. */
+  readonly flow: PlanFlow;
   readonly steps: readonly { readonly name: string; readonly parent: string | null }[];
   /** What each step can do, first the code outside any; a step's own calls. */
   readonly effects: readonly { readonly step: string | null; readonly row: EffectRow }[];
@@ -55,38 +64,39 @@ export function admitPlan(
   registry: CapabilityRegistry,
 ): Admission {
   const plan = inferEffects(outline, contractsOf(registry), POLICY_MATCHERS);
-  const callable = new Map<string | null, ReadonlyMap<string, readonly EffectRow[]>>();
+  const callable = new Map<string | null, ReadonlyMap<string, readonly AllowedCall[]>>();
   const sites: SiteJudgement[] = [];
   const refusals = Map.groupBy(plan.refusals, ({ step }) => step);
   for (const { step, calls } of plan.steps) {
     const judged = calls.map((call) => judge(call, policy, registry));
     const refused = (refusals.get(step) ?? []).map(refusedSite);
     sites.push(...judged, ...refused);
-    callable.set(step, rowsById(calls, judged));
+    callable.set(step, callsById(calls, judged));
   }
   return {
     admitted: sites.every((site) => site.verdict.kind === "allow"),
     sites,
     callable,
+    flow: outline.flow,
     steps: outline.steps.map(({ name, parent }) => ({ name, parent })),
     effects: plan.steps.map(({ step, effects }) => ({ step, row: effects })),
     planEffects: plan.effects,
   };
 }
 
-/** The rows of the calls of each capability; `sites` are the same calls, judged. */
-function rowsById(
+/** The calls of each capability; `judged` are the same calls. */
+function callsById(
   calls: readonly InferredCall[],
-  sites: readonly SiteJudgement[],
-): ReadonlyMap<string, readonly EffectRow[]> {
-  const rows = new Map<string, EffectRow[]>();
-  for (const [index, { effects }] of calls.entries()) {
-    const id = sites[index]?.capability ?? "";
-    const known = rows.get(id);
-    if (known === undefined) rows.set(id, [effects]);
-    else known.push(effects);
+  judged: readonly SiteJudgement[],
+): ReadonlyMap<string, readonly AllowedCall[]> {
+  const known = new Map<string, AllowedCall[]>();
+  for (const [index, { site, effects: row }] of calls.entries()) {
+    const id = judged[index]?.capability ?? "";
+    const same = known.get(id);
+    if (same === undefined) known.set(id, [{ site, row }]);
+    else same.push({ site, row });
   }
-  return rows;
+  return known;
 }
 
 function judge(call: InferredCall, policy: Policy, registry: CapabilityRegistry): SiteJudgement {

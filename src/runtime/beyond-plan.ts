@@ -9,17 +9,19 @@
  */
 import type { Capability } from "../capability/index.ts";
 import type { ResourceRequest, Verdict } from "../policy/index.ts";
-import { containsRow, explainGap } from "../rtfs/index.ts";
-import type { Callable } from "./admission.ts";
+import { containsRow, type EffectRow, explainGap } from "../rtfs/index.ts";
 import { effectsOn, POLICY_MATCHERS } from "./effect-contracts.ts";
 
-/** A denial when no call of the step, of this capability, can ask for the resource; else null. */
+/**
+ * A denial when none of the plan's calls that this can be can ask for the resource; else null.
+ *
+ * @param rows what each of those calls can do at most.
+ */
 export function beyondPlan(
-  callable: Callable,
+  rows: readonly EffectRow[],
   step: string | null,
   { capability, resource }: { readonly capability: Capability; readonly resource: ResourceRequest },
 ): Verdict | null {
-  const rows = callable.get(step)?.get(capability.manifest.id) ?? [];
   const wanted = effectsOn(capability, resource);
   if (wanted === null) return denial(step, "has no such call");
   let why = "has no such call";

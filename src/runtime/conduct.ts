@@ -17,6 +17,7 @@ import { unreachable } from "../foundation/result.ts";
 import { lineText } from "../foundation/source-span.ts";
 import type { Ending, Usage } from "../isolation/index.ts";
 import { balanceBooks, type Books, booksData } from "./books.ts";
+import type { EffectRow } from "../rtfs/index.ts";
 import { createGate, type Gate, type GateEvent, type GateRoom } from "./gate.ts";
 import type { Launched } from "./guest-launch.ts";
 import type { Conversation, GuestLink } from "./guest-link.ts";
@@ -74,7 +75,8 @@ export interface StepEvent {
   readonly name: string;
 }
 
-const CALLS_IN_FLIGHT_MAX = 64;
+/** A plan's evaluation waits for each call: while one is under way, nothing else can be said. */
+const CALLS_IN_FLIGHT_MAX = 1;
 /** Refused calls over `limits.calls` are recorded up to here; then the run ends: the chain is bounded too. */
 export const CALLS_OVER_MAX = 1_000;
 /** Longest text of a program's own error that is carried on, characters. */
@@ -100,7 +102,6 @@ export async function conductPlan(
     policy: prepared.policy,
     registry: prepared.registry,
     callsMax: prepared.config.limits.calls,
-    callable: admission.callable,
     observe: program.observe,
   });
   if (!admission.admitted)
@@ -119,7 +120,7 @@ export async function conductPlan(
   const room = { stage, gate, steps, counter, callsMax };
   execution.stdout.resume();
   execution.stderr.resume();
-  const conversation = await talk(prepared, program, link, room);
+  const conversation = finished(await talk(prepared, program, link, room), steps);
   const ending = conversation.kind === "closed" ? await execution.ending : null;
   const usage = execution.usage();
   const closing = session.close();
@@ -185,6 +186,13 @@ function refusePlan(prepared: PreparedRun, chain: ChainWriter): ProgramOutcome {
   };
 }
 
+/** A value is believed only where the plan can have one: a guest that leaves calls out says so too. */
+function finished(conversation: Conversation, steps: StepTracker): Conversation {
+  if (conversation.kind !== "result" || !conversation.message.ok) return conversation;
+  const ended = steps.end();
+  return ended.ok ? conversation : { kind: "violation", reason: ended.error };
+}
+
 interface Talk {
   readonly stage: Stage;
   readonly gate: Gate;
@@ -229,7 +237,7 @@ function onGuestMessage(
       return onStep(message, room, program);
     case "call":
       // Judged before anything is awaited: a result in the same breath must not outrun the violation.
-      return unfitCall(message, room) ?? onCall(message, send, room);
+      return onCall(message, send, room);
     case "log":
     case "metric":
     case "event":
@@ -256,23 +264,26 @@ function onStep(
   return null;
 }
 
-/** Why a call ends the run, or null. */
-function unfitCall(message: Extract<GuestMessage, { type: "call" }>, room: Talk): string | null {
-  const permitted = room.steps.permits(message.capability);
-  if (!permitted.ok) return permitted.error;
-  if (room.counter.declared >= room.callsMax + CALLS_OVER_MAX)
-    return `calls go on after limits.calls (${room.callsMax})`;
-  return null;
-}
-
-async function onCall(
+function onCall(
   message: Extract<GuestMessage, { type: "call" }>,
   send: (message: HostMessage) => void,
   room: Talk,
-): Promise<string | null> {
+): Promise<string | null> | string {
+  const permitted = room.steps.call(message.capability);
+  if (!permitted.ok) return permitted.error;
+  if (room.counter.declared >= room.callsMax + CALLS_OVER_MAX)
+    return `calls go on after limits.calls (${room.callsMax})`;
+  return passCall({ ...message, rows: permitted.value }, send, room);
+}
+
+async function passCall(
+  call: Extract<GuestMessage, { type: "call" }> & { readonly rows: readonly EffectRow[] },
+  send: (message: HostMessage) => void,
+  room: Talk,
+): Promise<null> {
   room.counter.declared++;
-  const { id, capability, args } = message;
-  const answer = await room.gate.pass({ step: room.steps.current(), capability, args });
+  const { id, capability, args, rows } = call;
+  const answer = await room.gate.pass({ step: room.steps.current(), capability, args, rows });
   send(
     answer.ok
       ? { type: "result", id, ok: true, value: answer.value }

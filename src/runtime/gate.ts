@@ -29,8 +29,7 @@ import {
   scanContent,
   type Verdict,
 } from "../policy/index.ts";
-import { fromWire, toWire, type Value } from "../rtfs/index.ts";
-import type { Callable } from "./admission.ts";
+import { type EffectRow, fromWire, toWire, type Value } from "../rtfs/index.ts";
 import { beyondPlan } from "./beyond-plan.ts";
 import { validatorOf, wireError } from "./contracts.ts";
 import type { AdmittedCall, Executed, GateGuard, Refusal } from "./gate-guard.ts";
@@ -42,6 +41,8 @@ export interface GateCall {
   readonly capability: string;
   /** Wire values as the guest sent them. */
   readonly args: readonly JsonValue[];
+  /** What the calls of the admitted plan that this can be can do. Absent: an external program, which has no plan. */
+  readonly rows?: readonly EffectRow[];
 }
 
 export type GateAnswer =
@@ -84,8 +85,6 @@ export interface GateRoom {
   readonly registry: CapabilityRegistry;
   readonly chain: ChainWriter;
   readonly callsMax: number;
-  /** What the admitted plan can ask for. Absent: an external program, which has none. */
-  readonly callable?: Callable;
   /** Asked in this order once the policy allows; the first refusal is the answer. */
   readonly guards?: readonly GateGuard[];
   /** Live: the provider under its port. Replay: the recorded answer. Must not throw. */
@@ -126,10 +125,10 @@ export function createGate(room: GateRoom): Gate {
   };
   return {
     counts,
-    pass({ step, capability, args }) {
-      const digest = argumentsDigest(args);
+    pass(call) {
+      const digest = argumentsDigest(call.args);
       inFlight++;
-      return passGate(room, counts, { step, capability, args, number: ++number, digest }, leave);
+      return passGate(room, counts, { ...call, number: ++number, digest }, leave);
     },
     idle: () =>
       inFlight === 0 ? Promise.resolve() : new Promise((resolve) => void waiting.push(resolve)),
@@ -200,7 +199,7 @@ function judge(room: GateRoom, call: NumberedCall): Judged | Refused {
   const request: AccessRequest = { capability: id, resource };
   const place = { call, id, resource };
 
-  const { verdict, facts } = decideCall(room, { step: call.step, capability, request, args });
+  const { verdict, facts } = decideCall(room, call, { capability, request, args });
   if (verdict.kind !== "allow") return { ...place, refusal: denialOf(verdict, facts) };
   if (!asked.ok) return { ...place, refusal: malformed(asked.error.path, asked.error.message) };
   const unfit = validatorOf(capability).input.check(args);
@@ -269,7 +268,6 @@ function resolve(
 }
 
 interface Deciding {
-  readonly step: string | null;
   readonly capability: Capability;
   readonly request: AccessRequest;
   readonly args: readonly Value[];
@@ -278,13 +276,13 @@ interface Deciding {
 /** Policy first, then the admitted plan, then what would leave with the call. */
 function decideCall(
   room: GateRoom,
-  { step, capability, request, args }: Deciding,
+  { step, rows }: GateCall,
+  { capability, request, args }: Deciding,
 ): { verdict: Verdict; facts: JsonObject } {
   const verdict = decide(room.policy, request);
   const { resource } = request;
   if (verdict.kind !== "allow" || resource === null) return { verdict, facts: {} };
-  const beyond =
-    room.callable === undefined ? null : beyondPlan(room.callable, step, { capability, resource });
+  const beyond = rows === undefined ? null : beyondPlan(rows, step, { capability, resource });
   if (beyond !== null) return { verdict: beyond, facts: {} };
   if (capability.outgoing === undefined) return { verdict, facts: {} };
   const parts = capability.outgoing(args);

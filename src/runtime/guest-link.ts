@@ -154,9 +154,17 @@ export class GuestLink {
     if (message.type === "result") return this.#finish({ kind: "result", message });
     if (++this.#inFlight > this.#talk.callsInFlightMax)
       return this.#refuse("too many calls in flight");
-    const send = (answer: HostMessage): void => this.#send(answer);
+    let isOpen = true;
+    const answered = (): void => {
+      if (isOpen) this.#inFlight--;
+      isOpen = false;
+    };
+    const send = (answer: HostMessage): void => {
+      answered();
+      this.#send(answer);
+    };
     settle(this.#talk.handlers, message, send, (violation, cause) => {
-      this.#inFlight--;
+      answered();
       if (cause !== undefined) this.#finish({ kind: "broken", cause });
       else if (violation !== null) this.#refuse(violation);
     });

@@ -142,8 +142,9 @@ describe("a step's profile", () => {
         fc.pre(called.manifest.effects.includes(resource.kind === "http" ? "network" : "fs"));
         const request = { capability: called.manifest.id, resource };
         if (decide(run.policy, request).kind !== "allow") return;
-        const callable = run.admission!.callable;
-        if (beyondPlan(callable, profile.step, { capability: called, resource }) !== null) return;
+        const calls = run.admission!.callable.get(profile.step)?.get(called.manifest.id) ?? [];
+        const rows = calls.map(({ row }) => row);
+        if (beyondPlan(rows, profile.step, { capability: called, resource }) !== null) return;
         allowed++;
         expect(isWithin(profile, resource)).toBe(true);
       }),

@@ -14,7 +14,8 @@ import type { Launched } from "../../src/runtime/guest-launch.ts";
 import { GuestLink } from "../../src/runtime/guest-link.ts";
 import { prepareRun } from "../../src/runtime/prepare.ts";
 
-const PLAN = '(call :ccos.echo "a") (step "sum" (call :ccos.math.add 1 2))';
+const PLAN =
+  '(dotimes [n 5000] (call :ccos.echo "a")) (if (empty? args) (step "sum" (call :ccos.math.add 1 2)))';
 const IMAGE = `sha256:${"0".repeat(64)}`;
 export interface Attacked extends Conducted {
   readonly records: readonly { readonly type: string; readonly data: JsonObject }[];
@@ -26,7 +27,9 @@ export interface Attacked extends Conducted {
 
 export interface Attack {
   /** Sent when the program arrived. */
-  readonly bytes: Uint8Array;
+  readonly bytes?: Uint8Array;
+  /** Said in this order; after a call, when its answer arrived. */
+  readonly claims?: readonly { readonly type: string }[];
   /** Sent right behind `ready`. */
   readonly early?: Uint8Array;
   /** Fields of the config. */
@@ -97,7 +100,15 @@ export async function attack(attempt: Attack): Promise<Attacked> {
 }
 
 /** Repeats the session key as it must, then says whatever it was told to. */
-function forger({ early, bytes, then }: Attack, heard: Heard): Launched {
+function forger({ early, bytes, then, claims = [] }: Attack, heard: Heard): Launched {
+  let said = 0;
+  const goOn = (): void => {
+    while (said < claims.length) {
+      const claim = claims[said++]!;
+      readable.write(encodeFrame(claim));
+      if (claim.type === "call") return;
+    }
+  };
   const readable = new PassThrough();
   const writable = new PassThrough();
   const reader = new FrameReader();
@@ -107,11 +118,13 @@ function forger({ early, bytes, then }: Attack, heard: Heard): Launched {
       const message = frame as { type: string; session: string };
       if (message.type === "execute") {
         heard.programs.push(frame as JsonObject);
-        readable.write(bytes);
+        if (bytes !== undefined) readable.write(bytes);
+        goOn();
       }
       if (message.type === "result") {
         heard.answers.push(frame as JsonObject);
         if (then !== undefined) readable.write(then);
+        goOn();
       }
       if (message.type !== "hello") continue;
       const ready = { type: "ready", version: 1, session: message.session, image: IMAGE };

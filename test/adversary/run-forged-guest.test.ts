@@ -61,11 +61,14 @@ describe("a call that the config grants and the plan does not have", () => {
     :capabilities {:fs {:enabled true :paths [{:path "/workspace" :mode :rw}]}
                    :http {:enabled true}}`;
   const plan = `
-    ^{:effects [[:fs {:paths ["/workspace/in"] :modes [:read]}]]}
-    (step "read" (call :ccos.io.read-file "/workspace/in/a"))
-    (step "fetch" (do (call :ccos.network.http-fetch {:url "https://api.example.com/v1" :method "GET"})
-                      (call :ccos.network.http-fetch {:url "https://other.example.com/v1" :method "POST"})))
-    (step "any" (call :ccos.io.write-file (str "/workspace/" (call :ccos.echo "x")) "text"))`;
+    (match (count args)
+      0 ^{:effects [[:fs {:paths ["/workspace/in"] :modes [:read]}]]}
+        (step "read" (call :ccos.io.read-file "/workspace/in/a"))
+      1 (step "fetch"
+          (if (= arg0 1)
+            (call :ccos.network.http-fetch {:url "https://api.example.com/v1" :method "GET"})
+            (call :ccos.network.http-fetch {:url "https://other.example.com/v1" :method "POST"})))
+      _ (step "any" (call :ccos.io.write-file (str "/workspace/" arg0) "text")))`;
   const asks = (step: string, capability: string, args: string): Uint8Array =>
     Buffer.concat([
       frame(`{"type":"step","event":"enter","name":"${step}"}`),

@@ -40,6 +40,7 @@ import {
   MapValue,
   Vector,
 } from "../../src/rtfs/index.ts";
+import { followed, outlineOf } from "../differential/plan-follower.ts";
 
 /** Every engine runs every law. */
 export const ENGINES: ReadonlyMap<string, Engine> = new Map([
@@ -207,8 +208,15 @@ export function runLaw({ source, expected }: Law, options: LawOptions, engine: E
   }
   const stubs = new StubHost(options);
   const { level, allow, fuel } = options;
-  const host = level === null ? {} : { host: guardedHost(stubs, { level, allow }) };
-  const outcome = runProgram(program.value, { engine, fuel, depthMax: 1000, ...host });
+  const outline = level === null ? null : outlineOf(source, options.compile);
+  const guarded = level === null ? null : guardedHost(stubs, { level, allow });
+  const follower = outline === null || guarded === null ? null : followed(outline, guarded);
+  const host = follower?.host ?? guarded;
+  const limits = { engine, fuel, depthMax: 1000 };
+  const outcome = runProgram(program.value, host === null ? limits : { ...limits, host });
+  const strayed = follower?.refused(outcome.ok) ?? null;
+  if (strayed !== null)
+    return { outcome: `strays from its flow: ${strayed}`, calls: "", fuelUsed: null };
   const calls = stubs.calls.join(" ");
   const { fuelUsed } = outcome;
   if (outcome.ok) return { outcome: `=> ${printValue(outcome.value)}`, calls, fuelUsed };

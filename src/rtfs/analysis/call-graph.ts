@@ -36,6 +36,16 @@ export interface Site<N> {
 /** A chain: each points at the one around it. */
 export type Annotations = { readonly node: AnnotationNode; readonly outer: Annotations } | null;
 
+/** What a call runs. */
+export interface Called {
+  /** Exactly one of these, once. */
+  readonly once: readonly CodeNode[];
+  /** Any of these, any number of times. */
+  readonly often: readonly CodeNode[];
+  /** As `often`, whatever functions stand in these. */
+  readonly classes: readonly FlowClass[];
+}
+
 interface Around extends Place {
   readonly scope: Scope;
   readonly annotations: Annotations;
@@ -45,6 +55,12 @@ export class CallGraph {
   readonly steps: Site<StepNode>[] = [];
   readonly calls: Site<HostCallNode>[] = [];
   readonly reach: Reach = new Reach();
+  /** Every function of the program. */
+  readonly codes: CodeNode[] = [];
+  /** Calls that can run functions of the program. */
+  readonly called: Map<Node, Called> = new Map();
+  /** Library functions as values, and what they call when they are called. */
+  readonly callers: Map<object, FlowClass> = new Map();
   /** Nodes looked at; grows with the program. */
   visited = 0;
   readonly #flow = new Flow();
@@ -69,6 +85,11 @@ export class CallGraph {
     for (const called of new Set(this.#indirect.map(([, each]) => this.#flow.root(each)))) {
       for (const code of new Set(called.functions)) this.reach.within(called, code);
     }
+  }
+
+  /** Functions that can stand in a class. Complete once the program was seen. */
+  functionsIn(of: FlowClass): readonly object[] {
+    return this.#flow.root(of).functions;
   }
 
   #slot(scope: Scope, slot: number): FlowClass {
@@ -259,6 +280,7 @@ export class CallGraph {
   /** The function as a value: whoever calls its class gives its parameters and gets its result. */
   #function(code: CodeNode, { annotations }: Around): FlowClass {
     const value = new FlowClass();
+    this.codes.push(code);
     this.#flow.add(value, code);
     for (let index = 0; index < code.arity; index++) {
       this.#flow.join(this.#flow.param(value, index), this.#slot(code.scope, index + 1));
@@ -289,6 +311,7 @@ export class CallGraph {
     const caller = { name };
     this.#flow.add(value, caller);
     const handed = this.#flow.result(value);
+    this.callers.set(caller, handed);
     this.#callAny({ code: caller, step: null }, handed, handed);
     return value;
   }
@@ -301,12 +324,13 @@ export class CallGraph {
 
   #call(node: CallNode, around: Around): FlowClass {
     const { callee, args } = node;
-    if (callee.op === "builtin") return this.#library(callee.name, args, around);
-    const targets = functionsOf(callee);
+    if (callee.op === "builtin") return this.#library(callee.name, node, around);
+    const once = functionsOf(callee);
     const value = this.visit(callee, around);
     const given = args.map((arg) => this.visit(arg, around));
-    return targets.length > 0
-      ? this.#direct(targets, given, around)
+    this.called.set(node, { once, often: [], classes: once.length > 0 ? [] : [value] });
+    return once.length > 0
+      ? this.#direct(once, given, around)
       : this.#unknown(value, given, around);
   }
 
@@ -341,27 +365,37 @@ export class CallGraph {
     this.#flow.join(this.#flow.result(called), data);
   }
 
-  #library(name: string, args: readonly Node[], around: Around): FlowClass {
+  #library(name: string, node: CallNode, around: Around): FlowClass {
+    const { args } = node;
     const called = this.#facts.calls.get(name) ?? [];
     if (this.#facts.plain.has(name)) {
       for (const arg of args) this.visit(arg, around);
       return new FlowClass();
     }
     const data = new FlowClass();
+    const runs: { readonly often: CodeNode[]; readonly classes: FlowClass[] } = {
+      often: [],
+      classes: [],
+    };
     for (const [index, arg] of args.entries()) {
       if (!called.includes(index)) this.#into(data, arg, around);
-      else this.#calledArgument(arg, data, around);
+      else {
+        const { often, classes } = this.#calledArgument(arg, data, around);
+        runs.often.push(...often);
+        runs.classes.push(...classes);
+      }
     }
+    this.called.set(node, { once: [], ...runs });
     this.#elsewhere(name, data);
     return data;
   }
 
-  #calledArgument(arg: Node, data: FlowClass, around: Around): void {
+  #calledArgument(arg: Node, data: FlowClass, around: Around): Omit<Called, "once"> {
     const targets = functionsOf(arg);
     const value = this.visit(arg, around);
     if (targets.length === 0) {
       this.#callAny(around, value, data);
-      return;
+      return { often: [], classes: [value] };
     }
     for (const code of targets) {
       this.reach.calls(around, code);
@@ -371,6 +405,7 @@ export class CallGraph {
       }
       if (code.restSlot !== 0) this.#flow.join(data, this.#slot(code.scope, code.restSlot));
     }
+    return { often: targets, classes: [] };
   }
 }
 

@@ -96,7 +96,7 @@ function controlParts(node: ControlNode): readonly Part[] {
 }
 
 /** Defaults of a pattern, which are evaluated when a key is absent. */
-function fallbacksOf(pattern: Pattern | null): readonly Node[] {
+export function fallbacksOf(pattern: Pattern | null): readonly Node[] {
   if (pattern === null) return [];
   switch (pattern.kind) {
     case "vector":

@@ -23,6 +23,7 @@ import {
 } from "./call-graph.ts";
 import { Constants } from "./constant.ts";
 import type { Node } from "./node.ts";
+import { flowOf, type PlanFlow } from "./plan-flow.ts";
 import type { Reach, StepContext } from "./reach.ts";
 
 /** Arguments of a call as far as they are known before the run; undefined: not known. */
@@ -39,6 +40,8 @@ export interface CallSite extends KnownArguments {
   /** Null: outside any step. */
   readonly step: string | null;
   readonly span: SourceSpan;
+  /** Which of the plan's calls it is, from 0; one that several steps can make has one number. */
+  readonly site: number;
   /** What annotations around the call and around its steps say it does at most. */
   readonly bounds: readonly EffectBound[];
 }
@@ -56,6 +59,8 @@ export interface PlanOutline {
   readonly steps: readonly StepOutline[];
   /** Calls that can happen outside any step. */
   readonly topCalls: readonly CallSite[];
+  /** In which order its steps and calls can come. */
+  readonly flow: PlanFlow;
 }
 
 const STEPS_MAX = 1000;
@@ -76,7 +81,7 @@ export function outlineProgram(
   }
   reach.settle();
   try {
-    return ok(attribute(graph, new Bounds(steps, reach)));
+    return ok({ ...attribute(graph, new Bounds(steps, reach)), flow: flowOf(nodes, graph) });
   } catch (refused) {
     if (refused instanceof Refused) return err([refused.diagnostic]);
     throw refused;
@@ -92,12 +97,12 @@ class Refused extends Error {
   }
 }
 
-function attribute({ steps, calls, reach }: CallGraph, bounds: Bounds): PlanOutline {
+function attribute({ steps, calls, reach }: CallGraph, bounds: Bounds): Omit<PlanOutline, "flow"> {
   const constants = new Constants();
   const sites = new Map<StepContext, CallSite[]>([[null, []]]);
   for (const { node } of steps) sites.set(node.name, []);
   let count = 0;
-  for (const { node, place, annotations } of calls) {
+  for (const [number, { node, place, annotations }] of calls.entries()) {
     const site = siteOf(node, constants);
     for (const step of reach.contextsOf(place)) {
       if (++count > SITES_MAX) {
@@ -105,7 +110,9 @@ function attribute({ steps, calls, reach }: CallGraph, bounds: Bounds): PlanOutl
         const hint = "Pass fewer functions as values";
         throw new Refused(diagnostic(node.span, message, { hint }));
       }
-      sites.get(step)!.push({ ...site, step, bounds: bounds.of(annotations, step, node.span) });
+      sites
+        .get(step)!
+        .push({ ...site, site: number, step, bounds: bounds.of(annotations, step, node.span) });
     }
   }
   return {
@@ -123,7 +130,10 @@ function onlyStep(contexts: readonly StepContext[]): string | null {
   return contexts.length === 1 ? contexts[0]! : null;
 }
 
-function siteOf(node: HostCallNode, constants: Constants): Omit<CallSite, "step" | "bounds"> {
+function siteOf(
+  node: HostCallNode,
+  constants: Constants,
+): Omit<CallSite, "step" | "bounds" | "site"> {
   const [id, ...args] = node.args.map((arg) => constants.of(arg));
   const name = id instanceof Keyword ? id.name : id;
   const named = namedArguments(node.args, constants);

@@ -27,6 +27,8 @@ export interface InferredCall extends KnownArguments {
   readonly capability: string;
   readonly step: string | null;
   readonly span: SourceSpan;
+  /** As in {@link CallSite}. */
+  readonly site: number;
   readonly effects: EffectRow;
   /** Whether the id stands in the call; else an annotation lists it. */
   readonly isLiteral: boolean;
@@ -122,7 +124,7 @@ class Judge {
     const { effects } = contract;
     const { args, named } = site;
     for (const bound of site.bounds) this.#checkWithin(site, { bound, capability, effects });
-    return [{ ...at(site), capability, args, named, effects, isLiteral }];
+    return [{ ...at(site), site: site.site, capability, args, named, effects, isLiteral }];
   }
 
   #checkListed(site: CallSite, capability: string): void {
