@@ -11,7 +11,7 @@ import type { FlowEvent, PlanFlow } from "./plan-flow.ts";
 /** Whether a call of a capability can be this call of the plan. */
 export type IsCallOf = (site: number, capability: string) => boolean;
 
-/** Points looked at for one plan. */
+/** Points looked at for one plan: about a second. */
 const WORK_MAX = 50_000_000;
 /** Sets kept; the rest are made again. */
 const STATES_MAX = 10_000;
@@ -34,11 +34,14 @@ interface Move {
 export class PlanCursor {
   readonly #flow: PlanFlow;
   readonly #isCallOf: IsCallOf;
+  readonly #workMax: number;
   readonly #states = new Map<string, State>();
   #work = 0;
   #state: State;
 
-  constructor(flow: PlanFlow, isCallOf: IsCallOf) {
+  /** @param workMax points looked at before the flow counts as too wide to follow. */
+  constructor(flow: PlanFlow, isCallOf: IsCallOf, workMax: number = WORK_MAX) {
+    this.#workMax = workMax;
     this.#flow = flow;
     this.#isCallOf = isCallOf;
     this.#state = this.#stateOf([flow.start]);
@@ -59,12 +62,12 @@ export class PlanCursor {
 
   /** Whether the plan can have its value here. */
   get canEnd(): boolean {
-    return this.#state.canEnd;
+    return this.#state.canEnd && !this.isSpent;
   }
 
   /** The plan's flow is too wide to follow; nothing more is possible. */
   get isSpent(): boolean {
-    return this.#work > WORK_MAX;
+    return this.#work > this.#workMax;
   }
 
   /** What the plan can say here, a few of it. */
@@ -124,7 +127,7 @@ export class PlanCursor {
     const seen = new Set(from);
     const events: number[] = [];
     for (const at of seen) {
-      if (++this.#work > WORK_MAX) return { events: [], canEnd: false };
+      if (++this.#work > this.#workMax) return { events: [], canEnd: false };
       const { to, event } = points[at]!;
       if (event === null) for (const next of to) seen.add(next);
       else events.push(at);
