@@ -174,7 +174,19 @@ class Builder {
         return this.#repeat([...node.loops.map(({ source }) => source), node.body], from, around);
       case "dotimes":
         return this.#repeat([node.body], this.#node(node.count, from, around), around);
-      default:
+      case "const":
+      case "local":
+      case "global":
+      case "builtin":
+      case "argument":
+      case "fn":
+      case "do":
+      case "set":
+      case "define":
+      case "check":
+      case "vector":
+      case "map":
+      case "meta":
         return this.#all(
           partsOf(node).map((part) => part.node),
           from,
