@@ -36,6 +36,7 @@ export const RECORD_TYPES = [
   "RunCompleted",
   "RunFailed",
   "RunCancelled",
+  "EmergencyStopped",
   "DeploymentCreated",
   "SupervisorStarted",
   "StateEntered",

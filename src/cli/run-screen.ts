@@ -154,7 +154,9 @@ function outcomeText(outcome: ProgramOutcome): string | null {
     case "failed":
       return `failed  ${outcome.code}  ${outcome.errorKind}: ${outcome.message}${outcome.place === null ? "" : ` at ${outcome.place}`}`;
     case "limit":
-      return `ended  ${outcome.code}  by the ${outcome.by} limit`;
+      return outcome.code === "AGENT_HALTED"
+        ? "ended  AGENT_HALTED  by an emergency stop: see `ccos halt list`"
+        : `ended  ${outcome.code}  by the ${outcome.by} limit`;
     case "exited":
       return outcome.status === 0 ? null : `program exited with status ${outcome.status}`;
     case "signaled":

@@ -65,6 +65,11 @@ const HOST_CODES = {
     "A call goes beyond what its admitted plan can ask for",
     "Run the plan as it was judged: its evaluator sent what it does not say",
   ),
+  AGENT_HALTED: entry(
+    77,
+    "An emergency stop of this agent, or of all, is in force",
+    "See `ccos halt list`; lift it with `ccos halt lift`",
+  ),
   CAPABILITY_DENIED: entry(77, "No rule grants this capability", "Grant it in the config"),
   EGRESS_DENIED: entry(77, "No rule grants this network target", "Add an egress rule"),
   FILE_DENIED: entry(77, "No rule grants this path", "Add it to capabilities.fs.paths"),

@@ -24,7 +24,12 @@ export function readBounded(
   path: string,
   bytesMax: number,
 ): Promise<Result<Uint8Array, ReadRefusal>> {
-  return Promise.resolve(readWhole(path, READ_FLAGS, (file) => readUpTo(file, bytesMax)));
+  return Promise.resolve(readBoundedNow(path, bytesMax));
+}
+
+/** As {@link readBounded}, for who cannot wait: between a decision and its effect. */
+export function readBoundedNow(path: string, bytesMax: number): Result<Uint8Array, ReadRefusal> {
+  return readWhole(path, READ_FLAGS, (file) => readUpTo(file, bytesMax));
 }
 
 /**

@@ -7,6 +7,7 @@ export {
   openRandom,
   type RandomFile,
   readBounded,
+  readBoundedNow,
   readChunks,
   readOwned,
 } from "./file-reading.ts";

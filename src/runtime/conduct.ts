@@ -346,6 +346,7 @@ function valueOutcome(value: JsonValue): ProgramOutcome {
 const DENIAL_CODES = new Set<string>([
   "CAPABILITY_DENIED",
   "EFFECT_DENIED",
+  "AGENT_HALTED",
   "EGRESS_DENIED",
   "FILE_DENIED",
   "ENVIRONMENT_DENIED",

@@ -218,6 +218,7 @@ async function openProxy(
     resolve: resolveHost,
     rules: prepared.policy.egress,
     decideConnect: (host, port) =>
+      room.stage.halt.verdict() ??
       decide(prepared.policy, {
         capability: "ccos.network.connect",
         resource: { kind: "connect", host, port },

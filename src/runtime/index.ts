@@ -4,6 +4,13 @@ export { type Books, booksText } from "./books.ts";
 export type { ProgramOutcome } from "./conduct.ts";
 export { effectsJson, effectsOfSource } from "./effects-report.ts";
 export { examineHost, type HostReport } from "./examine-host.ts";
+export {
+  giveOrder,
+  type HaltOrder,
+  liftOrder,
+  REASON_LENGTH_MAX as HALT_REASON_LENGTH_MAX,
+  standingOrders,
+} from "./halt.ts";
 export { findModules } from "./plan-modules.ts";
 export {
   planNamedBy,

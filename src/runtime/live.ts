@@ -33,6 +33,7 @@ import {
 import type { Stage } from "./conduct.ts";
 import { executedOf } from "./gate.ts";
 import type { AdmittedCall, Executed } from "./gate-guard.ts";
+import type { HaltWatch } from "./halt.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { placeholdersOf } from "./secrets.ts";
@@ -40,6 +41,7 @@ import type { World } from "./world.ts";
 
 export interface LiveStage extends Stage {
   readonly broker: Broker;
+  readonly halt: HaltWatch;
   /** Sign the head and keep it; the chain is closed. */
   seal(): Promise<SignedHead>;
   close(): Promise<void>;
@@ -52,6 +54,7 @@ export interface LiveOptions {
   readonly directory: RunDirectory;
   readonly startFacts: JsonObject;
   readonly signal: AbortSignal;
+  readonly halt: HaltWatch;
   /** The agent's log lines, already redacted. */
   readonly log: CapabilityPorts["log"];
 }
@@ -86,6 +89,7 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
   return {
     chain,
     broker,
+    halt: options.halt,
     startFacts: options.startFacts,
     egressStarted: () => broker.counters.started,
     endEffects: () => stop.abort(),
@@ -93,6 +97,7 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
       execute: (call) => executeLive(call, ports, prepared, signal),
       matchSecrets: (parts) => findKnownSecrets(parts, secrets),
       placeholders,
+      guards: [options.halt],
       keepResult: keepInto(payloads, directory.id),
     },
     seal: () => seal(directory, chain, key),

@@ -13,6 +13,7 @@ import { RtfsError, toWire, type Value } from "../rtfs/index.ts";
 import { closeBooks, type ProgramOutcome, startData } from "./conduct.ts";
 import type { ExecutionResult } from "./execution-records.ts";
 import { createGate } from "./gate.ts";
+import { HaltWatch } from "./halt.ts";
 import { openLiveStage } from "./live.ts";
 import { type PreparedRun, prepareRun } from "./prepare.ts";
 import { createRunDirectory } from "./run-directory.ts";
@@ -41,6 +42,8 @@ export async function executeNative(world: World, call: NativeCall): Promise<Exe
     });
   const startedMs = performance.now();
   const prepared = preparedFor(handler, args.map(toWire));
+  const halt = new HaltWatch(world.stateDir, prepared.config.agentId);
+  halt.refuseStart();
   const id = newRunId(world.nowMs(), world.randomBytes(16));
   const directory = await createRunDirectory(world.stateDir, id, prepared.inputs);
   const stage = await openLiveStage(world, {
@@ -48,6 +51,7 @@ export async function executeNative(world: World, call: NativeCall): Promise<Exe
     secrets: [],
     directory,
     startFacts: {},
+    halt,
     signal: call.signal,
     log: () => undefined,
   });

@@ -263,9 +263,11 @@ function textOf(value: JsonValue | undefined): string {
   return typeof value === "string" ? value : "";
 }
 
-/** A limit or a cancel: the outside ended the program at a point that no replay can find again. */
+const OUTSIDE_ENDS = new Set<string>(["LimitReached", "RunCancelled", "EmergencyStopped"]);
+
+/** A limit, a cancel, an emergency stop: the outside ended the program at a point that no replay can find again. */
 function isOutsideEnd(record: ChainRecord): boolean {
-  return record.body.type === "LimitReached" || record.body.type === "RunCancelled";
+  return OUTSIDE_ENDS.has(record.body.type);
 }
 
 function gistOf(record: ChainRecord): RecordGist {

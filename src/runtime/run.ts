@@ -16,6 +16,7 @@ import type { Books } from "./books.ts";
 import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
 import { conductCommand, type Terminal } from "./external.ts";
 import type { GateEvent } from "./gate.ts";
+import { HaltWatch } from "./halt.ts";
 import { type LiveStage, openLiveStage } from "./live.ts";
 import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
@@ -77,11 +78,14 @@ export interface RunReport {
  *   `ISOLATION_UNAVAILABLE`, `SECRET_UNAVAILABLE`; at any time `CHAIN_UNWRITABLE`. A program that fails, is
  *   refused or is killed is a report, not an exception.
  */
-export async function runAgent(world: World, options: RunOptions): Promise<RunReport> {
+export async function runAgent(world: World, given: RunOptions): Promise<RunReport> {
   const startedMs = performance.now();
-  const prepared = prepareRun(options.inputs);
-  for (const finding of prepared.warnings) options.observe({ kind: "warning", finding });
-  refuseUnenforceable(prepared.config, options.inputs.configFile);
+  const prepared = prepareRun(given.inputs);
+  for (const finding of prepared.warnings) given.observe({ kind: "warning", finding });
+  refuseUnenforceable(prepared.config, given.inputs.configFile);
+  const halt = new HaltWatch(world.stateDir, prepared.config.agentId);
+  halt.refuseStart();
+  const options = { ...given, signal: AbortSignal.any([given.signal, halt.signal]) };
 
   const needs = needsOf(prepared.inputs, prepared.config, prepared.policy);
   const {
@@ -102,7 +106,7 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
   const launching =
     needs.kind === "rtfs" ? await beginLaunch(world, prepared, wall, options) : null;
   try {
-    const room = { prepared, options, wall, facts };
+    const room = { prepared, options, wall, facts, halt };
     const opened = await orUnwritable(id, () => openRun(world, id, room));
     const report = await conductAndSeal(world, prepared, {
       id,
@@ -111,13 +115,22 @@ export async function runAgent(world: World, options: RunOptions): Promise<RunRe
       options,
       ...opened,
     });
-    return { ...report, candidates, durationMs: performance.now() - startedMs };
+    const outcome = halt.order === null ? report.outcome : halted(report.outcome);
+    return { ...report, outcome, candidates, durationMs: performance.now() - startedMs };
   } finally {
+    halt.close();
     if (launching !== null) {
       await closeLaunched(launching.launched);
       await launching.remembered;
     }
   }
+}
+
+/** What an order cut short; a program that ended by itself meanwhile has its own end. */
+function halted(outcome: ProgramOutcome): ProgramOutcome {
+  return outcome.kind === "limit" && outcome.code === "CANCELLED"
+    ? { kind: "limit", code: "AGENT_HALTED", by: "halt" }
+    : outcome;
 }
 
 /** What was measured is what boots: the provider takes no other image from here on. */
@@ -196,12 +209,13 @@ interface Opening {
   readonly options: RunOptions;
   readonly wall: IsolationProvider;
   readonly facts: JsonObject;
+  readonly halt: HaltWatch;
 }
 
 async function openRun(
   world: World,
   id: string,
-  { prepared, options, wall, facts }: Opening,
+  { prepared, options, wall, facts, halt }: Opening,
 ): Promise<{ directory: RunDirectory; stage: LiveStage }> {
   const secrets = await loadSecrets(prepared.config, prepared.inputs.configFile, world.environment);
   const directory = await createRunDirectory(world.stateDir, id, prepared.inputs);
@@ -211,9 +225,11 @@ async function openRun(
     secrets,
     directory,
     startFacts: facts,
+    halt,
     signal: options.signal,
     log: (level, text) => options.observe({ kind: "log", level, text }),
   });
+  halt.begin(stage.chain);
   return { directory, stage };
 }
 

@@ -37,6 +37,7 @@ describe("the chain's format", () => {
       "RunCompleted",
       "RunFailed",
       "RunCancelled",
+      "EmergencyStopped",
       "DeploymentCreated",
       "SupervisorStarted",
       "StateEntered",
@@ -150,6 +151,9 @@ const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
   chain verify    Check that no record was changed, dropped, moved or cut; --replay re-runs the plan offline to the same head
   chain show      Print a run's records; --json prints them as NDJSON
   chain list      List the runs under CCOS_HOME
+  halt            Stop an agent, or all, now: no effect begins any more, runs end
+  halt list       Show which agents are halted, by whom and why
+  halt lift       End an emergency stop; nothing starts by itself
   doctor          Measure what this host's walls hold: each cell is an escape that was attempted, beside an allowed twin
   config show     The operator's settings as they hold for a run: each value with the line it comes from
   vm spec         What a monitor is told for a config's microVM: document, ordered calls, argument vector; nothing starts

@@ -5,6 +5,7 @@ import { configShow } from "./config-show.ts";
 import { call, consoleOpen, deploy, rollback, status, stop, supervise } from "./deploy.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
+import { halt, haltLift, haltList } from "./halt.ts";
 import { imageBuild } from "./image.ts";
 import { packageMake, packageVerify } from "./package.ts";
 import { plan } from "./plan.ts";
@@ -30,6 +31,9 @@ export const ALL_COMMANDS: readonly Command[] = [
   chainVerify,
   chainShow,
   chainList,
+  halt,
+  haltList,
+  haltLift,
   doctor,
   configShow,
   vmSpec,
