@@ -30,6 +30,8 @@ export type FileAnswer<T> =
     };
 
 export interface FileAccess {
+  /** Operations begun. */
+  readonly begun: number;
   /** Whether a regular file is there. */
   exists(path: string): Promise<FileAnswer<boolean>>;
   read(path: string, bytesMax: number): Promise<FileAnswer<Uint8Array>>;
@@ -61,21 +63,29 @@ export function createFileAccess(options: FileAccessOptions): FileAccess {
   const { roots } = options;
   const fileBytesMax = options.fileBytesMax ?? 64 * MIB;
   const quota = { left: options.writtenBytesMax ?? 256 * MIB };
+  let begun = 0;
+  const begin = <T>(path: string, deed: Deed<T>): Promise<FileAnswer<T>> => {
+    begun++;
+    return within(roots, path, deed);
+  };
   const writing = (path: string, content: Uint8Array, write: InPlace<null>) => {
     if (content.length > fileBytesMax) return refused("write", path, `over ${fileBytesMax} bytes`);
     if (content.length > quota.left)
       return refused("write", path, "the run's write quota is used up");
     quota.left -= content.length;
-    return within(roots, path, { verb: "write", act: write });
+    return begin(path, { verb: "write", act: write });
   };
   return {
-    exists: (path) => within(roots, path, { verb: "look for", act: existsAt, absent: false }),
+    get begun() {
+      return begun;
+    },
+    exists: (path) => begin(path, { verb: "look for", act: existsAt, absent: false }),
     read: (path, bytesMax) =>
-      within(roots, path, { verb: "read", act: (place) => readAt(place, bytesMax) }),
+      begin(path, { verb: "read", act: (place) => readAt(place, bytesMax) }),
     write: (path, content) => writing(path, content, (place) => replaceAt(place, content)),
     append: (path, content) =>
       writing(path, content, (place) => appendAt(place, content, fileBytesMax)),
-    delete: (path) => within(roots, path, { verb: "delete", act: deleteAt, absent: false }),
+    delete: (path) => begin(path, { verb: "delete", act: deleteAt, absent: false }),
   };
 }
 

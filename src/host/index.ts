@@ -60,6 +60,7 @@ export {
   memoryFileBytes,
   processesWith,
   processFacts,
+  strayTrafficBytes,
   treeUsage,
 } from "./process-tree.ts";
 export { lockDirectory, type NameLease } from "./name-lease.ts";
@@ -78,7 +79,7 @@ export {
 } from "./places.ts";
 export { sleep } from "./clock.ts";
 export { type ConnectRequest, serveConnect } from "./connect-server.ts";
-export { createFileAccess } from "./file-access.ts";
+export { createFileAccess, type FileAccess } from "./file-access.ts";
 export {
   connectUnix,
   dial,

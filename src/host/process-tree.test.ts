@@ -1,6 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { memoryFileBytes, processesWith, treeUsage } from "./process-tree.ts";
+import {
+  deviceBytes,
+  memoryFileBytes,
+  processesWith,
+  strayTrafficBytes,
+  treeUsage,
+} from "./process-tree.ts";
 
 const MIB = 1024 * 1024;
 const CALL = process.arch === "arm64" ? 279 : 319;
@@ -33,4 +39,25 @@ test("processesWith finds a word of a command line, also behind an equals sign, 
   expect(processesWith(word)).toEqual([child.pid]);
   expect(processesWith(`--mark=${word}`)).toEqual([child.pid]);
   expect(processesWith(word.slice(1))).toEqual([]);
+});
+
+test("strayTrafficBytes counts what a network of its own moved, and nothing of ours", async () => {
+  expect(strayTrafficBytes(process.pid)).toBeNull();
+  expect(strayTrafficBytes(0)).toBeNull();
+  const alone = spawn("unshare", ["-rn", "sh", "-c", "echo up; exec sleep 60"]);
+  await new Promise((resolve) => alone.stdout.once("data", resolve));
+  try {
+    expect(strayTrafficBytes(alone.pid ?? 0)).toBe(0);
+  } finally {
+    alone.kill("SIGKILL");
+  }
+});
+
+test("deviceBytes sums both ways of every device but the loopback, whatever its name", () => {
+  const line = (name: string, received: number, sent: number): string =>
+    `${name}:${received} 1 2 3 4 5 6 7 ${sent} 1 2 3 4 5 6 7`;
+  const head = "Inter-|   Receive |  Transmit\n face |bytes packets|bytes packets\n";
+  const table = [line("    lo", 9, 9), line("  eth0", 100, 20), line("lo1", 3, 4)].join("\n");
+  expect(deviceBytes(`${head}${table}\n`)).toBe(127);
+  expect(deviceBytes(head)).toBe(0);
 });

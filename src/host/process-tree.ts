@@ -94,6 +94,31 @@ export function treeUsage(root: number, memoryBytesMax: number): TreeUsage {
   return { processes, memoryBytes, cpuMs: cpuTicks * TICK_MS };
 }
 
+/** One line of /proc/net/dev: name, received bytes and seven more counts, sent bytes. */
+const DEVICE = /^\s*([^:\s]+):\s*(\d+)(?:\s+\d+){7}\s+(\d+)/gm;
+
+/**
+ * Bytes that the network devices a process sees have moved, loopback left out.
+ *
+ * @returns Null when the process has our own network, is gone, or the kernel does not let us look.
+ */
+export function strayTrafficBytes(pid: number): number | null {
+  try {
+    if (readlinkSync(`/proc/${pid}/ns/net`) === readlinkSync("/proc/self/ns/net")) return null;
+    return deviceBytes(readFileSync(`/proc/${pid}/net/dev`, "latin1"));
+  } catch {
+    return null;
+  }
+}
+
+/** Of a table as /proc/net/dev has it. */
+export function deviceBytes(table: string): number {
+  let bytes = 0;
+  for (const [, name, received, sent] of table.matchAll(DEVICE))
+    if (name !== "lo") bytes += Number(received) + Number(sent);
+  return bytes;
+}
+
 function sum(pids: readonly number[], measure: (pid: number) => number): number {
   return pids.reduce((total, pid) => total + measure(pid), 0);
 }

@@ -21,6 +21,7 @@ import {
   memoryFileBytes,
   type ProcessEnd,
   processFacts,
+  strayTrafficBytes,
   type SpawnedProcess,
   type SpawnRequest,
   spawnProcess,
@@ -160,6 +161,7 @@ interface Watch {
   cpuMs: number;
   cpuMsBefore: number;
   memoryBytesPeak: number;
+  strayBytes: number | null;
   outOfMemory: boolean;
   exited: boolean;
 }
@@ -238,6 +240,7 @@ async function begin(plan: LaunchPlan, limits: SandboxLimits): Promise<Watch> {
     cpuMs: 0,
     cpuMsBefore: 0,
     memoryBytesPeak: 0,
+    strayBytes: null,
     outOfMemory: false,
     exited: false,
   };
@@ -298,6 +301,7 @@ function usageOf(watch: Watch): Usage {
   return {
     cpuMs: seen(watch.cpuMs),
     memoryBytesPeak: seen(watch.memoryBytesPeak),
+    strayBytes: watch.strayBytes,
     meter: watch.group === null ? "process-tree" : "control-group",
   };
 }
@@ -318,9 +322,16 @@ function countedInput(stream: Writable, ended: (bytes: number) => void): Writabl
   });
 }
 
+function observeNetwork(watch: Watch): void {
+  if (watch.exited) return;
+  const bytes = strayTrafficBytes(watch.plan.init?.pid() ?? watch.process.pid);
+  if (bytes !== null) watch.strayBytes = Math.max(watch.strayBytes ?? 0, bytes);
+}
+
 /** Take the figures of this moment; over a limit, `stop`. */
 function observe(watch: Watch, stop: (reason: Reason) => void): void {
   const { limits, group } = watch;
+  observeNetwork(watch);
   const usage = group?.usage();
   if (usage !== undefined) {
     watch.memoryBytesPeak = Math.max(watch.memoryBytesPeak, usage.memoryBytesPeak);

@@ -127,6 +127,11 @@ export interface Usage {
   /** With `process-tree` the largest sample, which may have missed a short peak. */
   readonly memoryBytesPeak: number | null;
   readonly meter: "control-group" | "process-tree";
+  /**
+   * Bytes that the devices of the wall's own network moved, without its loopback: whatever is not 0 went around the
+   * host. The largest sample; null: the wall has no network of its own, or nobody could look.
+   */
+  readonly strayBytes: number | null;
 }
 
 export interface Execution {

@@ -16,7 +16,7 @@ import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { unreachable } from "../foundation/result.ts";
 import { lineText } from "../foundation/source-span.ts";
 import type { Ending, Usage } from "../isolation/index.ts";
-import { balanceBooks, type Books, booksData } from "./books.ts";
+import { balanceBooks, type Books, booksData, booksFacts, type Observed } from "./books.ts";
 import type { EffectRow } from "../rtfs/index.ts";
 import { createGate, type Gate, type GateEvent, type GateRoom } from "./gate.ts";
 import type { Launched } from "./guest-launch.ts";
@@ -46,8 +46,8 @@ export interface Stage {
     GateRoom,
     "execute" | "matchSecrets" | "placeholders" | "keepResult" | "guards"
   >;
-  /** Network effects the egress began. */
-  readonly egressStarted: () => number;
+  /** What those who do the effects counted, and what the wall used. */
+  readonly observed: (usage: Usage | null) => Observed;
   /** The program is over: effects under way are cut short. */
   readonly endEffects: () => void;
   /** What the outside says at the start: wall, matrix, host. Recorded as facts. */
@@ -402,12 +402,12 @@ export async function closeBooks(
   outcome: ProgramOutcome,
 ): Promise<Conducted> {
   const used: JsonObject = usage === null ? {} : { usage: { ...usage } };
-  const books = balanceBooks(declared, gate.counts, stage.egressStarted());
+  const books = balanceBooks(declared, gate.counts, stage.observed(usage));
   const { chain } = stage;
   chain.append({
     type: "BooksBalanced",
     data: booksData(books),
-    facts: { egress: books.network.egress },
+    facts: booksFacts(books),
   });
   if (outcome.kind === "value") {
     const digest = digestOf(outcome.value);

@@ -37,6 +37,7 @@ import {
   startData,
 } from "./conduct.ts";
 import { createGate, type Gate, type GateEvent } from "./gate.ts";
+import type { Observed } from "./books.ts";
 import type { Conversation } from "./guest-link.ts";
 import type { LiveStage } from "./live.ts";
 import type { PreparedRun } from "./prepare.ts";
@@ -112,10 +113,10 @@ export async function conductCommand(
     if (broken.signal.aborted) throw broken.signal.reason;
     await settleCalls(room.stage, gate);
     await proxy?.proxy.close();
-    const tunnels = proxy?.proxy.counters ?? { requested: 0, intended: 0 };
+    const tunnels = proxy?.proxy.counters ?? NO_TUNNELS;
     const stage = {
       ...room.stage,
-      egressStarted: () => room.stage.egressStarted() + tunnels.intended,
+      observed: (used: Usage | null) => withTunnels(room.stage.observed(used), tunnels),
     };
     const declared = counter.declared + tunnels.requested;
     return await closeBooks(stage, gate, { declared, usage }, outcome);
@@ -124,6 +125,18 @@ export async function conductCommand(
     await capability.close();
     sockets.remove();
   }
+}
+
+const NO_TUNNELS = { requested: 0, intended: 0, sentBytes: 0, receivedBytes: 0 };
+
+function withTunnels(seen: Observed, tunnels: typeof NO_TUNNELS): Observed {
+  const { intended, sentBytes, receivedBytes } = tunnels;
+  return {
+    ...seen,
+    network: seen.network + intended,
+    sentBytes: seen.sentBytes + sentBytes,
+    receivedBytes: seen.receivedBytes + receivedBytes,
+  };
 }
 
 /** The program behind its loopback door; a script's files are then the wall's, not its own. */
@@ -248,6 +261,10 @@ async function recordTunnel(event: ProxyEvent, room: CommandRoom, at: ProxyRoom)
     event.kind === "closed"
       ? { sent: event.sentBytes, received: event.receivedBytes, reason: event.reason }
       : {};
+  if (event.kind === "closed") {
+    at.gate.counts.sentBytes += event.sentBytes;
+    at.gate.counts.receivedBytes += event.receivedBytes;
+  }
   chain.append({
     type: TUNNEL_RECORDS[event.kind],
     data: {
@@ -261,6 +278,7 @@ async function recordTunnel(event: ProxyEvent, room: CommandRoom, at: ProxyRoom)
   });
   if (event.kind === "intended") {
     at.gate.counts.intended++;
+    at.gate.counts.settled++;
     at.gate.counts.network++;
     await chain.commit();
   } else if (event.kind === "denied") {

@@ -105,16 +105,30 @@ export interface Gate {
   readonly counts: GateCounts;
 }
 
-/** The gate's book: every call is in exactly one of intended, denied, refused. */
+/** The gate's book: every call is in exactly one of intended, denied, refused. Bytes are those of recorded facts. */
 export interface GateCounts {
   intended: number;
   denied: number;
   refused: number;
+  /** Intended calls whose outcome is recorded. */
+  settled: number;
   network: number;
+  files: number;
+  sentBytes: number;
+  receivedBytes: number;
 }
 
 export function createGate(room: GateRoom): Gate {
-  const counts: GateCounts = { intended: 0, denied: 0, refused: 0, network: 0 };
+  const counts: GateCounts = {
+    intended: 0,
+    denied: 0,
+    refused: 0,
+    settled: 0,
+    network: 0,
+    files: 0,
+    sentBytes: 0,
+    receivedBytes: 0,
+  };
   let number = 0;
   let inFlight = 0;
   let waiting: (() => void)[] = [];
@@ -172,6 +186,9 @@ async function passGate(
     const executed = await room.execute(admitted);
     const examined = examine(room, admitted, executed);
     recordOutcome(room, call, examined);
+    counts.settled++;
+    counts.sentBytes += bytesOf(examined.facts["requestBytes"]);
+    counts.receivedBytes += bytesOf(examined.facts["responseBytes"]);
     for (const guard of room.guards ?? []) guard.settle?.(admitted, examined);
     if (hasOutsideEffect(admitted.capability)) await room.chain.commit();
     announce(room, admitted, call, examined);
@@ -181,6 +198,10 @@ async function passGate(
   } finally {
     leave();
   }
+}
+
+function bytesOf(fact: JsonValue | undefined): number {
+  return typeof fact === "number" ? fact : 0;
 }
 
 /** A call that passed the policy and fits its contract, and what was seen of the outside meanwhile. */
@@ -228,6 +249,7 @@ function intend(room: GateRoom, counts: GateCounts, { admitted, facts }: Judged)
   const { capability, resource } = request;
   counts.intended++;
   if (resource?.kind === "http") counts.network++;
+  if (resource?.kind === "file") counts.files++;
   room.chain.append({
     type: "CallIntended",
     data: { args: digest, call: number, capability, resource: describe(resource), rule, step },

@@ -20,7 +20,13 @@ import {
 import { type Broker, createBroker } from "../egress/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
-import { createFileAccess, resolveHost, sleep, writeAtomic } from "../host/index.ts";
+import {
+  createFileAccess,
+  type FileAccess,
+  resolveHost,
+  sleep,
+  writeAtomic,
+} from "../host/index.ts";
 import {
   decide,
   type EgressRule,
@@ -85,13 +91,20 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
     })),
     bindings: prepared.policy.secrets,
   });
-  const ports = livePorts(world, options, broker, placeholders);
+  const files = createFileAccess({ roots: fileRoots(prepared, directory) });
+  const ports = livePorts(world, options, { broker, files, placeholders });
   return {
     chain,
     broker,
     halt: options.halt,
     startFacts: options.startFacts,
-    egressStarted: () => broker.counters.started,
+    observed: (usage) => ({
+      network: broker.counters.started,
+      sentBytes: broker.counters.sentBytes,
+      receivedBytes: broker.counters.receivedBytes,
+      files: files.begun,
+      strayBytes: usage?.strayBytes ?? null,
+    }),
     endEffects: () => stop.abort(),
     room: {
       execute: (call) => executeLive(call, ports, prepared, signal),
@@ -124,16 +137,20 @@ function keepInto(payloads: PayloadStore, run: string): Stage["room"]["keepResul
   };
 }
 
+interface PortRoom {
+  readonly broker: Broker;
+  readonly files: FileAccess;
+  readonly placeholders: readonly KnownSecret[];
+}
+
 type PortsFor = (call: AdmittedCall) => CapabilityPorts;
 
 function livePorts(
   world: World,
   options: LiveOptions,
-  broker: Broker,
-  placeholders: readonly KnownSecret[],
+  { broker, files, placeholders }: PortRoom,
 ): PortsFor {
-  const { prepared, directory } = options;
-  const files = createFileAccess({ roots: fileRoots(prepared, directory) });
+  const { prepared } = options;
   const { env } = prepared.config;
   return (call) => ({
     nowMs: world.nowMs,

@@ -16,8 +16,9 @@ import {
   readRecords,
 } from "../chain/index.ts";
 import { CcosError } from "../foundation/errors.ts";
-import type { JsonObject, JsonValue } from "../foundation/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../foundation/json.ts";
 import type { SecretFinding } from "../policy/index.ts";
+import { observedOf } from "./books.ts";
 import { conductPlan, type Stage } from "./conduct.ts";
 import type { AdmittedCall, Executed } from "./gate-guard.ts";
 import { changedModules } from "./plan-modules.ts";
@@ -138,11 +139,15 @@ function recordedStage(
   payloads: PayloadStore,
 ): Stage {
   const fact = (name: string): JsonValue | undefined => cursor.upcoming()?.body.facts[name];
+  const factsNow = (): JsonObject => {
+    const observed = fact("observed");
+    return isJsonObject(observed) ? observed : {};
+  };
   return {
     chain: cursor,
     startFacts: {},
     endEffects: () => undefined,
-    egressStarted: () => Number(fact("egress") ?? Number.NaN),
+    observed: () => observedOf(factsNow()),
     room: {
       execute: (call) => recordedAnswer(run, cursor, payloads, call),
       matchSecrets: () => (fact("knownSecrets") ?? []) as unknown as readonly SecretFinding[],

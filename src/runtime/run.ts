@@ -12,7 +12,7 @@ import { newRunId } from "../foundation/ids.ts";
 import { isJsonObject, type JsonObject } from "../foundation/json.ts";
 import { errnoOf } from "../host/index.ts";
 import type { Candidate, IsolationProvider, Usage } from "../isolation/index.ts";
-import type { Books } from "./books.ts";
+import { type Books, booksText } from "./books.ts";
 import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
 import { conductCommand, type Terminal } from "./external.ts";
 import type { GateEvent } from "./gate.ts";
@@ -286,8 +286,8 @@ async function conduct(world: World, prepared: PreparedRun, room: Conduct): Prom
 function unbalanced(run: string, books: Books): CcosError {
   return new CcosError("BOOKS_UNBALANCED", {
     what: `Run ${run} does not balance`,
-    why: "the counts of guest, gate and egress differ: a record or an effect is missing",
+    why: `${books.suspect.join(", ")} differ: ${booksText(books)}: a record or an effect is missing`,
     fix: "Treat the run as suspect; read its chain",
-    details: { declared: books.declared, gate: books.gate, network: books.network },
+    details: { suspect: [...books.suspect], lines: books.lines.map((line) => ({ ...line })) },
   });
 }

@@ -8,6 +8,7 @@ import { memoryStore, openChain } from "../../src/chain/index.ts";
 import { encodeFrame, FrameReader } from "../../src/foundation/framing.ts";
 import type { JsonObject } from "../../src/foundation/json.ts";
 import type { Execution } from "../../src/isolation/index.ts";
+import type { Observed } from "../../src/runtime/books.ts";
 import { type Conducted, conductPlan } from "../../src/runtime/conduct.ts";
 import type { Executed } from "../../src/runtime/gate-guard.ts";
 import type { Launched } from "../../src/runtime/guest-launch.ts";
@@ -38,9 +39,19 @@ export interface Attack {
   /** Sent when the first answer arrived. */
   readonly then?: Uint8Array;
   readonly plan?: string;
+  /** What broker, file port and wall counted; absent: nothing. */
+  readonly seen?: Partial<Observed>;
   /** Module texts that lie ready. */
   readonly modules?: readonly { name: string; file: string; source: string }[];
 }
+
+const NOTHING_SEEN: Observed = {
+  network: 0,
+  sentBytes: 0,
+  receivedBytes: 0,
+  files: 0,
+  strayBytes: null,
+};
 
 interface Heard {
   readonly programs: JsonObject[];
@@ -49,7 +60,7 @@ interface Heard {
 
 /** One run of `plan` by the forger. */
 export async function attack(attempt: Attack): Promise<Attacked> {
-  const { config = "", value, plan = PLAN, modules = [] } = attempt;
+  const { config = "", value, plan = PLAN, modules = [], seen = {} } = attempt;
   const prepared = prepareRun({
     configFile: "agent.rtfs",
     configSource: `(agent.config :version "0.1" :agent-id "agent.test" :plan "plan.rtfs" ${config})`,
@@ -82,7 +93,7 @@ export async function attack(attempt: Attack): Promise<Attacked> {
         placeholders: [],
         keepResult: () => undefined,
       },
-      egressStarted: () => 0,
+      observed: () => ({ ...NOTHING_SEEN, ...seen }),
       endEffects: () => undefined,
       startFacts: {},
     },
