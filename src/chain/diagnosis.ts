@@ -26,6 +26,7 @@ export interface Broken {
     | "torn"
     | "truncated"
     | "after-head"
+    | "root"
     | "signature"
     | "chain-id";
   /** One line for a person. */

@@ -1,5 +1,19 @@
 /** The causal chain: record, link, commit, verify, sign; and the payloads beside it. */
-export { parseHead, type SignedHead, signHead } from "./head.ts";
+export { recordHashes } from "./chain-tree.ts";
+export { parseHeadFile, type SignedHead } from "./head.ts";
+export { type HostLog, hostLog, originOf, readCheckpoint } from "./host-log.ts";
+export {
+  auditLog,
+  judgeLogged,
+  type LogAudit,
+  type LogBroken,
+  type LogVerdict,
+} from "./log-audit.ts";
+export { isConsistent } from "./merkle.ts";
+export { type Checkpoint, NOTE_LENGTH_MAX, openCheckpoint } from "./note.ts";
+export { base64Of, checkProof, PROOF_LENGTH_MAX, proofText } from "./proof.ts";
+export { prove, proveConsistency } from "./prove.ts";
+export { keepHead, sealChain } from "./seal.ts";
 export {
   type HostKey,
   keyIdOf,

@@ -93,7 +93,12 @@ describe("loadPublicKey", () => {
 });
 
 describe("signHead", () => {
-  const fields = { chain: "run-1", records: 3, head: "a".repeat(64) };
+  const fields = {
+    chain: "run-1",
+    records: 3,
+    head: "a".repeat(64),
+    root: "c".repeat(64),
+  };
 
   test("signs every field: a change of any is found", async () => {
     const key = await loadOrCreateHostKey(directory);
@@ -103,6 +108,8 @@ describe("signHead", () => {
       { chain: "run-2" },
       { records: 2 },
       { head: "b".repeat(64) },
+      { root: "b".repeat(64) },
+      { v: 1 },
       { signature: `${head.signature.slice(2, 86)}AA==` },
       { signature: "" },
       { keyId: "0".repeat(16) },
@@ -135,10 +142,11 @@ describe("signHead", () => {
 
 describe("parseHead", () => {
   const head = {
-    v: 1,
+    v: 2,
     chain: "run-1",
     records: 3,
     head: "a".repeat(64),
+    root: "c".repeat(64),
     keyId: "0".repeat(16),
     algorithm: "ed25519",
     signature: `${"A".repeat(86)}==`,
@@ -151,7 +159,9 @@ describe("parseHead", () => {
     ["a short signature", { signature: "AA==" }, '"signature" is missing or malformed'],
     ["an upper-case hash", { head: "A".repeat(64) }, '"head" is missing or malformed'],
     ["a surplus field", { publicKey: "mine" }, "it has a field that no head has"],
-    ["another version", { v: 2 }, '"v" is missing or malformed'],
+    ["another version", { v: 3 }, '"v" is missing or malformed'],
+    ["a root in the first version", { v: 1 }, "it has a field that no head has"],
+    ["no root", { root: undefined }, '"root" is missing or malformed'],
   ])("refuses %s", (_name, change, error) => {
     expect(parseHead(JSON.stringify({ ...head, ...change }))).toEqual({ ok: false, error });
   });

@@ -9,6 +9,7 @@
  */
 import { readChunks } from "../host/index.ts";
 import { LineChecker, LineReader, type Link } from "./lines.ts";
+import { addLeaf, type Range } from "./merkle.ts";
 
 export interface Stretch {
   readonly first: Link;
@@ -16,6 +17,8 @@ export interface Stretch {
   readonly records: number;
   /** Hash of the last record. */
   readonly last: string;
+  /** The records' subtrees; empty when nobody asks for a root. */
+  readonly tree: Range;
 }
 
 /** A file cut into stretches, for threads that share the work. */
@@ -23,6 +26,8 @@ export interface StretchPlan {
   readonly path: string;
   readonly stretchBytes: number;
   readonly stretches: number;
+  /** Whether a head says what the root of the records' tree is. */
+  readonly withTree: boolean;
   /** One number, shared: the next stretch that nobody has taken. */
   readonly next: Int32Array;
 }
@@ -32,14 +37,14 @@ export type Checked = readonly (readonly [number, Stretch | "empty" | "unsound"]
 
 /** Take stretches until none is left, or one is not sound: then nobody takes another. */
 export async function checkStretches(plan: StretchPlan): Promise<Checked> {
-  const { path, stretchBytes, stretches, next } = plan;
+  const { stretchBytes, stretches, next } = plan;
   const checked: [number, Stretch | "empty" | "unsound"][] = [];
   for (;;) {
     const number = Atomics.add(next, 0, 1);
     if (number >= stretches) return checked;
     // The last one ends where the file does, which may grow meanwhile.
     const end = number === stretches - 1 ? Number.MAX_SAFE_INTEGER : (number + 1) * stretchBytes;
-    const stretch = await checkStretch(path, number * stretchBytes, end);
+    const stretch = await checkStretch(plan, number * stretchBytes, end);
     checked.push([number, stretch]);
     if (stretch === "unsound") Atomics.store(next, 0, stretches);
   }
@@ -50,7 +55,7 @@ export async function checkStretches(plan: StretchPlan): Promise<Checked> {
  * linked to the one before, or has no end.
  */
 async function checkStretch(
-  path: string,
+  { path, withTree }: StretchPlan,
   start: number,
   end: number,
 ): Promise<Stretch | "empty" | "unsound"> {
@@ -62,7 +67,8 @@ async function checkStretch(
   let first: Link | null = null;
   let records = 0;
   let last = "";
-  const sum = (): Stretch | "empty" => (first === null ? "empty" : { first, records, last });
+  const tree: Range = [];
+  const sum = (): Stretch | "empty" => (first === null ? "empty" : { first, records, last, tree });
   for await (const chunk of readChunks(path, at)) {
     for (const line of reader.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length))) {
       if (line === null) return "unsound";
@@ -74,6 +80,7 @@ async function checkStretch(
         first ??= link;
         records++;
         last = link.hash;
+        if (withTree) addLeaf(tree, link.seq, last);
       }
       isOurs = true;
     }

@@ -11,6 +11,7 @@ import {
   relinked,
   type Sample,
   sampleChain,
+  treeRoot,
 } from "../../test/chain/sample.ts";
 import { signHead } from "./head.ts";
 import { checkStretches, type StretchPlan } from "./stretch.ts";
@@ -84,7 +85,12 @@ describe("verifyChainFile, in two threads", () => {
     expect(torn).toMatchObject({ kind: "broken", reason: "torn" });
     expect(await verdictOf(bytes, { chainId: "run-2" })).toMatchObject({ reason: "chain-id" });
     const head = signHead(
-      { chain: CHAIN_ID, records: 40, head: sample.records[39]!.hash },
+      {
+        chain: CHAIN_ID,
+        records: 40,
+        head: sample.records[39]!.hash,
+        root: treeRoot(sample.records.slice(0, 40)),
+      },
       sample.key,
     );
     const fewer = await verdictOf(bytes, { head, publicKey: sample.key.publicKey });
@@ -141,5 +147,6 @@ describe("checkStretches", () => {
 });
 
 function planOf(stretchBytes: number, stretches: number): StretchPlan {
-  return { path, stretchBytes, stretches, next: new Int32Array(new SharedArrayBuffer(4)) };
+  const next = new Int32Array(new SharedArrayBuffer(4));
+  return { path, stretchBytes, stretches, withTree: true, next };
 }

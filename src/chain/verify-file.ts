@@ -59,7 +59,8 @@ export async function verifyInThreads(
   const isWorthIt = stretches >= STRETCHES_MIN && threads > 1;
   if (!isWorthIt || program === null || checkHead(options) !== null) return null;
   const next = new Int32Array(new SharedArrayBuffer(4));
-  const plan: StretchPlan = { path, stretchBytes, stretches, next };
+  const withTree = options.head?.root !== undefined;
+  const plan: StretchPlan = { path, stretchBytes, stretches, withTree, next };
   const checked = await checkInThreads(plan, program, threads - 1);
   return checked === null ? null : walkStretches(checked, plan, options);
 }

@@ -10,6 +10,7 @@ import {
   relinked,
   type Sample,
   sampleChain,
+  treeRoot,
 } from "../../test/chain/sample.ts";
 import { signHead } from "./head.ts";
 import type { RecordInput } from "./writer.ts";
@@ -210,11 +211,27 @@ describe("verifyChain", () => {
     );
   });
 
+  test("finds a root that is not that of the records", async () => {
+    const sample = await sampleChain(calls(6));
+    const { chain, records, head } = sample.head;
+    const root = treeRoot(sample.records.slice(0, -1));
+    const forged = signHead({ chain, records, head, root }, sample.key);
+    expect(await verifyLines(sample.lines, sealedBy({ ...sample, head: forged }))).toMatchObject({
+      kind: "broken",
+      reason: "root",
+    });
+  });
+
   test("does not believe a head: another key, another field, no key", async () => {
     const sample = await sampleChain(calls(3));
     const options = sealedBy(sample);
     const forged = signHead(
-      { chain: CHAIN_ID, records: 2, head: sample.records[1]!.hash },
+      {
+        chain: CHAIN_ID,
+        records: 2,
+        head: sample.records[1]!.hash,
+        root: treeRoot(sample.records.slice(0, 2)),
+      },
       newKey(),
     );
     const cut = sample.lines.slice(0, 2);

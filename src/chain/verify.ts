@@ -13,6 +13,7 @@ import { type Broken, Diagnosis } from "./diagnosis.ts";
 import { isSignedBy, type SignedHead } from "./head.ts";
 import { keyIdOf } from "./host-key.ts";
 import { type Line, LineChecker, LineReader, type Link } from "./lines.ts";
+import { addLeaf, addSubtree, type Range, rootOf } from "./merkle.ts";
 import { genesisOf, RECORD_BYTES_MAX } from "./record.ts";
 import type { Stretch } from "./stretch.ts";
 
@@ -127,6 +128,8 @@ export class ChainWalk {
   #prev = "";
   #line = 0;
   #diagnosis: Diagnosis | null = null;
+  /** The records' tree, where a head says what its root is. */
+  readonly #tree: Range = [];
 
   constructor({ head = null, chainId }: VerifyOptions) {
     this.#head = head;
@@ -152,13 +155,14 @@ export class ChainWalk {
    *
    * @returns False, and nothing is taken, when any of them would not have been.
    */
-  leap({ first, records, last }: Stretch): boolean {
+  leap({ first, records, last, tree }: Stretch): boolean {
     const reached = this.#seq + records;
     const head = this.#head;
     if (this.#diagnosis !== null || this.#doubtOf(first) !== null) return false;
     if (head !== null && reached > head.records) return false;
     if (head !== null && reached === head.records && last !== head.head) return false;
     this.#chain ??= first.chain;
+    for (const subtree of tree) addSubtree(this.#tree, subtree);
     this.#seq = reached;
     this.#prev = last;
     this.#line += records;
@@ -183,6 +187,9 @@ export class ChainWalk {
       this.#line++;
       if (head !== null) return this.#afterHead();
       return this.#broken("torn", `${tailBytes} bytes without a newline end the chain`);
+    }
+    if (head?.root !== undefined && rootOf(this.#tree) !== head.root) {
+      return this.#broken("root", "the signed root is not that of these records");
     }
     const sum = { kind: "valid", records, head: records === 0 ? "" : this.#prev } as const;
     return head === null ? { ...sum, sealed: false } : { ...sum, sealed: true, keyId: head.keyId };
@@ -220,6 +227,7 @@ export class ChainWalk {
       return this.#broken("changed", detail);
     }
     this.#recent[seq % REMEMBERED_HASHES] = hash;
+    if (this.#head?.root !== undefined) addLeaf(this.#tree, seq, hash);
     this.#seq = seq + 1;
     this.#prev = hash;
     return null;

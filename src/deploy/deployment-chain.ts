@@ -14,17 +14,18 @@ import {
   type ChainWriter,
   digestOf,
   fileStore,
+  hostLog,
   loadOrCreateHostKey,
   openChain,
   readRecords,
   type RecordType,
   repairTornTail,
-  signHead,
+  sealChain,
 } from "../chain/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
-import { fileIdentity, removeFile, writeAtomic } from "../host/index.ts";
-import { deploymentDirectory, verifyRun, type World } from "../runtime/index.ts";
+import { fileIdentity, removeFile } from "../host/index.ts";
+import { deploymentDirectory, verifyLogged, verifyRun, type World } from "../runtime/index.ts";
 import type { DeploymentPaths } from "./store.ts";
 
 export interface DeploymentChain {
@@ -59,9 +60,9 @@ export async function openDeploymentChain(
     record,
     seal: async () => {
       await chain.close();
-      const { seq, hash } = chain.head;
-      const head = signHead({ chain: id, records: seq + 1, head: hash }, key);
-      await writeAtomic(paths.head, Buffer.from(`${JSON.stringify(head)}\n`), 0o600);
+      const log = hostLog(world.stateDir);
+      const { chain: path, head: headPath } = paths;
+      await sealChain({ chain: id, path, headPath, last: chain.head, key, log });
     },
   };
 }
@@ -80,11 +81,23 @@ async function lastRecord(
 ): Promise<{ readonly seq: number; readonly hash: string } | null> {
   if (fileIdentity(paths.chain) === null) return null;
   await repairTornTail(paths.chain);
-  const verified = await verifyRun(world, deploymentDirectory(world.stateDir, paths.name));
-  if (verified.kind === "valid") return { seq: verified.records - 1, hash: verified.head };
-  throw new CcosError("CHAIN_INTEGRITY", {
-    what: `Cannot go on with the chain of "${paths.name}"`,
-    why: `record ${verified.seq}: ${verified.reason}, ${verified.detail}`,
+  const directory = deploymentDirectory(world.stateDir, paths.name);
+  const verified = await verifyRun(world, directory);
+  if (verified.kind === "broken") {
+    throw tampered(paths, `record ${verified.seq}: ${verified.reason}, ${verified.detail}`);
+  }
+  const logged = await verifyLogged(world, directory, verified);
+  // A supervisor that was killed before its first record leaves a whole chain without its head.
+  if (logged.kind === "broken" && logged.reason !== "stripped") {
+    throw tampered(paths, `${logged.reason}, ${logged.detail}`);
+  }
+  return { seq: verified.records - 1, hash: verified.head };
+}
+
+function tampered({ name }: DeploymentPaths, why: string): CcosError {
+  return new CcosError("CHAIN_INTEGRITY", {
+    what: `Cannot go on with the chain of "${name}"`,
+    why,
     fix: "Keep the directory as it is and treat the deployment as tampered with",
   });
 }

@@ -161,6 +161,17 @@ const HOST_CODES = {
     "The supervisor was killed; records shown verified",
   ),
   CHAIN_SIGNATURE: entry(65, "The head's signature does not verify", "Do not trust this chain"),
+  CHAIN_ROLLBACK: entry(
+    65,
+    "A chain or the host log is an older state than what was signed",
+    "Restore CCOS_HOME from a copy",
+  ),
+  CHAIN_FORK: entry(
+    65,
+    "A chain or the host log has another history than what was signed",
+    "Do not trust this host's chains",
+  ),
+  PROOF_INVALID: entry(65, "A proof does not prove what it says", "Do not trust what it names"),
   REPLAY_DIVERGED: entry(
     65,
     "Replay reached another record than the one recorded",

@@ -63,6 +63,7 @@ export {
   strayTrafficBytes,
   treeUsage,
 } from "./process-tree.ts";
+export { type LogFile, openLogFile } from "./log-file.ts";
 export { lockDirectory, type NameLease } from "./name-lease.ts";
 export { leaseUser, type UserLease } from "./user-lease.ts";
 export { type MeasuredFile, measureFile } from "./measured-file.ts";

@@ -29,7 +29,13 @@ export { runAgent, type RunEvent, type RunReport } from "./run.ts";
 export { createGuestPools, type GuestPools, type WaitingGuests } from "./standby.ts";
 export { POOL_SIZE_MAX } from "../isolation/index.ts";
 export { deploymentDirectory, findRun, isDeploymentName, listRuns } from "./run-directory.ts";
-export { repairRun, verifyRun } from "./verify-run.ts";
+export {
+  hostPublicKey,
+  readHead,
+  repairRun,
+  verifyLogged,
+  verifyRun,
+} from "./verify-run.ts";
 export { chooseWall, type ChosenWall } from "./choose-wall.ts";
 export { proveGuest } from "./prove-guest.ts";
 export { sandboxLimits, type World } from "./world.ts";

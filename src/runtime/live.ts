@@ -10,23 +10,18 @@ import {
   type ChainWriter,
   fileStore,
   type HostKey,
+  hostLog,
   loadOrCreateHostKey,
   openChain,
   openPayloads,
   type PayloadStore,
+  sealChain,
   type SignedHead,
-  signHead,
 } from "../chain/index.ts";
 import { type Broker, createBroker } from "../egress/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
-import {
-  createFileAccess,
-  type FileAccess,
-  resolveHost,
-  sleep,
-  writeAtomic,
-} from "../host/index.ts";
+import { createFileAccess, type FileAccess, resolveHost, sleep } from "../host/index.ts";
 import {
   decide,
   type EgressRule,
@@ -113,7 +108,7 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
       guards: [options.halt],
       keepResult: keepInto(payloads, directory.id),
     },
-    seal: () => seal(directory, chain, key),
+    seal: () => seal(world, directory, chain, key),
     close: () => closeAll(chain, payloads),
   };
 }
@@ -254,17 +249,15 @@ function callMsOf({ config, inputs }: PreparedRun, capability: string): number {
 }
 
 async function seal(
+  { stateDir }: World,
   directory: RunDirectory,
   chain: ChainWriter,
   key: HostKey,
 ): Promise<SignedHead> {
   await chain.commit();
-  const head = signHead(
-    { chain: directory.id, records: chain.head.seq + 1, head: chain.head.hash },
-    key,
-  );
-  await writeAtomic(directory.head, new TextEncoder().encode(`${JSON.stringify(head)}\n`), 0o600);
-  return head;
+  const { id, chain: path, head: headPath } = directory;
+  const log = hostLog(stateDir);
+  return await sealChain({ chain: id, path, headPath, last: chain.head, key, log });
 }
 
 async function closeAll(chain: ChainWriter, payloads: PayloadStore): Promise<void> {

@@ -9,8 +9,9 @@ import {
   openChain,
   type RecordInput,
   type SignedHead,
-  signHead,
 } from "../../src/chain/index.ts";
+import { signHead } from "../../src/chain/head.ts";
+import { addLeaf, type Range, rootOf } from "../../src/chain/merkle.ts";
 
 export const CHAIN_ID = "run-01HF7YAT00ZZZZZZZZZZZZZZZZ";
 export const CONFIG_DIGEST: string = `sha256:${"c".repeat(64)}`;
@@ -42,9 +43,17 @@ export async function sampleChain(
   for (const input of inputs) records.push(chain.append(input));
   await chain.commit();
   const { seq, hash: last } = chain.head;
-  const head = signHead({ chain: chainId, records: seq + 1, head: last }, sharedKey);
+  const root = treeRoot(records);
+  const head = signHead({ chain: chainId, records: seq + 1, head: last, root }, sharedKey);
   const lines = Buffer.from(store.bytes()).toString("utf8").split("\n").slice(0, -1);
   return { lines, records, head, key: sharedKey };
+}
+
+/** Root of the tree of these records. */
+export function treeRoot(records: readonly ChainRecord[]): string {
+  const tree: Range = [];
+  for (const [index, { hash: leaf }] of records.entries()) addLeaf(tree, index, leaf);
+  return rootOf(tree);
 }
 
 export function calls(count: number): RecordInput[] {

@@ -154,6 +154,9 @@ const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
   halt            Stop an agent, or all, now: no effect begins any more, runs end
   halt list       Show which agents are halted, by whom and why
   halt lift       End an emergency stop; nothing starts by itself
+  chain checkpoint  Print the host log's signed checkpoint, to be kept elsewhere; --since proves what it goes on from
+  chain prove     Print a proof that the host log has a run's head, and a record under it (C2SP tlog-proof)
+  chain check-proof  Check a proof offline with a host's public key
   doctor          Measure what this host's walls hold: each cell is an escape that was attempted, beside an allowed twin
   config show     The operator's settings as they hold for a run: each value with the line it comes from
   vm spec         What a monitor is told for a config's microVM: document, ordered calls, argument vector; nothing starts

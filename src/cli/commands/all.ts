@@ -1,5 +1,8 @@
 import type { Command } from "../command.ts";
-import { chainList, chainShow, chainVerify } from "./chain.ts";
+import { chainCheckpoint } from "./chain/checkpoint.ts";
+import { chainCheckProof, chainProve } from "./chain/prove.ts";
+import { chainList, chainShow } from "./chain/show.ts";
+import { chainVerify } from "./chain/verify.ts";
 import { check } from "./check.ts";
 import { configShow } from "./config-show.ts";
 import { call, consoleOpen, deploy, rollback, status, stop, supervise } from "./deploy.ts";
@@ -34,6 +37,9 @@ export const ALL_COMMANDS: readonly Command[] = [
   halt,
   haltList,
   haltLift,
+  chainCheckpoint,
+  chainProve,
+  chainCheckProof,
   doctor,
   configShow,
   vmSpec,

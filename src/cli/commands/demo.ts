@@ -10,7 +10,7 @@ import { CcosError } from "../../foundation/errors.ts";
 import { startCompanion } from "../../host/index.ts";
 import { type Command, type Io, parseCommand } from "../command.ts";
 import { readSource } from "../inputs.ts";
-import { verifyAndReport } from "./chain.ts";
+import { verifyAndReport } from "./chain/verify.ts";
 import { runAndReport } from "../run-report.ts";
 
 /** The port written in the example; the demo puts a free one in its place. */
@@ -73,7 +73,11 @@ async function attackAndProve(
   };
   const status = await runAndReport({ ...io, world }, inputs, []);
   if (status !== 0) return status;
-  return await verifyAndReport({ ...io, world }, "last", { replay: true, repair: false });
+  return await verifyAndReport({ ...io, world }, "last", {
+    replay: true,
+    repair: false,
+    pinned: null,
+  });
 }
 
 function portOf(line: string): string {

@@ -1,28 +1,27 @@
 /**
- * `ccos chain verify`, `show` and `list`: what the records of past runs say, and whether they may
- * be believed.
+ * `ccos chain verify`: whether the records of a past run may be believed.
  *
  * @module
  */
-import type { Verification } from "../../chain/index.ts";
-import { readRecords } from "../../chain/index.ts";
-import { ERROR_CODES, type ErrorCode } from "../../foundation/error-codes.ts";
-import { unreachable } from "../../foundation/result.ts";
+import type { Checkpoint, LogVerdict, Verification } from "../../../chain/index.ts";
+import { ERROR_CODES, type ErrorCode } from "../../../foundation/error-codes.ts";
+import { unreachable } from "../../../foundation/result.ts";
 import {
   findRun,
-  listRuns,
   type Replay,
   repairRun,
   replayRun,
+  verifyLogged,
   verifyRun,
-} from "../../runtime/index.ts";
-import { type Command, type Io, parseCommand, usageError } from "../command.ts";
-import { marksFor, type Paint, printable, shortHash } from "../render.ts";
+} from "../../../runtime/index.ts";
+import { type Command, type Io, parseCommand, usageError } from "../../command.ts";
+import { marksFor, type Paint, printable, shortHash } from "../../render.ts";
+import { readPinned } from "./checkpoint-file.ts";
 
 /** `ccos chain verify RUN [--replay]`. */
 export const chainVerify: Command = {
   name: "chain verify",
-  usage: "chain verify RUN|last [--replay] [--repair] [--json]",
+  usage: "chain verify RUN|last [--replay] [--repair] [--checkpoint FILE] [--json]",
   summary:
     "Check that no record was changed, dropped, moved or cut; --replay re-runs the plan offline to the same head",
 
@@ -30,6 +29,7 @@ export const chainVerify: Command = {
     const parsed = parseCommand(chainVerify, args, {
       replay: { type: "boolean" },
       repair: { type: "boolean" },
+      checkpoint: { type: "string" },
     });
     const [name, ...rest] = parsed.positionals;
     if (name === undefined || rest.length > 0)
@@ -37,36 +37,46 @@ export const chainVerify: Command = {
     return await verifyAndReport(io, name, {
       replay: parsed.flag("replay"),
       repair: parsed.flag("repair"),
+      pinned: await readPinned(io, parsed.text("checkpoint")),
     });
   },
 };
+
+export interface VerifyRequest {
+  readonly replay: boolean;
+  readonly repair: boolean;
+  /** A checkpoint of the host log that was kept elsewhere. */
+  readonly pinned: Checkpoint | null;
+}
 
 /** Verify, replay when asked, print both verdicts. Shared with `ccos demo`. */
 export async function verifyAndReport(
   io: Io,
   name: string,
-  options: { replay: boolean; repair: boolean },
+  { replay: isReplay, repair, pinned }: VerifyRequest,
 ): Promise<number> {
   const run = await findRun(io.world.stateDir, name);
-  if (options.repair) {
-    const moved = await repairRun(run);
-    io.say(
-      moved === 0
-        ? " repair    nothing to repair"
-        : ` repair    ${moved} bytes of a cut write moved to ${run.chain}.torn`,
-    );
+  if (repair) {
+    const { bytes, head } = await repairRun(io.world, run);
+    if (bytes > 0) io.say(` repair    ${bytes} bytes of a cut write moved to ${run.chain}.torn`);
+    if (head) io.say(" repair    the head that the host log has is back beside the chain");
+    if (bytes === 0 && !head) io.say(" repair    nothing to repair");
   }
   const verification = await verifyRun(io.world, run);
-  const code = verificationCode(verification);
+  const isValid = verification.kind === "valid";
+  const log = isValid ? await verifyLogged(io.world, run, verification, pinned) : null;
+  const code = logCode(log) ?? verificationCode(verification);
   const { red } = marksFor(io.terminal);
-  if (!io.json) io.say(verificationText(verification, red));
-  const replay = options.replay && code === null ? await replayRun(io.world, run, io.signal) : null;
+  if (!io.json) {
+    io.say(verificationText(verification, red));
+    if (log !== null) io.say(logText(log, red));
+  }
+  const replay = isReplay && code === null ? await replayRun(io.world, run, io.signal) : null;
   const failure = code ?? (replay === null ? null : REPLAY_CODES[replay.kind]);
   if (!io.json && replay !== null) io.say(replayText(replay, red));
   if (io.json) {
-    io.out(
-      JSON.stringify({ run: run.id, ok: failure === null, code: failure, verification, replay }),
-    );
+    const ok = failure === null;
+    io.out(JSON.stringify({ run: run.id, ok, code: failure, verification, log, replay }));
   }
   return failure === null ? 0 : ERROR_CODES[failure].exitCode;
 }
@@ -87,6 +97,36 @@ const BREAK_CODES: Readonly<Partial<Record<string, ErrorCode>>> = {
 function verificationCode(verification: Verification): ErrorCode | null {
   if (verification.kind === "valid") return verification.sealed ? null : "CHAIN_UNSEALED";
   return BREAK_CODES[verification.reason] ?? "CHAIN_INTEGRITY";
+}
+
+const LOG_CODES: Readonly<Record<(LogVerdict & { kind: "broken" })["reason"], ErrorCode>> = {
+  "log-signature": "CHAIN_SIGNATURE",
+  "log-changed": "CHAIN_INTEGRITY",
+  "log-rollback": "CHAIN_ROLLBACK",
+  "log-fork": "CHAIN_FORK",
+  truncated: "CHAIN_TRUNCATED",
+  rollback: "CHAIN_ROLLBACK",
+  fork: "CHAIN_FORK",
+  stripped: "CHAIN_SIGNATURE",
+};
+
+function logCode(log: LogVerdict | null): ErrorCode | null {
+  return log?.kind === "broken" ? LOG_CODES[log.reason] : null;
+}
+
+function logText(log: LogVerdict, red: Paint): string {
+  switch (log.kind) {
+    case "logged": {
+      const pinned = log.pinned ? " · goes on from the given checkpoint" : "";
+      return ` log       head LOGGED      number ${log.index} of ${log.size} in the host log${pinned}`;
+    }
+    case "unlogged":
+      return ` log       not logged       none of the ${log.size} heads in the host log is of this chain`;
+    case "broken":
+      return ` log       ${red("log BROKEN")}       ${log.reason}  ${printable(log.detail)}`;
+    default:
+      return unreachable(log);
+  }
 }
 
 function verificationText(verification: Verification, red: Paint): string {
@@ -116,49 +156,3 @@ function replayText(replay: Replay, red: Paint): string {
       return unreachable(replay);
   }
 }
-
-/** `ccos chain show RUN`: the records, one line each. */
-export const chainShow: Command = {
-  name: "chain show",
-  usage: "chain show RUN|last [--json]",
-  summary: "Print a run's records; --json prints them as NDJSON",
-
-  async run(args, io) {
-    const parsed = parseCommand(chainShow, args);
-    const [name, ...rest] = parsed.positionals;
-    if (name === undefined || rest.length > 0)
-      throw usageError(chainShow, "name one run, or `last`");
-    const run = await findRun(io.world.stateDir, name);
-    if (!io.json)
-      io.say(
-        ` ${run.id}  ${run.chain}\n a listing is not a verification: \`ccos chain verify ${run.id}\``,
-      );
-    for await (const record of readRecords(run.chain)) {
-      const { seq, ts, type, data, facts } = record.body;
-      if (io.json) io.out(JSON.stringify(record));
-      else
-        io.out(
-          printable(
-            `${String(seq).padStart(4)}  ${new Date(ts).toISOString()}  ${type.padEnd(16)} ${JSON.stringify(data)}${Object.keys(facts).length === 0 ? "" : `  facts ${JSON.stringify(facts)}`}`,
-          ),
-        );
-    }
-    return 0;
-  },
-};
-
-/** `ccos chain list`: the runs of this state directory, oldest first. */
-export const chainList: Command = {
-  name: "chain list",
-  usage: "chain list [--json]",
-  summary: "List the runs under CCOS_HOME",
-
-  async run(args, io) {
-    parseCommand(chainList, args);
-    const runs = await listRuns(io.world.stateDir);
-    if (io.json) io.out(JSON.stringify({ runs }));
-    else if (runs.length === 0) io.say(`no runs under ${io.world.stateDir}`);
-    else io.out(runs.join("\n"));
-    return 0;
-  },
-};
