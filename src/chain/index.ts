@@ -1,7 +1,15 @@
 /** The causal chain: record, link, commit, verify, sign; and the payloads beside it. */
+export {
+  type Anchor,
+  anchorCheckpoint,
+  readAnchors,
+  type Review,
+  reviewAnchor,
+} from "./anchor/anchor.ts";
+export { isAnchorUrl, type Target as AnchorTarget } from "./anchor/targets.ts";
 export { recordHashes } from "./chain-tree.ts";
 export { parseHeadFile, type SignedHead } from "./head.ts";
-export { type HostLog, hostLog, originOf, readCheckpoint } from "./host-log.ts";
+export { type HostLog, hostLog, originOf, readCheckpoint, readLog } from "./host-log.ts";
 export {
   auditLog,
   judgeLogged,

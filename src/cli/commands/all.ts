@@ -1,4 +1,5 @@
 import type { Command } from "../command.ts";
+import { chainAnchor, chainAnchors } from "./chain/anchor.ts";
 import { chainCheckpoint } from "./chain/checkpoint.ts";
 import { chainCheckProof, chainProve } from "./chain/prove.ts";
 import { chainList, chainShow } from "./chain/show.ts";
@@ -40,6 +41,8 @@ export const ALL_COMMANDS: readonly Command[] = [
   chainCheckpoint,
   chainProve,
   chainCheckProof,
+  chainAnchor,
+  chainAnchors,
   doctor,
   configShow,
   vmSpec,
