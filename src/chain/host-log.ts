@@ -67,8 +67,9 @@ const LOCK_POLL_MS = 2;
 
 export interface Logged {
   readonly index: number;
-  /** The signed note that has the head. */
-  readonly checkpoint: string;
+  /** The first that has the head. */
+  readonly checkpoint: Checkpoint;
+  readonly note: string;
 }
 
 /**
@@ -121,9 +122,10 @@ async function append(log: HostLog, head: SignedHead, key: HostKey): Promise<Log
     heads.append(Buffer.from(`${line}\n`));
     tree.append(size, leafHash(Buffer.from(line)));
     const origin = originOf(key.publicKey);
-    const note = signCheckpoint({ origin, size: size + 1, root: tree.rootAt(size + 1) }, key);
+    const checkpoint = { origin, size: size + 1, root: tree.rootAt(size + 1) };
+    const note = signCheckpoint(checkpoint, key);
     await writeAtomic(log.checkpoint, Buffer.from(note), 0o600);
-    return { index: size, checkpoint: note };
+    return { index: size, checkpoint, note };
   } finally {
     heads.close();
     treeFile.close();

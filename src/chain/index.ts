@@ -6,7 +6,7 @@ export {
   type Review,
   reviewAnchor,
 } from "./anchor/anchor.ts";
-export { isAnchorUrl, type Target as AnchorTarget } from "./anchor/targets.ts";
+export { isAnchorUrl, type Signed, type Target as AnchorTarget } from "./anchor/targets.ts";
 export { recordHashes } from "./chain-tree.ts";
 export { parseHeadFile, type SignedHead } from "./head.ts";
 export { type HostLog, hostLog, originOf, readCheckpoint, readLog } from "./host-log.ts";

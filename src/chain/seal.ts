@@ -7,6 +7,7 @@
  * @module
  */
 import { writeAtomic } from "../host/index.ts";
+import type { Signed } from "./anchor/targets.ts";
 import { chainRoot } from "./chain-tree.ts";
 import { headText, type SignedHead, signHead } from "./head.ts";
 import type { HostKey } from "./host-key.ts";
@@ -23,7 +24,7 @@ export interface Seal {
   readonly key: HostKey;
   readonly log: HostLog;
   /** Runs between the log's checkpoint and the head: what it refuses leaves the chain without a head. */
-  readonly anchor?: (checkpoint: string) => Promise<void>;
+  readonly anchor?: ((signed: Signed) => Promise<void>) | undefined;
 }
 
 /** @throws {CcosError} `CHAIN_UNWRITABLE`; `CHAIN_INTEGRITY` when chain or log are not what was written. */
@@ -32,8 +33,8 @@ export async function sealChain(seal: Seal): Promise<SignedHead> {
   const records = last.seq + 1;
   const root = await chainRoot(path, records, last.hash);
   const head = signHead({ chain, records, head: last.hash, root }, key);
-  const { checkpoint } = await logHead(log, head, key);
-  await anchor?.(checkpoint);
+  const { checkpoint, note } = await logHead(log, head, key);
+  await anchor?.({ checkpoint, note });
   await keepHead(headPath, head);
   return head;
 }

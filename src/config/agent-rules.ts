@@ -37,6 +37,7 @@ export function checkAgent(context: RuleContext): void {
   for (const [name, secret] of context.config.secrets) checkSecret(context, name, secret);
   checkCapabilities(context);
   checkStorage(context);
+  checkAnchor(context);
   checkProfile(context);
   checkFeatures(context);
 }
@@ -216,6 +217,24 @@ function checkStorage({ config, complain }: RuleContext): void {
     const message = "storage :vsock_stream needs an enabled vsock";
     complain("VSOCK_REQUIRED", "causal_chain.storage.mode", message);
   }
+}
+
+function checkAnchor({ config, complain }: RuleContext): void {
+  const { target, path, url } = config.causalChain.anchor;
+  if (target === "none") return;
+  const isPlace = target === "file" || target === "git";
+  const place = isPlace ? path : url;
+  const fits = isPlace ? path?.startsWith("/") : isWebUrl(url ?? "");
+  const other = isPlace ? url : path;
+  if (place !== null && fits === true && other === null) return;
+  const needs = isPlace ? "an absolute :path and no :url" : "an http or https :url and no :path";
+  complain("INVALID_ANCHOR", "causal_chain.anchor.target", `target :${target} needs ${needs}`);
+}
+
+function isWebUrl(text: string): boolean {
+  const url = URL.parse(text);
+  const isWeb = url?.protocol === "https:" || url?.protocol === "http:";
+  return isWeb && url.username === "" && url.password === "" && url.hash === "";
 }
 
 /** What a profile's name promises. A profile that was not written promises nothing. */

@@ -420,6 +420,18 @@ export const CASES: readonly Case[] = [
     source: plain(":causal_chain {:storage {:mode :append_file}}"),
   },
   {
+    code: "INVALID_ANCHOR",
+    path: "causal_chain.anchor.target",
+    line: 2,
+    source: plain(":causal_chain {:anchor {:enabled true :target :git}}"),
+  },
+  {
+    code: "INVALID_ANCHOR",
+    path: "causal_chain.anchor.target",
+    line: 2,
+    source: plain(':causal_chain {:anchor {:target :http :url "ftp://a.example.com/x"}}'),
+  },
+  {
     code: "MISSING_CAPABILITIES_MOUNT",
     path: "orchestrator.isolation.fs.mounts.capabilities",
     line: 5,

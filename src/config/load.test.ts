@@ -42,7 +42,7 @@ describe("loadConfig", () => {
       governance: { policies: new Map(), keys: { verify: null } },
       causalChain: {
         storage: { mode: "in_memory", path: null, bufferLocal: null },
-        anchor: { enabled: false },
+        anchor: { enabled: false, target: "none", path: null, url: null, required: false },
       },
       marketplace: { registryPaths: [], readonly: null },
       env: new Map(),

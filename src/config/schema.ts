@@ -211,7 +211,13 @@ const causalChain: Decoder<CausalChainConfig> = block<CausalChainConfig>({
   ),
   anchor: field(
     "anchor",
-    block<CausalChainConfig["anchor"]>({ enabled: field("enabled", flag(false)) }),
+    block<CausalChainConfig["anchor"]>({
+      enabled: field("enabled", flag(false)),
+      target: field("target", word(["none", "file", "git", "http", "rfc3161"], "none")),
+      path: field("path", optionalText),
+      url: field("url", optionalText),
+      required: field("required", flag(false)),
+    }),
   ),
 });
 

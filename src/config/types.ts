@@ -185,7 +185,19 @@ export interface CausalChainConfig {
     readonly path: string | null;
     readonly bufferLocal: boolean | null;
   };
-  readonly anchor: { readonly enabled: boolean };
+  readonly anchor: AnchorConfig;
+}
+
+export interface AnchorConfig {
+  readonly enabled: boolean;
+  /** Where a run's checkpoint is put when it is sealed. */
+  readonly target: "none" | "file" | "git" | "http" | "rfc3161";
+  /** Directory of `file` and `git`. */
+  readonly path: string | null;
+  /** Of `http` and `rfc3161`. */
+  readonly url: string | null;
+  /** Whether a run whose checkpoint could not be anchored is left without its head. */
+  readonly required: boolean;
 }
 
 export interface MarketplaceConfig {

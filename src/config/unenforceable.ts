@@ -71,7 +71,11 @@ function runClaims({
       "causal_chain.storage.mode",
       `this version keeps no chain in :${mode}`,
     ],
-    [causalChain.anchor.enabled, "causal_chain.anchor.enabled", "this version anchors no heads"],
+    [
+      causalChain.anchor.enabled && causalChain.anchor.target === "none",
+      "causal_chain.anchor.enabled",
+      "it names no :target to anchor checkpoints at",
+    ],
     [
       mode === "append_file" && path !== null && path !== OWN_CHAIN,
       "causal_chain.storage.path",

@@ -142,6 +142,10 @@ export const FINDING_CODES = {
     "The chain's storage mode needs a path",
     "Set :causal_chain :storage :path",
   ),
+  INVALID_ANCHOR: error(
+    "An anchor's target and its place do not fit each other",
+    "Give :file and :git a :path, :http and :rfc3161 a :url",
+  ),
   MOCK_IN_PRODUCTION: error(
     "Production names the mock provider, which runs nothing",
     "Remove it; the strongest measured wall is taken",

@@ -31,6 +31,7 @@ import {
   matchCapability,
   type Verdict,
 } from "../policy/index.ts";
+import { anchorAtSeal } from "./anchor-seal.ts";
 import type { Stage } from "./conduct.ts";
 import { executedOf } from "./gate.ts";
 import type { AdmittedCall, Executed } from "./gate-guard.ts";
@@ -108,7 +109,7 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
       guards: [options.halt],
       keepResult: keepInto(payloads, directory.id),
     },
-    seal: () => seal(world, directory, chain, key),
+    seal: () => seal(world, options, chain, key),
     close: () => closeAll(chain, payloads),
   };
 }
@@ -249,15 +250,18 @@ function callMsOf({ config, inputs }: PreparedRun, capability: string): number {
 }
 
 async function seal(
-  { stateDir }: World,
-  directory: RunDirectory,
+  world: World,
+  { directory, prepared, log: say }: LiveOptions,
   chain: ChainWriter,
   key: HostKey,
 ): Promise<SignedHead> {
   await chain.commit();
   const { id, chain: path, head: headPath } = directory;
-  const log = hostLog(stateDir);
-  return await sealChain({ chain: id, path, headPath, last: chain.head, key, log });
+  const log = hostLog(world.stateDir);
+  const anchor = anchorAtSeal(world, prepared.config.causalChain.anchor, (text) =>
+    say("warn", text),
+  );
+  return await sealChain({ chain: id, path, headPath, last: chain.head, key, log, anchor });
 }
 
 async function closeAll(chain: ChainWriter, payloads: PayloadStore): Promise<void> {

@@ -33,7 +33,7 @@ describe("ccos run, a plan", () => {
       '(step "think" (call :ccos.math.add 20 22)) (step "when" (do (call :ccos.system.current-timestamp-ms) (call :ccos.echo [1 "a" :k])))';
     expect((await box.run(["run", agent("replay", plan)])).status).toBe(0);
     const verified = await box.run(["chain", "verify", "last", "--replay"]);
-    expect(verified.stderr).toMatch(/chain VALID .*\n.*replay IDENTICAL/);
+    expect(verified.stderr).toMatch(/chain VALID .*\n.*head LOGGED .*\n.*replay IDENTICAL/);
     expect(verified.status).toBe(0);
   });
 

@@ -1,0 +1,114 @@
+/** The host log as a user sees it: `ccos chain verify`, `checkpoint`, `prove`, `check-proof`, `anchor`, `anchors`. */
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Sandbox, sandbox } from "./ccos.ts";
+
+let box: Sandbox;
+let runs: string[];
+const at = (...names: string[]): string => join(box.home, ...names);
+const run = (number: number): string => at("runs", runs[number]!);
+
+function agent(rest: string): string {
+  box.write("plan.rtfs", "(call :ccos.math.add 20 22)");
+  return box.write("agent.rtfs", `(agent.config :agent-id "agent.log" :plan "plan.rtfs" ${rest})`);
+}
+
+beforeAll(async () => {
+  box = sandbox();
+  for (let each = 0; each < 3; each++) {
+    const done = await box.run(["run", agent("")]);
+    if (done.status !== 0) throw new Error(done.stderr);
+  }
+  runs = (await box.run(["chain", "list"])).stdout.trim().split("\n");
+  const checkpoint = await box.run(["chain", "checkpoint"]);
+  box.write("witnessed", checkpoint.stdout);
+}, 60_000);
+afterAll(() => box.remove());
+
+describe("the host log", () => {
+  test("has every run's head, and a checkpoint that was kept agrees", async () => {
+    const verified = await box.run(["chain", "verify", runs[1]!, "--checkpoint", "witnessed"]);
+    expect(verified.stderr).toMatch(/head LOGGED +number 1 of 3 .* goes on from the given/);
+    expect(verified.status).toBe(0);
+    const since = await box.json(["chain", "checkpoint", "--since", "witnessed"]);
+    expect(since.value).toMatchObject({ checkpoint: { size: 3 }, consistency: { path: [] } });
+  });
+
+  test("proves a run and a record of it to somebody who has the key only", async () => {
+    const proof = await box.run(["chain", "prove", runs[0]!, "2"]);
+    expect(proof.stdout).toMatch(/^c2sp\.org\/tlog-proof@v1\nextra .*\nindex 0\n/);
+    box.write("a.tlog-proof", proof.stdout);
+    cpSync(at("keys", "host.pub.pem"), join(box.dir, "key.pem"));
+    const elsewhere = { env: { CCOS_HOME: join(box.dir, "elsewhere") } };
+    const check = ["chain", "check-proof", "a.tlog-proof"];
+    const checked = await box.run([...check, "--key", "key.pem"], elsewhere);
+    expect(checked.stderr).toContain(`head LOGGED      ${runs[0]!}`);
+    expect(checked.stdout).toMatch(/^2 {2}20/);
+    expect(checked.status).toBe(0);
+    expect((await box.run(check, elsewhere)).stderr).toContain("INPUT_NOT_FOUND");
+    box.write("a.tlog-proof", proof.stdout.replace("index 0", "index 1"));
+    const refused = await box.run([...check, "--key", "key.pem"], elsewhere);
+    expect(refused.stderr).toContain("PROOF_INVALID");
+    expect(refused.status).toBe(65);
+    const absent = await box.run(["chain", "prove", runs[0]!, "4000"]);
+    expect(absent.status).toBe(64);
+  });
+
+  test("names what was done to a run", async () => {
+    const [verify, head] = [["chain", "verify", runs[2]!], join(run(2), "head.json")] as const;
+    const kept = readFileSync(head);
+    rmSync(head);
+    const stripped = await box.run(verify);
+    expect(stripped.stderr).toContain("stripped");
+    expect(stripped.status).toBe(65);
+    const repaired = await box.run([...verify, "--repair"]);
+    expect(repaired.stderr).toContain("the head that the host log has is back");
+    expect(repaired.status).toBe(0);
+    expect(readFileSync(head)).toEqual(kept);
+    cpSync(at("log"), join(box.dir, "log"), { recursive: true });
+    rmSync(at("log"), { recursive: true });
+    const unlogged = await box.json([...verify, "--checkpoint", "witnessed"]);
+    expect(unlogged.value).toMatchObject({ ok: false, code: "CHAIN_ROLLBACK" });
+    expect((await box.json(verify)).value).toMatchObject({ code: "CHAIN_ROLLBACK" });
+    cpSync(join(box.dir, "log"), at("log"), { recursive: true });
+    expect((await box.run(verify)).status).toBe(0);
+    box.write("forged", readFileSync(join(box.dir, "witnessed"), "utf8").replace("\n3\n", "\n4\n"));
+    const forged = await box.run([...verify, "--checkpoint", "forged"]);
+    expect(forged.stderr).toContain("CHAIN_SIGNATURE");
+  });
+});
+
+describe("an anchor", () => {
+  const asking = (rest: string): string => `:causal_chain {:anchor {:enabled true ${rest}}}`;
+
+  test("that a config asks for is there when the run has its head", async () => {
+    mkdirSync(join(box.dir, "disk"));
+    const place = `:target :file :path "${join(box.dir, "disk")}"`;
+    expect((await box.run(["run", agent(asking(place))])).status).toBe(0);
+    const listed = await box.run(["chain", "anchors"]);
+    expect(listed.stdout).toMatch(/ 4 heads {2}holds .* file /);
+    const byHand = await box.run(["chain", "anchor", "file", "disk"]);
+    expect(byHand.status).toBe(0);
+    rmSync(join(box.dir, "disk"), { recursive: true });
+    const gone = await box.run(["chain", "anchors"]);
+    expect(gone.stdout).toMatch(/ 4 heads {2}gone /);
+    expect(gone.status).toBe(65);
+  });
+
+  test("that cannot be is a warning, or leaves the run without a head until it is mended", async () => {
+    const place = `:target :file :path "${join(box.dir, "nowhere")}"`;
+    const warned = await box.run(["run", agent(asking(place))]);
+    expect(warned.status).toBe(0);
+    expect(warned.stderr).toContain("was not anchored (:file)");
+    const failed = await box.run(["run", agent(asking(`${place} :required true`))]);
+    expect(failed.stderr).toContain("CHAIN_UNWRITABLE");
+    expect(failed.status).toBe(69);
+    const last = (await box.run(["chain", "list"])).stdout.trim().split("\n").at(-1)!;
+    expect(existsSync(at("runs", last, "head.json"))).toBe(false);
+    expect((await box.run(["chain", "verify", "last"])).stderr).toContain("stripped");
+    expect((await box.run(["chain", "verify", "last", "--repair"])).status).toBe(0);
+    writeFileSync(join(box.dir, "x"), "");
+    expect((await box.run(["chain", "anchor", "file", "x"])).status).toBe(69);
+  });
+});
