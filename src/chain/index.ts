@@ -7,6 +7,7 @@ export {
   reviewAnchor,
 } from "./anchor/anchor.ts";
 export { isAnchorUrl, type Signed, type Target as AnchorTarget } from "./anchor/targets.ts";
+export { EXPORT_FORMATS, exportChain, type ExportFormat } from "./export/export.ts";
 export { recordHashes } from "./chain-tree.ts";
 export { parseHeadFile, type SignedHead } from "./head.ts";
 export { type HostLog, hostLog, originOf, readCheckpoint, readLog } from "./host-log.ts";

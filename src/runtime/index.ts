@@ -28,7 +28,13 @@ export { type EarlyLaunch, launchEarly } from "./early-launch.ts";
 export { runAgent, type RunEvent, type RunReport } from "./run.ts";
 export { createGuestPools, type GuestPools, type WaitingGuests } from "./standby.ts";
 export { POOL_SIZE_MAX } from "../isolation/index.ts";
-export { deploymentDirectory, findRun, isDeploymentName, listRuns } from "./run-directory.ts";
+export {
+  deploymentDirectory,
+  findRun,
+  isDeploymentName,
+  listRuns,
+  type RunDirectory,
+} from "./run-directory.ts";
 export {
   hostPublicKey,
   readHead,

@@ -156,28 +156,41 @@ const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
   halt lift       End an emergency stop; nothing starts by itself
   chain checkpoint  Print the host log's signed checkpoint, to be kept elsewhere; --since proves what it goes on from
   chain prove     Print a proof that the host log has a run's head, and a record under it (C2SP tlog-proof)
+  demo               The first run: an agent is prompt-injected, denied twice, finishes its work; the run verifies and replays
+  check              Validate an agent config: all findings with code, path, place and suggestion
+  plan               Before anything runs: each step with its calls, targets, verdicts, and the chosen wall
+  run                Run an agent's plan, or any program, behind the walls; one line per effect as it is decided
+  why                Ask whether an effect would be allowed, and which rule decides; exit 77 when denied
+  chain verify       Check that no record was changed, dropped, moved or cut; --replay re-runs the plan offline to the same head
+  chain show         Print a run's records; --json prints them as NDJSON
+  chain list         List the runs under CCOS_HOME
+  chain checkpoint   Print the host log's signed checkpoint, to be kept elsewhere; --since proves what it goes on from
+  chain prove        Print a proof that the host log has a run's head, and a record under it (C2SP tlog-proof)
   chain check-proof  Check a proof offline with a host's public key
-  doctor          Measure what this host's walls hold: each cell is an escape that was attempted, beside an allowed twin
-  config show     The operator's settings as they hold for a run: each value with the line it comes from
-  vm spec         What a monitor is told for a config's microVM: document, ordered calls, argument vector; nothing starts
-  image build     Make the image that microVMs boot: a kernel, process 1, a read-only root with Node; --programs adds a shell, perl and Python
-  package         Put an agent and all it needs into one directory, measured and signed
-  package verify  Check every byte of a package against its signed lock
-  deploy          Make a package the next generation of a deployment; it serves once it is healthy
-  supervise       Keep a deployment serving, in the foreground, until it is told to stop
-  call            Run one job of a deployment; --json prints what \`ccos run --json\` does
-  status          Say what a deployment serves, and how it is
-  rollback        Have the generation before serve again, by the same way as a new one
-  stop            Have the supervisor of a deployment end, once its jobs did
-  console         Break glass: a recorded shell behind the wall of what serves, without the agent
-  rtfs eval       Evaluate RTFS and print the value; --batch answers one JSON object a line
-  rtfs check      Find what is wrong in RTFS files without running them: every problem with its line
-  rtfs fmt        Lay RTFS out: to stdout, or --write it back, or --check that nothing would change
-  rtfs test       Run the tests of RTFS files; a directory means its *.test.rtfs, none means this one
-  rtfs expand     Print a program as it runs: modules linked, macros expanded
-  rtfs effects    The effects of each step and of the whole file; exit 77 when they cannot be known
-  rtfs repl       Talk to the language: definitions stay, :help lists the commands
-  rtfs lsp        Serve the Language Server Protocol on stdin and stdout, for editors
+  chain anchor       Put the host log's checkpoint into a directory or git repository, or send it to another host or a time stamping authority
+  chain anchors      List where checkpoints were put, and whether each is still there and the log goes on from it
+  chain export       Print a chain as lines, as one static page, as an OTLP trace, or as OCSF events
+  doctor             Measure what this host's walls hold: each cell is an escape that was attempted, beside an allowed twin
+  config show        The operator's settings as they hold for a run: each value with the line it comes from
+  vm spec            What a monitor is told for a config's microVM: document, ordered calls, argument vector; nothing starts
+  image build        Make the image that microVMs boot: a kernel, process 1, a read-only root with Node; --programs adds a shell, perl and Python
+  package            Put an agent and all it needs into one directory, measured and signed
+  package verify     Check every byte of a package against its signed lock
+  deploy             Make a package the next generation of a deployment; it serves once it is healthy
+  supervise          Keep a deployment serving, in the foreground, until it is told to stop
+  call               Run one job of a deployment; --json prints what \`ccos run --json\` does
+  status             Say what a deployment serves, and how it is
+  rollback           Have the generation before serve again, by the same way as a new one
+  stop               Have the supervisor of a deployment end, once its jobs did
+  console            Break glass: a recorded shell behind the wall of what serves, without the agent
+  rtfs eval          Evaluate RTFS and print the value; --batch answers one JSON object a line
+  rtfs check         Find what is wrong in RTFS files without running them: every problem with its line
+  rtfs fmt           Lay RTFS out: to stdout, or --write it back, or --check that nothing would change
+  rtfs test          Run the tests of RTFS files; a directory means its *.test.rtfs, none means this one
+  rtfs expand        Print a program as it runs: modules linked, macros expanded
+  rtfs effects       The effects of each step and of the whole file; exit 77 when they cannot be known
+  rtfs repl          Talk to the language: definitions stay, :help lists the commands
+  rtfs lsp           Serve the Language Server Protocol on stdin and stdout, for editors
 
 ccos COMMAND --help says more; --json works on each but repl and lsp.
 `;

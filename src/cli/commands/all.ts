@@ -1,6 +1,7 @@
 import type { Command } from "../command.ts";
 import { chainAnchor, chainAnchors } from "./chain/anchor.ts";
 import { chainCheckpoint } from "./chain/checkpoint.ts";
+import { chainExport } from "./chain/export.ts";
 import { chainCheckProof, chainProve } from "./chain/prove.ts";
 import { chainList, chainShow } from "./chain/show.ts";
 import { chainVerify } from "./chain/verify.ts";
@@ -43,6 +44,7 @@ export const ALL_COMMANDS: readonly Command[] = [
   chainCheckProof,
   chainAnchor,
   chainAnchors,
+  chainExport,
   doctor,
   configShow,
   vmSpec,
