@@ -75,7 +75,7 @@ describe("a directory", () => {
     expect(await verdict(first)).toBe("holds");
     expect(await verdict(await anchor(target))).toBe("holds");
     expect(readdirSync(at("disk"))).toHaveLength(1);
-    const file = String(first.proof!["file"]);
+    const file = first.proof!["file"] as string;
     expect(readFileSync(file, "utf8")).toBe(first.note);
     writeFileSync(file, "something else");
     expect(await verdict(first)).toBe("gone");
@@ -119,7 +119,7 @@ describe("a git repository", () => {
     expect(`${git("cat-file", "blob", "ccos-checkpoints:checkpoint")}\n`).toBe(second.note);
     expect(readdirSync(path)).toEqual([".git"]);
     expect(readdirSync(directory)).not.toContain("hooked");
-    git("update-ref", "refs/heads/ccos-checkpoints", String(first.proof!["commit"]));
+    git("update-ref", "refs/heads/ccos-checkpoints", first.proof!["commit"] as string);
     expect([await verdict(first), await verdict(second)]).toEqual(["holds", "gone"]);
   });
 
@@ -190,7 +190,7 @@ describe("a time stamping authority", () => {
     const done = await anchor({ kind: "rfc3161", url: authority.url });
     expect(done).toMatchObject({ error: "", proof: { time: /^20[0-9]{12}Z$/ } });
     expect(await verdict(done)).toBe("holds");
-    writeFileSync(at("token"), Buffer.from(String(done.proof!["token"]), "base64"));
+    writeFileSync(at("token"), Buffer.from(done.proof!["token"] as string, "base64"));
     const verify = (note: string): string => {
       writeFileSync(at("note"), note);
       const files = ["-in", at("token"), "-token_in", "-data", at("note")];

@@ -45,10 +45,9 @@ export async function startTimeAuthority(directory: string): Promise<TimeAuthori
     void execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
   writeFileSync(at("tsa.cnf"), CONFIG);
   writeFileSync(at("serial"), "01\n");
-  openssl(
-    ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test tsa"],
-    ...["-keyout", "tsa.key", "-out", "tsa.pem", "-config", "tsa.cnf", "-extensions", "tsa_ext"],
-  );
+  const request =
+    "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=tsa -keyout tsa.key -out tsa.pem";
+  openssl(...`${request} -config tsa.cnf -extensions tsa_ext`.split(" "));
   const authority: TimeAuthority = {
     url: "",
     certificate: at("tsa.pem"),

@@ -143,19 +143,6 @@ test("an empty config grants the base set, and no file, host, variable or secret
 
 const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
 
-  demo            The first run: an agent is prompt-injected, denied twice, finishes its work; the run verifies and replays
-  check           Validate an agent config: all findings with code, path, place and suggestion
-  plan            Before anything runs: each step with its calls, targets, verdicts, and the chosen wall
-  run             Run an agent's plan, or any program, behind the walls; one line per effect as it is decided
-  why             Ask whether an effect would be allowed, and which rule decides; exit 77 when denied
-  chain verify    Check that no record was changed, dropped, moved or cut; --replay re-runs the plan offline to the same head
-  chain show      Print a run's records; --json prints them as NDJSON
-  chain list      List the runs under CCOS_HOME
-  halt            Stop an agent, or all, now: no effect begins any more, runs end
-  halt list       Show which agents are halted, by whom and why
-  halt lift       End an emergency stop; nothing starts by itself
-  chain checkpoint  Print the host log's signed checkpoint, to be kept elsewhere; --since proves what it goes on from
-  chain prove     Print a proof that the host log has a run's head, and a record under it (C2SP tlog-proof)
   demo               The first run: an agent is prompt-injected, denied twice, finishes its work; the run verifies and replays
   check              Validate an agent config: all findings with code, path, place and suggestion
   plan               Before anything runs: each step with its calls, targets, verdicts, and the chosen wall
@@ -170,6 +157,9 @@ const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
   chain anchor       Put the host log's checkpoint into a directory or git repository, or send it to another host or a time stamping authority
   chain anchors      List where checkpoints were put, and whether each is still there and the log goes on from it
   chain export       Print a chain as lines, as one static page, as an OTLP trace, or as OCSF events
+  halt               Stop an agent, or all, now: no effect begins any more, runs end
+  halt list          Show which agents are halted, by whom and why
+  halt lift          End an emergency stop; nothing starts by itself
   doctor             Measure what this host's walls hold: each cell is an escape that was attempted, beside an allowed twin
   config show        The operator's settings as they hold for a run: each value with the line it comes from
   vm spec            What a monitor is told for a config's microVM: document, ordered calls, argument vector; nothing starts

@@ -197,16 +197,21 @@ export async function isStillAt(
 ): Promise<boolean | null> {
   switch (target.kind) {
     case "file": {
-      const bytes = await readBounded(String(proof["file"]), NOTE_LENGTH_MAX);
+      const bytes = await readBounded(textOf(proof["file"]), NOTE_LENGTH_MAX);
       return bytes.ok && Buffer.from(bytes.value).toString() === note;
     }
     case "git":
-      return await isCommitted(target.path, String(proof["commit"]), note);
+      return await isCommitted(target.path, textOf(proof["commit"]), note);
     case "http":
       return null;
     case "rfc3161":
-      return readToken(Buffer.from(String(proof["token"]), "base64"), note).ok;
+      return readToken(Buffer.from(textOf(proof["token"]), "base64"), note).ok;
   }
+}
+
+/** Empty for what is no text. */
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === "string" ? value : "";
 }
 
 async function isCommitted(path: string, made: string, note: string): Promise<boolean> {

@@ -5,7 +5,7 @@
  */
 import type { JsonObject } from "../../foundation/json.ts";
 import type { ChainRecord } from "../record.ts";
-import { activitiesOf, type Activity, type CallFacts, factsOf } from "./activity.ts";
+import { activitiesOf, type Activity, type CallFacts, factsOf, textOf } from "./activity.ts";
 
 const CLASS = 6003;
 const OTHER = 99;
@@ -35,7 +35,7 @@ export async function* ocsfLines(
   let agent = "";
   for await (const activity of activitiesOf(records)) {
     if (activity.kind === "record" && activity.body.type === "RunStarted") {
-      agent = String(activity.body.data["agent"] ?? "");
+      agent = textOf(activity.body.data["agent"]);
     }
     if (activity.kind !== "call" && activity.kind !== "tunnel") continue;
     yield `${JSON.stringify(eventOf(activity, agent))}\n`;

@@ -1,3 +1,8 @@
+/**
+ * The table of commands.
+ *
+ * @module
+ */
 import type { Command } from "../command.ts";
 import { chainAnchor, chainAnchors } from "./chain/anchor.ts";
 import { chainCheckpoint } from "./chain/checkpoint.ts";
@@ -36,15 +41,15 @@ export const ALL_COMMANDS: readonly Command[] = [
   chainVerify,
   chainShow,
   chainList,
-  halt,
-  haltList,
-  haltLift,
   chainCheckpoint,
   chainProve,
   chainCheckProof,
   chainAnchor,
   chainAnchors,
   chainExport,
+  halt,
+  haltList,
+  haltLift,
   doctor,
   configShow,
   vmSpec,
