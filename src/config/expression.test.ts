@@ -200,8 +200,8 @@ const COMMON = [
   ),
 ];
 const NETWORKED = [
-  option("client-cert", fc.constant('"keys/agent"')),
-  option("pins", fc.constant(`["sha256/${"A".repeat(43)}="]`)),
+  option("client-cert", fc.constant('"file:keys/agent"')),
+  option("pins", fc.constant(`["sha256/${"A".repeat(43)}=" "sha256/${"A".repeat(42)}E="]`)),
   option("rules", fc.constant('[{:host "rules.example.com" :methods [:POST]}]')),
 ];
 const MICROVM = [
@@ -246,7 +246,9 @@ describe("the profiles", () => {
 
   test("mTLS is on exactly with a client certificate", () => {
     const without = load('(profile:networked "a" ["example.com"])').config;
-    const named = load('(profile:networked "a" ["example.com"] {:client-cert "keys/a"})').config;
+    const named = load(
+      '(profile:networked "a" ["example.com"] {:client-cert "file:keys/a"})',
+    ).config;
     expect([without?.network.egress.mtls, without?.capabilities.http.egress.mtls]).toEqual([
       false,
       false,

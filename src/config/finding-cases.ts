@@ -1,13 +1,6 @@
 /** For codes.test.ts: each finding code and the smallest change of a clean config that yields it. */
+import { type Case, EGRESS_CASES, online, plain } from "./egress-finding-cases.ts";
 import { DIGEST, MICROVM } from "./sample-config.ts";
-
-export interface Case {
-  readonly code: string;
-  readonly path: string;
-  readonly line: number;
-  readonly source: string;
-  readonly production?: boolean;
-}
 
 /** The clean config with one part of its text changed. */
 export function swap(from: string, to: string): string {
@@ -15,12 +8,6 @@ export function swap(from: string, to: string): string {
   return MICROVM.replace(from, to);
 }
 
-function plain(fields: string): string {
-  return `(agent.config\n  ${fields})`;
-}
-
-const online = (egress: string, rest = ""): string =>
-  plain(`:features [:network] :network {:enabled true :egress {:via :proxy\n ${egress}}} ${rest}`);
 const secret = (fields: string): string => plain(`:secrets {:TOKEN {${fields}}}`);
 const BOUND = ':source "env:T" :origins ["https://a.example.com"] :headers ["authorization"]';
 
@@ -253,82 +240,7 @@ export const CASES: readonly Case[] = [
     line: 2,
     source: plain(':capabilities {:http {:egress {:allow-domains ["https://a.example.com/x"]}}}'),
   },
-  {
-    code: "INVALID_EGRESS_RULE",
-    path: "network.egress.rules[0].host",
-    line: 3,
-    source: online(':rules [{:host "127.0.0.1"}]'),
-  },
-  {
-    code: "INVALID_EGRESS_RULE",
-    path: "network.egress.rules[0].ports",
-    line: 3,
-    source: online(':rules [{:host "a.example.com:8443" :ports [443]}]'),
-  },
-  {
-    code: "INVALID_EGRESS_RULE",
-    path: "network.egress.rules[0].methods[1]",
-    line: 3,
-    source: online(':rules [{:host "a.example.com" :methods [:GET :CONNECT]}]'),
-  },
-  {
-    code: "INVALID_EGRESS_RULE",
-    path: "network.egress.rules[0].methods",
-    line: 3,
-    source: online(':rules [{:host "a.example.com" :methods []}]'),
-  },
-  {
-    code: "INVALID_EGRESS_RULE",
-    path: "network.egress.rules[0].schemes",
-    line: 3,
-    source: online(':rules [{:host "a.example.com" :schemes []}]'),
-  },
-  {
-    code: "INVALID_EGRESS_RULE",
-    path: "network.egress.rules[0].paths[0]",
-    line: 3,
-    source: online(':rules [{:host "a.example.com" :paths ["/a/../b"]}]'),
-  },
-  {
-    code: "INVALID_EGRESS_RULE",
-    path: "network.egress.rules[0].tunnel",
-    line: 3,
-    source: online(':rules [{:host "a.example.com" :tunnel true :paths ["/a"]}]'),
-  },
-  {
-    code: "INVALID_EGRESS_RULE",
-    path: "network.egress.rules[0].addresses[0]",
-    line: 3,
-    source: online(':rules [{:host "a.example.com" :addresses ["10.0.0.0/33"]}]'),
-  },
-  {
-    code: "ADDRESSES_IN_PRODUCTION",
-    path: "network.egress.rules[0].addresses",
-    line: 3,
-    source: online(':rules [{:host "a.example.com" :addresses ["10.0.0.0/8"]}]', ':agent-id "a"'),
-    production: true,
-  },
-  {
-    code: "HTTP_EGRESS_NOT_SUBSET",
-    path: "capabilities.http.egress.allow-domains[0]",
-    line: 3,
-    source: online(
-      ':allow-domains ["a.example.com"]',
-      ':capabilities {:http {:enabled true :egress {:allow-domains ["b.example.com"]}}}',
-    ),
-  },
-  {
-    code: "MTLS_WITHOUT_CREDENTIALS",
-    path: "network.egress.mtls",
-    line: 3,
-    source: online(':allow-domains ["a.example.com"] :mtls true'),
-  },
-  {
-    code: "INVALID_TLS_PIN",
-    path: "network.egress.tls_pins[0]",
-    line: 3,
-    source: online(':allow-domains ["a.example.com"] :tls_pins ["sha256/abc"]'),
-  },
+  ...EGRESS_CASES,
   {
     code: "INVALID_CAPABILITY_PATTERN",
     path: "capabilities.allow[0]",

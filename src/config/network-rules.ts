@@ -15,6 +15,7 @@ import {
 import { quoted } from "./display.ts";
 import { coversEntry, egressEntries } from "./egress-entry.ts";
 import type { RuleContext } from "./rule-context.ts";
+import { checkTls } from "./tls-rules.ts";
 import type { EgressRuleConfig } from "./types.ts";
 
 const EGRESS = "network.egress";
@@ -92,28 +93,6 @@ function isRange(text: string): boolean {
   const [literal = "", bits, more] = text.split("/");
   if (more !== undefined || bits === undefined || !isAddressLiteral(literal)) return false;
   return /^(?:0|[1-9]\d{0,2})$/.test(bits) && Number(bits) <= (literal.includes(":") ? 128 : 32);
-}
-
-function checkTls({ config, complain }: RuleContext): void {
-  const { enabled, egress } = config.network;
-  for (const [index, pin] of egress.tlsPins.entries()) {
-    if (isPin(pin)) continue;
-    const message = `${quoted(pin)} is not sha256/ and the base64 of 32 bytes`;
-    complain("INVALID_TLS_PIN", `${EGRESS}.tls_pins[${index}]`, message);
-  }
-  const named = egress.clientCert !== null && egress.clientCert !== "";
-  if (!enabled || named) return;
-  const message = "mTLS is on, but no client certificate is named";
-  if (egress.mtls) complain("MTLS_WITHOUT_CREDENTIALS", `${EGRESS}.mtls`, message);
-  const { http } = config.capabilities;
-  if (http.enabled && http.egress.mtls) {
-    complain("MTLS_WITHOUT_CREDENTIALS", "capabilities.http.egress.mtls", message);
-  }
-}
-
-/** 43 base64 digits and one `=` are 32 bytes; the last digit's two spare bits must be zero. */
-function isPin(text: string): boolean {
-  return /^sha256\/[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(text);
 }
 
 function checkHttpSubset({ config, complain }: RuleContext): void {

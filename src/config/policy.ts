@@ -16,6 +16,7 @@ import type {
 } from "../policy/index.ts";
 import { matchCapability, parseHostPattern } from "../policy/index.ts";
 import { canonicalOrigin } from "./agent-rules.ts";
+import { pinsOf } from "./tls-rules.ts";
 import {
   domainEntry,
   type EgressEntry,
@@ -142,17 +143,23 @@ function egressRules(config: AgentConfig): readonly EgressRule[] {
       paths: rule.paths,
       addresses: rule.addresses,
       tunnel: rule.tunnel,
+      ...pinned(pinsOf(config, rule)),
       requestBytesMax: rule.maxRequestBytes,
       responseBytesMax: rule.maxResponseBytes,
     };
     return narrow(full, wanted);
   });
+  const pins = pinned(config.network.egress.tlsPins);
   const domains = allowDomains.flatMap((text, index): readonly EgressRule[] => {
     const entry = domainEntry(text);
     const rule = `network.egress.allow-domains[${index}]`;
-    return entry === null ? [] : narrow(domainRule(rule, entry), wanted);
+    return entry === null ? [] : narrow({ ...domainRule(rule, entry), ...pins }, wanted);
   });
   return [...listed, ...domains];
+}
+
+function pinned(pins: readonly string[]): Pick<EgressRule, "pins"> {
+  return pins.length === 0 ? {} : { pins };
 }
 
 function domainRule(rule: string, entry: EgressEntry): EgressRule {

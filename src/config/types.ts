@@ -114,9 +114,9 @@ export interface NetworkConfig {
     readonly allowDomains: readonly string[];
     readonly rules: readonly EgressRuleConfig[];
     readonly mtls: boolean;
-    /** `sha256/` and the base64 of a 32-byte digest. */
+    /** `sha256/` and the base64 of a 32-byte digest: for every rule that has none of its own. */
     readonly tlsPins: readonly string[];
-    /** Reference to a client certificate; never its content. */
+    /** `file:PATH` of a certificate with its key; never their content. */
     readonly clientCert: string | null;
   };
 }
@@ -130,6 +130,8 @@ export interface EgressRuleConfig {
   readonly paths: readonly string[];
   readonly addresses: readonly string[];
   readonly tunnel: boolean;
+  /** As the network's. Empty: those of the network. */
+  readonly tlsPins: readonly string[];
   readonly maxRequestBytes: number;
   readonly maxResponseBytes: number;
 }

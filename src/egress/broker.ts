@@ -12,12 +12,13 @@ import { createHash } from "node:crypto";
 import type { ErrorCode } from "../foundation/error-codes.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { err, ok, type Result } from "../foundation/result.ts";
-import { type HttpExchange, httpExchange } from "../host/index.ts";
+import { type ClientIdentity, type HttpExchange, httpExchange } from "../host/index.ts";
 import type { EgressRule, HttpTarget, SecretBinding, Verdict } from "../policy/index.ts";
 import { resolveChecked } from "./addresses.ts";
 import { locationOf, type Hop, nextHop, sameOrigin, shownUrl } from "./redirect.ts";
 import { checkFields, type Fields, wireFields } from "./request-headers.ts";
 import { readReply } from "./response.ts";
+import { tlsDemandOf } from "./tls-demand.ts";
 import { maskReply, putSecretsIn, secretsIn, withoutCredentials } from "./secrets.ts";
 import type {
   BrokerAnswer,
@@ -40,6 +41,8 @@ export interface BrokerOptions {
   readonly limits?: Partial<BrokerLimits>;
   /** PEM trust anchors instead of the bundled ones. */
   readonly trustAnchors?: string;
+  /** Shown to hosts that ask for a certificate. */
+  readonly identity?: ClientIdentity;
 }
 
 export interface BrokerLimits {
@@ -69,7 +72,7 @@ export interface Broker {
    *
    * Codes: `EGRESS_DENIED` (rule and target do not belong together, request body over the rule),
    * `SCHEMA_INPUT` (headers), `DLP_BLOCKED`, `SECRET_UNAVAILABLE`, `DNS_BLOCKED`, `REDIRECT_DENIED`,
-   * `LIMIT_RESPONSE`, `LIMIT_TIME`, `CANCELLED`, `NETWORK_ERROR`.
+   * `TLS_PIN_MISMATCH`, `LIMIT_RESPONSE`, `LIMIT_TIME`, `CANCELLED`, `NETWORK_ERROR`.
    */
   fetch(call: BrokerCall, rule: EgressRule, signal: AbortSignal): Promise<BrokerAnswer>;
 }
@@ -82,6 +85,7 @@ const DENIALS: ReadonlySet<ErrorCode> = new Set([
   "DNS_BLOCKED",
   "DLP_BLOCKED",
   "REDIRECT_DENIED",
+  "TLS_PIN_MISMATCH",
 ]);
 
 export function createBroker(options: BrokerOptions): Broker {
@@ -243,11 +247,12 @@ async function exchangeHop(
   }
   trip.sentBytes += hop.body?.length ?? 0;
   for (const name of wire.value.placed) trip.carried.add(name);
-  return await dialInTurn(trip, resolved.value, { hop, fields: wire.value.fields });
+  return await dialInTurn(trip, resolved.value, { hop, rule, fields: wire.value.fields });
 }
 
 interface Prepared {
   readonly hop: Hop;
+  readonly rule: EgressRule;
   /** With secrets in. */
   readonly fields: Fields;
 }
@@ -256,31 +261,32 @@ interface Prepared {
 async function dialInTurn(
   trip: Trip,
   addresses: readonly string[],
-  { hop, fields }: Prepared,
+  { hop, rule, fields }: Prepared,
 ): Promise<Result<HttpExchange, Failure>> {
   const { target, method, body } = hop;
-  let last = "no address";
+  let failure: ReturnType<typeof fail> = fail("NETWORK_ERROR", `${target.host}: no address`);
   for (const address of addresses.slice(0, DIALS_MAX)) {
     trip.address = address;
     const exchange = await httpExchange(
       {
-        scheme: target.scheme,
-        host: target.host,
+        tls: target.scheme === "http" ? null : tlsDemandOf(trip.options, target.host, rule),
         to: { address, port: target.port },
         method,
         path: target.path,
         headers: wireFields(target, { method, fields, body }),
         body,
         headerBytesMax: trip.limits.headerBytesMax,
-        trustAnchors: trip.options.trustAnchors,
       },
       trip.signal,
     );
     if (exchange.ok) return exchange;
-    last = exchange.error.code;
-    if (exchange.error.kind === "failed") break;
+    const { kind, code } = exchange.error;
+    const pinned = code === "TLS_PIN_MISMATCH";
+    const why = pinned ? `none of its keys is among the pins of ${rule.rule}` : code;
+    failure = fail(pinned ? code : "NETWORK_ERROR", `${target.host}:${target.port}: ${why}`);
+    if (kind === "failed") break;
   }
-  return fail("NETWORK_ERROR", `${target.host}:${target.port}: ${last}`);
+  return failure;
 }
 
 interface Redirect {

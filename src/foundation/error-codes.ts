@@ -85,6 +85,11 @@ const HOST_CODES = {
     "A redirect leads where no rule allows",
     "Grant the target or stop at the redirect",
   ),
+  TLS_PIN_MISMATCH: entry(
+    77,
+    "A host proved its name, but none of its keys is among the rule's pins",
+    "Add the pin of its new key to :tls_pins, once you know that the key is the host's",
+  ),
   SECRET_UNAVAILABLE: entry(
     69,
     "A declared secret cannot be read",

@@ -127,7 +127,15 @@ export const FINDING_CODES = {
     "mTLS is on, but no client certificate is named",
     "Set :network :egress :client-cert",
   ),
+  INVALID_CLIENT_CERTIFICATE: error(
+    "The client certificate is not a reference to a file",
+    'Write :client-cert "file:PATH"; the file holds the certificate and its key as PEM',
+  ),
   INVALID_TLS_PIN: error("A pin is not sha256/ and the base64 of 32 bytes", "Write the whole pin"),
+  SINGLE_PIN_IN_PRODUCTION: error(
+    "A host has one pin, and its next key change would end all traffic",
+    "Add the pin of a second key that is kept offline",
+  ),
   INVALID_CAPABILITY_PATTERN: error(
     "A capability pattern cannot be read",
     "Use an id, or a prefix and .*",
@@ -189,6 +197,10 @@ export const FINDING_CODES = {
   MARKETPLACE_NOT_READONLY: warning(
     "The marketplace is explicitly writable",
     "Set :marketplace :readonly to true",
+  ),
+  NO_BACKUP_PIN: warning(
+    "A host has one pin, and its next key change would end all traffic",
+    "Add the pin of a second key that is kept offline",
   ),
   EGRESS_GRANTS_NOTHING: warning(
     "The network is asked for, but nothing may leave",

@@ -81,6 +81,8 @@ export {
 export { sleep } from "./clock.ts";
 export { type ConnectRequest, serveConnect } from "./connect-server.ts";
 export { createFileAccess, type FileAccess } from "./file-access.ts";
+export { type ClientIdentity, parseClientIdentity } from "./client-identity.ts";
+export type { TlsDemand } from "./verified-tls.ts";
 export {
   connectUnix,
   dial,

@@ -14,9 +14,9 @@ import { type IncomingMessage, request as httpRequestOf } from "node:http";
 import { connect, createServer, isIP, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { Duplex, Readable } from "node:stream";
-import { connect as connectTls } from "node:tls";
 import { CcosError } from "../foundation/errors.ts";
 import { err, ok, type Result } from "../foundation/result.ts";
+import { refusePins, startTls, type TlsDemand } from "./verified-tls.ts";
 
 /** Longest wait for one name, milliseconds. */
 const RESOLVE_TIMEOUT_MS = 5000;
@@ -111,9 +111,8 @@ async function established<T extends Socket>(
 
 /** One request over one fresh connection. */
 export interface HttpExchangeRequest {
-  readonly scheme: "http" | "https";
-  /** The name that TLS is verified for; an IP literal is verified as an address. */
-  readonly host: string;
+  /** Null: plain http. */
+  readonly tls: TlsDemand | null;
   readonly to: DialTarget;
   readonly method: string;
   /** Path with query. */
@@ -123,8 +122,6 @@ export interface HttpExchangeRequest {
   readonly body: Uint8Array | null;
   /** Largest status line and header section of the response, bytes. */
   readonly headerBytesMax: number;
-  /** PEM trust anchors instead of the bundled ones. */
-  readonly trustAnchors?: string | undefined;
 }
 
 export interface HttpExchange {
@@ -147,7 +144,7 @@ export async function httpExchange(
 ): Promise<Result<HttpExchange, ExchangeFailure>> {
   let socket: Socket;
   try {
-    socket = await connectFor(request, signal);
+    socket = await connectFor(request, ["http/1.1"], signal);
   } catch (cause) {
     signal.throwIfAborted();
     return err({ kind: "refused", code: codeOf(cause) });
@@ -161,20 +158,24 @@ export async function httpExchange(
   }
 }
 
-async function connectFor(request: HttpExchangeRequest, signal: AbortSignal): Promise<Socket> {
-  const plain = await dialSocket(request.to, signal);
-  if (request.scheme === "http") return plain;
-  const { host, trustAnchors } = request;
-  const secure = connectTls({
-    socket: plain,
-    // An address may not stand in SNI; `host` alone then makes the certificate name the address.
-    ...(isIP(host) === 0 ? { servername: host } : { host, servername: "" }),
-    ALPNProtocols: ["http/1.1"],
-    minVersion: "TLSv1.2",
-    rejectUnauthorized: true,
-    ...(trustAnchors === undefined ? {} : { ca: trustAnchors }),
-  });
-  return await established(secure, "secureConnect", signal);
+/**
+ * A connection to a checked address, with TLS where it is demanded.
+ *
+ * @param protocols - ALPN, most wanted first.
+ * @throws As dial; code `TLS_PIN_MISMATCH` when no key of the verified chain is pinned.
+ */
+export async function connectFor(
+  { to, tls }: Pick<HttpExchangeRequest, "to" | "tls">,
+  protocols: readonly string[],
+  signal: AbortSignal,
+): Promise<Socket> {
+  const plain = await dialSocket(to, signal);
+  if (tls === null) return plain;
+  const secure = await established(startTls(plain, tls, protocols), "secureConnect", signal);
+  const refusal = refusePins(secure, tls.pins);
+  if (refusal === null) return secure;
+  secure.destroy();
+  throw refusal;
 }
 
 async function exchangeOver(

@@ -74,6 +74,8 @@ export interface EgressRule {
   readonly addresses: readonly string[];
   /** Whether CONNECT tunnels (not inspected) are allowed to this host and port. */
   readonly tunnel: boolean;
+  /** SPKI pins `sha256/<base64>`: one key of the server's verified chain must be among them. Absent: not pinned. */
+  readonly pins?: readonly string[];
   readonly requestBytesMax: number;
   readonly responseBytesMax: number;
 }

@@ -18,10 +18,16 @@ import {
   sealChain,
   type SignedHead,
 } from "../chain/index.ts";
-import { type Broker, createBroker } from "../egress/index.ts";
+import { type Broker, type BrokerOptions, createBroker } from "../egress/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
-import { createFileAccess, type FileAccess, resolveHost, sleep } from "../host/index.ts";
+import {
+  type ClientIdentity,
+  createFileAccess,
+  type FileAccess,
+  resolveHost,
+  sleep,
+} from "../host/index.ts";
 import {
   decide,
   type EgressRule,
@@ -41,9 +47,13 @@ import type { RunDirectory } from "./run-directory.ts";
 import { placeholdersOf } from "./secrets.ts";
 import type { World } from "./world.ts";
 
+/** What the egress puts into requests at the edge. Only here are secrets in the clear. */
+type EdgeMaterial = Pick<BrokerOptions, "secrets" | "bindings" | "identity">;
+
 export interface LiveStage extends Stage {
   readonly broker: Broker;
   readonly halt: HaltWatch;
+  readonly edge: EdgeMaterial;
   /** Sign the head and keep it; the chain is closed. */
   seal(): Promise<SignedHead>;
   close(): Promise<void>;
@@ -53,6 +63,8 @@ export interface LiveOptions {
   readonly prepared: PreparedRun;
   /** Loaded before the run exists: without one that it declares, it does not start. */
   readonly secrets: readonly KnownSecret[];
+  /** Shown to hosts that ask for a certificate. Null: none is. */
+  readonly identity: ClientIdentity | null;
   readonly directory: RunDirectory;
   readonly startFacts: JsonObject;
   readonly signal: AbortSignal;
@@ -78,14 +90,18 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
   });
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const broker = createBroker({
-    resolve: resolveHost,
-    redecide: (target, method) => redecide(prepared, target, method),
+  const edge: EdgeMaterial = {
     secrets: secrets.map((secret, index) => ({
       ...secret,
       placeholder: placeholders[index]?.value ?? "",
     })),
     bindings: prepared.policy.secrets,
+    ...(options.identity === null ? {} : { identity: options.identity }),
+  };
+  const broker = createBroker({
+    resolve: resolveHost,
+    redecide: (target, method) => redecide(prepared, target, method),
+    ...edge,
   });
   const files = createFileAccess({ roots: fileRoots(prepared, directory) });
   const ports = livePorts(world, options, { broker, files, placeholders });
@@ -93,6 +109,7 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
     chain,
     broker,
     halt: options.halt,
+    edge,
     startFacts: options.startFacts,
     observed: (usage) => ({
       network: broker.counters.started,

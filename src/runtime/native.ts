@@ -49,6 +49,7 @@ export async function executeNative(world: World, call: NativeCall): Promise<Exe
   const stage = await openLiveStage(world, {
     prepared,
     secrets: [],
+    identity: null,
     directory,
     startFacts: {},
     halt,

@@ -20,7 +20,7 @@ import { HaltWatch } from "./halt.ts";
 import { type LiveStage, openLiveStage } from "./live.ts";
 import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
-import { loadSecrets } from "./secrets.ts";
+import { loadClientIdentity, loadSecrets } from "./secrets.ts";
 import { chooseWall } from "./choose-wall.ts";
 import { rememberLaunch } from "./early-launch.ts";
 import type { WaitingGuests } from "./standby.ts";
@@ -217,12 +217,15 @@ async function openRun(
   id: string,
   { prepared, options, wall, facts, halt }: Opening,
 ): Promise<{ directory: RunDirectory; stage: LiveStage }> {
-  const secrets = await loadSecrets(prepared.config, prepared.inputs.configFile, world.environment);
+  const { configFile } = prepared.inputs;
+  const secrets = await loadSecrets(prepared.config, configFile, world.environment);
+  const identity = await loadClientIdentity(prepared.config, configFile, world.nowMs());
   const directory = await createRunDirectory(world.stateDir, id, prepared.inputs);
   options.observe({ kind: "started", run: id, directory: directory.path, wall: wall.name, facts });
   const stage = await openLiveStage(world, {
     prepared,
     secrets,
+    identity,
     directory,
     startFacts: facts,
     halt,

@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import type { AgentConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
-import { readBounded } from "../host/index.ts";
+import { type ClientIdentity, parseClientIdentity, readBounded } from "../host/index.ts";
 import type { KnownSecret } from "../policy/index.ts";
 
 const SECRET_BYTES_MAX = 16 * 1024;
@@ -56,6 +56,35 @@ export async function loadSecrets(
     values.push({ name, value });
   }
   return values;
+}
+
+/** A certificate with its chain and key is far below, bytes. */
+const IDENTITY_BYTES_MAX = 64 * 1024;
+
+/**
+ * The client certificate of a config with mTLS, read and proven usable now. Null: the config shows none.
+ *
+ * @param configFile - A relative path counts from its directory.
+ * @throws {CcosError} `SECRET_UNAVAILABLE` naming the file, never its content.
+ */
+export async function loadClientIdentity(
+  { network, capabilities }: AgentConfig,
+  configFile: string,
+  nowMs: number,
+): Promise<ClientIdentity | null> {
+  const { mtls, clientCert } = network.egress;
+  const asked = mtls || (capabilities.http.enabled && capabilities.http.egress.mtls);
+  if (!network.enabled || !asked || clientCert === null) return null;
+  const path = resolve(dirname(configFile), clientCert.slice("file:".length));
+  const content = await readBounded(path, IDENTITY_BYTES_MAX);
+  const pem = content.ok ? new TextDecoder().decode(content.value) : "";
+  const identity = content.ok ? parseClientIdentity(pem, nowMs) : content;
+  if (identity.ok) return identity.value;
+  throw new CcosError("SECRET_UNAVAILABLE", {
+    what: "Cannot use the client certificate",
+    why: `file ${path}: ${identity.error}`,
+    fix: "Give :network :egress :client-cert a PEM with a valid certificate and its key",
+  });
 }
 
 async function fileSecret(name: string, path: string): Promise<string> {

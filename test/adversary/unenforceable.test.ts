@@ -22,10 +22,6 @@ test.each([
     "governance.policies.default.requires_approvals",
     ":governance {:policies {:default {:requires_approvals 1}}}",
   ],
-  [
-    "network.egress.mtls",
-    ':features [:network] :network {:enabled true :egress {:via :proxy :allow-domains ["a.example"] :mtls true :client-cert "c.pem"}}',
-  ],
   ["capabilities.llm.enabled", ":features [:llm] :capabilities {:llm {:enabled true}}"],
 ])("run refuses %s with 69, names the field, and leaves no run", async (path, fields) => {
   box.write("asks.rtfs", pureConfig("plan.rtfs", fields));
