@@ -77,6 +77,7 @@ module.exports = {
       to: { path: "^src/", pathNot: "^src/(foundation|rtfs)/" },
     },
     onlyIn("ipaddr.js", "egress"),
+    onlyIn("undici", "host"),
     onlyIn("toml-eslint-parser", "config"),
     onlyIn("tldts-icann", "policy"),
     onlyIn("vscode-languageserver", "lsp"),

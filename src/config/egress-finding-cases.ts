@@ -42,6 +42,12 @@ export const EGRESS_CASES: readonly Case[] = [
   },
   {
     code: "INVALID_EGRESS_RULE",
+    path: "network.egress.rules[0].inspect",
+    line: 3,
+    source: online(':rules [{:host "a.example.com" :tunnel true :inspect true}]'),
+  },
+  {
+    code: "INVALID_EGRESS_RULE",
     path: "network.egress.rules[0].schemes",
     line: 3,
     source: online(':rules [{:host "a.example.com" :schemes []}]'),

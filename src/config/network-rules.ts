@@ -77,6 +77,9 @@ function checkRule(context: RuleContext, path: string, rule: EgressRuleConfig): 
     const parsed = parsePathPattern(pattern);
     if (!parsed.ok) refuse(`paths[${index}]`, parsed.error);
   }
+  if (rule.tunnel && rule.inspect) {
+    refuse("inspect", "a tunnel cannot pass unread and be opened; write two rules");
+  }
   if (rule.tunnel && rule.paths.length > 0) {
     refuse("tunnel", "paths cannot be enforced inside a tunnel; write two rules");
   }

@@ -143,6 +143,8 @@ function egressRules(config: AgentConfig): readonly EgressRule[] {
       paths: rule.paths,
       addresses: rule.addresses,
       tunnel: rule.tunnel,
+      ...(rule.inspect ? { inspect: true } : {}),
+      ...(rule.websocket ? { websocket: true } : {}),
       ...pinned(pinsOf(config, rule)),
       requestBytesMax: rule.maxRequestBytes,
       responseBytesMax: rule.maxResponseBytes,

@@ -116,6 +116,8 @@ const egressRule: Decoder<EgressRuleConfig> = block<EgressRuleConfig>({
   paths: field("paths", list(requiredText)),
   addresses: field("addresses", list(requiredText)),
   tunnel: field("tunnel", flag(false)),
+  inspect: field("inspect", flag(false)),
+  websocket: field("websocket", flag(false)),
   tlsPins: field("tls_pins", list(requiredText)),
   maxRequestBytes: field("max-request-bytes", integer(1_048_576, BYTES)),
   maxResponseBytes: field("max-response-bytes", integer(10_485_760, BYTES)),

@@ -130,6 +130,8 @@ export interface EgressRuleConfig {
   readonly paths: readonly string[];
   readonly addresses: readonly string[];
   readonly tunnel: boolean;
+  readonly inspect: boolean;
+  readonly websocket: boolean;
   /** As the network's. Empty: those of the network. */
   readonly tlsPins: readonly string[];
   readonly maxRequestBytes: number;

@@ -37,6 +37,13 @@ function parseAddress(text: string): Address | null {
   return sixth ? ipaddr.IPv6.parse(text) : null;
 }
 
+/** The 4 or 16 bytes of an IP literal. @throws {TypeError} for any other text. */
+export function addressBytes(text: string): Uint8Array {
+  const address = parseAddress(text);
+  if (address === null) throw new TypeError("Only an IP literal has bytes");
+  return Uint8Array.from(address.toByteArray());
+}
+
 function names(cidr: string, address: Address): boolean {
   const [literal = "", length = ""] = cidr.split("/");
   const network = parseAddress(literal);

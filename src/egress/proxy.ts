@@ -1,93 +1,46 @@
 /**
- * The CONNECT proxy for programs that speak TLS themselves: decided by host and port, not inspected.
+ * The proxy for programs that speak HTTP themselves. Every request meets one decision, whichever way it came:
  *
- * Read `serve` as the list it is: parse → decide → record the intent (durable) → resolve and judge every
- * address → dial → answer 200 → relay behind the server-name check → record the end. A target that
- * is denied never reaches the resolver. Every recorded intent gets exactly one recorded end.
+ * - plain HTTP (absolute-form) is read and made anew (forward.ts);
+ * - a tunnel to a host whose rules speak of requests is opened: the proxy speaks TLS to the program under a
+ *   certificate of the run's own authority, and reads what is inside (opened.ts, then forward.ts);
+ * - a tunnel under a rule with `:tunnel true` passes through unread, behind the server-name check (here).
+ *
+ * Read `serveTunnel` as the list it is: parse → decide → record the intent (durable) → resolve and judge every
+ * address → dial → answer 200 → relay → record the end. A target that is denied never reaches the resolver.
+ * Every recorded intent gets exactly one recorded end.
  *
  * @module
  */
 import type { Duplex } from "node:stream";
-import type { ErrorCode } from "../foundation/error-codes.ts";
-import { type ConnectRequest, dial, serveConnect } from "../host/index.ts";
-import { type EgressRule, parseAuthority, type Verdict } from "../policy/index.ts";
-import { resolveChecked } from "./addresses.ts";
-import { relay, type TunnelOutcome } from "./tunnel.ts";
-import type { Resolve } from "./types.ts";
-
-/** What the proxy did, in order. `number` counts requests of this proxy from 1. */
-export type ProxyEvent = ProxyTarget &
-  (
-    | { readonly kind: "intended"; readonly rule: string }
-    | {
-        readonly kind: "denied";
-        readonly rule: string | null;
-        readonly code: ErrorCode;
-        readonly reason: string;
-        readonly fix: string;
-      }
-    | {
-        readonly kind: "closed";
-        readonly rule: string;
-        readonly sentBytes: number;
-        readonly receivedBytes: number;
-        /** `ended`, or what cut or prevented the tunnel. */
-        readonly reason: string;
-      }
-  );
-
-interface ProxyTarget {
-  readonly number: number;
-  /** Canonical; where the request had no such target, what it had, made printable and cut. */
-  readonly host: string;
-  /** 0 where the request had none. */
-  readonly port: number;
-}
-
-export interface ProxyLimits {
-  /** Tunnels at one time. Default 64. */
-  readonly openMax: number;
-  /** Requests over the proxy's life; the record is bounded by it. Default 10 000. */
-  readonly requestsMax: number;
-  /** A whole request head, milliseconds. Default 10 000. */
-  readonly headMs: number;
-  /** Resolve and connect, milliseconds. Default 15 000. */
-  readonly dialMs: number;
-  /** As in TunnelLimits. Defaults 10 000, 120 000 and 3 600 000. */
-  readonly helloMs: number;
-  readonly idleMs: number;
-  readonly totalMs: number;
-}
-
-export interface ProxyOptions {
-  /** In a directory of ours with mode 0700. */
-  readonly socketPath: string;
-  readonly resolve: Resolve;
-  /** The rules that a verdict's `rule` names: their addresses and byte limits hold for the tunnel. */
-  readonly rules: readonly EgressRule[];
-  readonly decideConnect: (host: string, port: number) => Verdict;
-  /** Awaited. When it rejects, nothing is dialled, the proxy stops, and `close` rejects with it. */
-  readonly record: (event: ProxyEvent) => Promise<void>;
-  readonly limits?: Partial<ProxyLimits>;
-}
-
-export interface ProxyCounters {
-  /** Requests read; each is in exactly one of `denied` and `intended`. */
-  requested: number;
-  denied: number;
-  intended: number;
-  /** Tunnels that stood. */
-  opened: number;
-  closed: number;
-  sentBytes: number;
-  receivedBytes: number;
-}
-
-export interface Proxy {
-  readonly counters: Readonly<ProxyCounters>;
-  /** Ends every tunnel, waits until its end is recorded. Idempotent. @throws what `record` threw. */
-  close(): Promise<void>;
-}
+import { type ConnectRequest, createUpstreams, dial, serveProxy } from "../host/index.ts";
+import { type Authority, type EgressRule, parseAuthority } from "../policy/index.ts";
+import { isOpened, openTunnel } from "./opened.ts";
+import { serveRequest } from "./forward.ts";
+import { serveUpgrade } from "./switched.ts";
+import type {
+  Outcome,
+  Proxy,
+  ProxyCounters,
+  ProxyLimits,
+  ProxyOptions,
+  ProxyTarget,
+  Room,
+} from "./proxy-types.ts";
+import {
+  type Denied,
+  denial,
+  isDenied,
+  printable,
+  recordDenial,
+  refuseFull,
+  ruleOf,
+  track,
+  withRecords,
+} from "./proxy-verdict.ts";
+import { addressesOf, keptResolve } from "./reach.ts";
+import { relay } from "./tunnel.ts";
+import type { Failure } from "./types.ts";
 
 const DEFAULTS: ProxyLimits = {
   openMax: 64,
@@ -99,9 +52,39 @@ const DEFAULTS: ProxyLimits = {
   totalMs: 3_600_000,
 };
 const HEAD_BYTES_MAX = 8 * 1024;
+const REPLY_HEAD_BYTES_MAX = 32 * 1024;
 
 /** @throws {CcosError} `IO_ERROR` when the socket cannot be made. */
 export async function createProxy(options: ProxyOptions): Promise<Proxy> {
+  const room = newRoom(options);
+  const { limits } = room;
+  const server = await serveProxy({
+    path: options.socketPath,
+    connectionsMax: limits.openMax * 2,
+    headTimeoutMs: limits.headMs,
+    headBytesMax: HEAD_BYTES_MAX,
+    idleMs: limits.idleMs,
+    onConnect: (request) =>
+      track(room, () => request.stream.destroy(), serveConnect(room, request)),
+    onRequest: (request, inside) =>
+      track(room, request.abort, serveRequest(room, request, inside as Authority | null)),
+    onUpgrade: (request, inside) =>
+      track(room, request.abort, serveUpgrade(room, request, inside as Authority | null)),
+  });
+  room.server = server;
+  return {
+    counters: room.counters,
+    async close() {
+      room.stop.abort();
+      await server.close();
+      while (room.busy.size > 0) await Promise.all(room.busy);
+      await room.upstreams.close();
+      if (room.broken !== null) throw room.broken.cause;
+    },
+  };
+}
+
+function newRoom(options: ProxyOptions): Room {
   const limits = { ...DEFAULTS, ...options.limits };
   const counters: ProxyCounters = {
     requested: 0,
@@ -112,146 +95,61 @@ export async function createProxy(options: ProxyOptions): Promise<Proxy> {
     sentBytes: 0,
     receivedBytes: 0,
   };
-  const room: Room = {
-    options,
-    limits,
-    counters,
-    stop: new AbortController(),
-    busy: new Set(),
-    broken: null,
-  };
-  const listener = await serveConnect({
-    path: options.socketPath,
-    connectionsMax: limits.openMax * 2,
-    headTimeoutMs: limits.headMs,
-    headBytesMax: HEAD_BYTES_MAX,
-    onConnect: (request) => track(room, request.stream, serve(room, request)),
-    onOther: (method, target) => refuseOther(room, method, target),
+  const upstreams = createUpstreams({
+    connectionsMax: limits.openMax,
+    dialMs: limits.dialMs,
+    waitMs: limits.idleMs,
+    headBytesMax: REPLY_HEAD_BYTES_MAX,
   });
   return {
+    options: { ...options, resolve: keptResolve(options.resolve, () => performance.now()) },
+    limits,
     counters,
-    async close() {
-      room.stop.abort();
-      await listener.close();
-      while (room.busy.size > 0) await Promise.all(room.busy);
-      if (room.broken !== null) throw room.broken.cause;
-    },
+    upstreams,
+    stop: new AbortController(),
+    busy: new Set(),
+    server: null,
+    terminated: 0,
+    broken: null,
   };
 }
 
-interface Room {
-  readonly options: ProxyOptions;
-  readonly limits: ProxyLimits;
-  readonly counters: ProxyCounters;
-  readonly stop: AbortController;
-  readonly busy: Set<Promise<void>>;
-  /** Set once the record failed: from then on nothing happens any more. */
-  broken: { readonly cause: unknown } | null;
-}
-
-/** Nothing of a request is left behind, whatever way it ends. */
-function track(room: Room, stream: Duplex | null, work: Promise<void>): void {
-  const settled = work
-    .catch((cause: unknown) => {
-      room.broken ??= { cause };
-      room.stop.abort();
-      stream?.destroy();
-    })
-    .finally(() => room.busy.delete(settled));
-  room.busy.add(settled);
-}
-
-async function serve(room: Room, request: ConnectRequest): Promise<void> {
+async function serveConnect(room: Room, request: ConnectRequest): Promise<void> {
   const { stream } = request;
   stream.on("error", () => stream.destroy());
+  const authority = parseAuthority(request.authority);
+  if (authority.ok && !request.announcesBody && isOpened(room, authority.value)) {
+    await openTunnel(room, request, authority.value);
+    return;
+  }
   const number = ++room.counters.requested;
   if (room.stop.signal.aborted) {
     stream.destroy();
     return;
   }
-  const authority = parseAuthority(request.authority);
   const target: ProxyTarget = authority.ok
-    ? { number, ...authority.value }
-    : { number, host: printable(request.authority), port: 0 };
-  const verdict = judge(room, request, authority.ok ? authority.value : authority.error);
-  if (verdict.kind !== "allow") return await deny(room, stream, target, verdict);
-  const rule = room.options.rules.find((each) => each.rule === verdict.rule);
-  if (rule === undefined) throw new TypeError(`No egress rule is called ${verdict.rule}`);
-  room.counters.intended++;
-  await room.options.record({ ...target, kind: "intended", rule: rule.rule });
-  const outcome = await open(room, request, { target, rule });
-  room.counters.closed++;
-  room.counters.sentBytes += outcome.sentBytes;
-  room.counters.receivedBytes += outcome.receivedBytes;
-  await room.options.record({ ...target, kind: "closed", rule: rule.rule, ...outcome });
+    ? { number, ...authority.value, request: null }
+    : { number, host: printable(request.authority), port: 0, request: null };
+  const decided = authority.ok
+    ? decideTunnel(room, request, authority.value)
+    : denial(`the target is malformed: ${authority.error}`);
+  if (isDenied(decided)) {
+    const { code, reason, fix } = decided;
+    answer(stream, "403 Forbidden", { error: "denied", code, reason, fix });
+    await recordDenial(room, target, decided);
+    return;
+  }
+  const granted = { target, rule: decided };
+  await withRecords(room, granted, () => passThrough(room, request, granted));
 }
 
-type Denial = Exclude<Verdict, { kind: "allow" }>;
-
-function judge(
+function decideTunnel(
   room: Room,
   request: ConnectRequest,
-  authority: { readonly host: string; readonly port: number } | string,
-): Verdict {
-  const { counters, limits } = room;
-  if (typeof authority === "string") return denial(`the target is malformed: ${authority}`);
-  if (request.announcesBody) return denial("CONNECT announces a body");
-  if (counters.requested > limits.requestsMax) return denial(`over ${limits.requestsMax} requests`);
-  if (counters.intended - counters.closed >= limits.openMax) {
-    return denial(`${limits.openMax} tunnels are open`);
-  }
-  return room.options.decideConnect(authority.host, authority.port);
-}
-
-function denial(reason: string): Denial {
-  const fix = "Send CONNECT host:port, fewer at one time";
-  return { kind: "deny", rule: null, code: "EGRESS_DENIED", reason, fix };
-}
-
-async function deny(
-  room: Room,
-  stream: Duplex,
-  target: ProxyTarget,
-  verdict: Denial,
-): Promise<void> {
-  const said =
-    verdict.kind === "deny"
-      ? verdict
-      : {
-          code: "UNENFORCEABLE" as const,
-          reason: "the rule asks a person",
-          fix: "Remove the ask rule",
-        };
-  const { code, reason, fix } = said;
-  room.counters.denied++;
-  const last = room.counters.requested > room.limits.requestsMax;
-  answer(stream, "403 Forbidden", { error: "denied", code, reason, fix });
-  await room.options.record({ ...target, kind: "denied", rule: verdict.rule, code, reason, fix });
-  // The flood itself is recorded once; what comes after it finds nobody listening.
-  if (last) room.stop.abort();
-}
-
-/** Plain HTTP and everything else: refused with a lesson, and recorded as a denial. */
-function refuseOther(room: Room, method: string, target: string): object {
-  const reason = `this proxy serves CONNECT only, not ${printable(method)}`;
-  const fix = "Use https:// URLs, or call ccos.network.http-fetch over /ccos/capability.sock";
-  const said = { error: "denied", code: "EGRESS_DENIED" as const, reason, fix };
-  const number = ++room.counters.requested;
-  if (room.stop.signal.aborted) return said;
-  room.counters.denied++;
-  const event = {
-    number,
-    host: printable(target),
-    port: 0,
-    kind: "denied",
-    rule: null,
-    code: said.code,
-    reason,
-    fix,
-  } as const;
-  track(room, null, room.options.record(event));
-  if (number > room.limits.requestsMax) room.stop.abort();
-  return said;
+  { host, port }: Authority,
+): EgressRule | Denied {
+  if (request.announcesBody) return denial("CONNECT announces a body", "Send it after the answer");
+  return refuseFull(room) ?? ruleOf(room, room.options.decideConnect(host, port));
 }
 
 interface Granted {
@@ -259,63 +157,53 @@ interface Granted {
   readonly rule: EgressRule;
 }
 
-async function open(
+async function passThrough(
   room: Room,
-  request: ConnectRequest,
+  { stream, early }: ConnectRequest,
   { target, rule }: Granted,
-): Promise<TunnelOutcome> {
-  const { stream, early } = request;
+): Promise<Outcome> {
   const { limits } = room;
   const { host, port } = target;
   const signal = AbortSignal.any([room.stop.signal, AbortSignal.timeout(limits.dialMs)]);
   const reached = await reach(room, { target, rule }, signal);
-  if ("refusal" in reached) {
-    answer(stream, reached.status, { error: "failed", ...reached.refusal });
-    return {
-      sentBytes: 0,
-      receivedBytes: 0,
-      reason: `${reached.refusal.code}: ${reached.refusal.reason}`,
-    };
+  if ("code" in reached) {
+    const { code, message: reason } = reached;
+    const blocked = code === "DNS_BLOCKED";
+    const fix = blocked ? `Name the range in :addresses of ${rule.rule}` : "Retry later";
+    const status = blocked ? "403 Forbidden" : "502 Bad Gateway";
+    answer(stream, status, { error: "failed", code, reason, fix });
+    return { sentBytes: 0, receivedBytes: 0, reason: `${code}: ${reason}` };
   }
   room.counters.opened++;
   stream.write("HTTP/1.1 200 Connection Established\r\n\r\n");
   const { helloMs, idleMs, totalMs } = limits;
   const bounds = { sentBytesMax: rule.requestBytesMax, receivedBytesMax: rule.responseBytesMax };
   return await relay(
-    { client: stream, early, upstream: reached.upstream, host, port },
+    { client: stream, early, upstream: reached, host, port, greeting: true },
     { helloMs, idleMs, totalMs, ...bounds },
     room.stop.signal,
   );
 }
 
-type Reached =
-  | { readonly upstream: Duplex }
-  | { readonly status: string; readonly refusal: { code: ErrorCode; reason: string; fix: string } };
-
-async function reach(room: Room, { target, rule }: Granted, signal: AbortSignal): Promise<Reached> {
+async function reach(
+  room: Room,
+  { target, rule }: Granted,
+  signal: AbortSignal,
+): Promise<Duplex | Failure> {
   const { host, port } = target;
-  const resolved = await resolveChecked(room.options.resolve, { host, rule }, signal);
-  if (!resolved.ok) {
-    const { kind, reason } = resolved.error;
-    if (kind === "failed") return unreached(`cannot resolve ${host}: ${reason}`);
-    const fix = `Name the range in :addresses of ${rule.rule}`;
-    return { status: "403 Forbidden", refusal: { code: "DNS_BLOCKED", reason, fix } };
-  }
+  const addresses = await addressesOf(room, { host, rule }, signal);
+  if (!addresses.ok) return addresses.error;
   let last = "no address";
-  for (const address of resolved.value.slice(0, 3)) {
+  for (const address of addresses.value) {
     if (signal.aborted) break;
     try {
-      return { upstream: await dial({ address, port }, signal) };
+      return await dial({ address, port }, signal);
     } catch (cause) {
       last = cause instanceof Error ? cause.message : "unknown";
     }
   }
-  return unreached(signal.aborted ? `no connection within ${room.limits.dialMs} ms` : last);
-}
-
-function unreached(reason: string): Reached {
-  const refusal = { code: "NETWORK_ERROR" as const, reason, fix: "Retry later" };
-  return { status: "502 Bad Gateway", refusal };
+  const late = `no connection within ${room.limits.dialMs} ms`;
+  return { code: "NETWORK_ERROR", message: signal.aborted ? late : last };
 }
 
 function answer(stream: Duplex, status: string, body: object): void {
@@ -323,9 +211,4 @@ function answer(stream: Duplex, status: string, body: object): void {
   const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\nconnection: close\r\n`;
   const length = Buffer.byteLength(text);
   stream.end(`${head}content-length: ${length}\r\n\r\n${text}`, () => stream.destroy());
-}
-
-/** Foreign text for a record: visible ASCII, at most 200 characters. */
-function printable(text: string): string {
-  return text.slice(0, 200).replaceAll(/[^\x21-\x7e]/g, "?");
 }

@@ -146,14 +146,16 @@ export function maskReply(
   });
 }
 
-function maskText({ secrets }: SecretEdge, text: string): string {
+/** `text` with the value of every secret replaced. */
+export function maskText({ secrets }: SecretEdge, text: string): string {
   return secrets.reduce(
     (masked, { value, placeholder }) => masked.replaceAll(value, () => placeholder),
     text,
   );
 }
 
-function replaceBytes(bytes: Buffer, value: string, placeholder: string): Buffer {
+/** `bytes` with every occurrence of `value` replaced. */
+export function replaceBytes(bytes: Buffer, value: string, placeholder: string): Buffer {
   if (value === "" || !bytes.includes(value)) return bytes;
   const needle = Buffer.from(value);
   const parts: Buffer[] = [];

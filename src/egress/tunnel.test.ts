@@ -36,7 +36,7 @@ async function tunnelTo(host: string, port: number) {
   const seen: Buffer[] = [];
   server.on("data", (chunk) => seen.push(Buffer.from(chunk)));
   const done = relay(
-    { client, early: new Uint8Array(0), upstream, host, port },
+    { client, early: new Uint8Array(0), upstream, host, port, greeting: true },
     LIMITS,
     new AbortController().signal,
   );

@@ -29,6 +29,8 @@ export interface TunnelEnds {
   readonly upstream: Duplex;
   readonly host: string;
   readonly port: number;
+  /** Whether the client's first bytes are held back and judged. */
+  readonly greeting: boolean;
 }
 
 export interface TunnelOutcome {
@@ -89,17 +91,17 @@ function cutTunnel({ cut, ends }: Run, reason: string): void {
 }
 
 async function pumpBoth(run: Run): Promise<void> {
-  const { client, upstream, early, port } = run.ends;
+  const { client, upstream, early, port, greeting } = run.ends;
   const greeted = Promise.withResolvers<boolean>();
   const sending = async (): Promise<void> => {
     const bytes = chunksOf(client, early);
-    const held = await readGreeting(run, bytes);
+    const held = greeting ? await readGreeting(run, bytes) : new Uint8Array(0);
     greeted.resolve(held !== null);
     if (held === null) return;
     if (await send(run, upstream, held)) await pump(run, bytes, upstream, send);
   };
   const receiving = async (): Promise<void> => {
-    if (port === 443 && !(await greeted.promise)) return;
+    if (greeting && port === 443 && !(await greeted.promise)) return;
     await pump(run, chunksOf(upstream, new Uint8Array(0)), client, receive);
   };
   const guarded = async (work: Promise<void>): Promise<void> => {

@@ -79,14 +79,29 @@ export {
   realPath,
 } from "./places.ts";
 export { sleep } from "./clock.ts";
-export { type ConnectRequest, serveConnect } from "./connect-server.ts";
 export { createFileAccess, type FileAccess } from "./file-access.ts";
 export { type ClientIdentity, parseClientIdentity } from "./client-identity.ts";
+export {
+  type ConnectRequest,
+  type ProxyServer,
+  type ProxyServerOptions,
+  serveProxy,
+} from "./proxy-server.ts";
+export type { RawFields, ServedRequest, ServedUpgrade } from "./served-request.ts";
+export {
+  createUpstreams,
+  type UpstreamReply,
+  type UpstreamRequest,
+  type Upstreams,
+  type UpstreamSwitched,
+} from "./upstream.ts";
+export { publicAuthorities, type SecureContext, serverContext } from "./server-context.ts";
 export type { TlsDemand } from "./verified-tls.ts";
 export {
   connectUnix,
   dial,
   dialUnix,
+  type ExchangeFailure,
   type HttpExchange,
   httpExchange,
   listenUnix,

@@ -16,6 +16,7 @@ import { dirname } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { CcosError } from "../foundation/errors.ts";
 import { err, ok, type Result } from "../foundation/result.ts";
+import { fieldPairs } from "./served-request.ts";
 import { refusePins, startTls, type TlsDemand } from "./verified-tls.ts";
 
 /** Longest wait for one name, milliseconds. */
@@ -204,7 +205,7 @@ async function exchangeOver(
   const response = await waiting.promise;
   return {
     status: response.statusCode ?? 0,
-    headers: headerPairs(response.rawHeaders),
+    headers: fieldPairs(response.rawHeaders),
     body: response,
     close: () => {
       response.on("error", () => undefined);
@@ -212,12 +213,6 @@ async function exchangeOver(
       socket.destroy();
     },
   };
-}
-
-function headerPairs(raw: readonly string[]): readonly (readonly [string, string])[] {
-  const pairs: (readonly [string, string])[] = [];
-  for (let at = 0; at + 1 < raw.length; at += 2) pairs.push([raw[at]!.toLowerCase(), raw[at + 1]!]);
-  return pairs;
 }
 
 export interface UnixListenOptions {
@@ -272,7 +267,7 @@ export async function dialUnix(path: string): Promise<Result<Duplex, string>> {
   }
 }
 
-/** Bind `server` to a socket file that another uid can connect to. Shared with connect-server.ts. */
+/** Bind `server` to a socket file that another uid can connect to. Shared with proxy-server.ts. */
 export async function listening(server: Server, path: string): Promise<void> {
   const waiting = Promise.withResolvers<void>();
   server.once("error", waiting.reject);

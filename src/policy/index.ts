@@ -27,7 +27,7 @@ export type { PolicyLimits, PolicyPreset } from "./levels.ts";
 export { meetPolicies } from "./meet.ts";
 export { matchPath, matchPaths, parsePathPattern } from "./path-pattern.ts";
 export type { PathPattern } from "./path-pattern.ts";
-export { parseAuthority, parseTarget } from "./target.ts";
+export { parseAuthority, parseTarget, formatHost } from "./target.ts";
 export type { Authority } from "./target.ts";
 export type {
   AccessRequest,

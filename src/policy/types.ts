@@ -74,6 +74,10 @@ export interface EgressRule {
   readonly addresses: readonly string[];
   /** Whether CONNECT tunnels (not inspected) are allowed to this host and port. */
   readonly tunnel: boolean;
+  /** Programs may speak to it themselves, and tunnels to it are opened, whatever another rule lets pass. */
+  readonly inspect?: boolean;
+  /** A request may ask to speak WebSocket; what is said then passes unread. */
+  readonly websocket?: boolean;
   /** SPKI pins `sha256/<base64>`: one key of the server's verified chain must be among them. Absent: not pinned. */
   readonly pins?: readonly string[];
   readonly requestBytesMax: number;

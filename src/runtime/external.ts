@@ -1,19 +1,25 @@
 /**
- * Any program that is no plan behind the same walls: its calls, the CONNECT proxy, and the chain.
+ * Any program that is no plan behind the same walls: its calls, the proxy, and the chain.
  *
  * A command, a script in Python or a shell script gets `/ccos/capability.sock` (guest protocol; session key in
- * CCOS_SESSION); a script in JavaScript and a module make their calls over descriptor 3. Where a rule grants tunnels, a
- * program has `HTTPS_PROXY` on its own loopback. Its calls pass the same gate; its tunnels are decided by
- * host and port, recorded before they are dialled, and marked as not inspected. It gets everything but replay.
+ * CCOS_SESSION); a script in JavaScript and a module make their calls over descriptor 3. Where a rule has
+ * `:inspect` or `:tunnel`, a program has `HTTPS_PROXY` on its own loopback. Its calls pass the same gate; what it
+ * sends itself is decided by the same rules and recorded before it is dialled; a tunnel that passes through unread
+ * is marked as not inspected. It gets everything but replay.
  *
  * @module
  */
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { createProxy, type Proxy, type ProxyEvent } from "../egress/index.ts";
+import {
+  createCertificateAuthority,
+  createProxy,
+  type Proxy,
+  type ProxyEvent,
+} from "../egress/index.ts";
 import type { JsonObject } from "../foundation/json.ts";
-import { privateDirectory, resolveHost } from "../host/index.ts";
+import { privateDirectory, publicAuthorities, resolveHost } from "../host/index.ts";
 import {
   commandOf,
   type Ending,
@@ -42,7 +48,7 @@ import type { Conversation } from "./guest-link.ts";
 import type { LiveStage } from "./live.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { type CallRoom, judgeEnd, serveCapabilities, talkTo } from "./program-calls.ts";
-import { programOf, speaksOverChannel, type StagedContent, wantsTunnels } from "./program-file.ts";
+import { programOf, speaksOverChannel, type StagedContent, wantsProxy } from "./program-file.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { guestFile, mountsOf, sandboxLimits, type World } from "./world.ts";
 
@@ -92,17 +98,21 @@ export async function conductCommand(
   const path = join(sockets.path, "capability.sock");
   const capability = await serveCapabilities(path, session, calls);
   const program = await programOf(world, prepared.inputs, room.staged);
-  const proxy = await openProxy(prepared, room, {
-    path: join(sockets.path, "proxy.sock"),
-    gate,
-    program,
-  });
+  const proxy = await openProxy(
+    world,
+    { prepared, room },
+    {
+      path: join(sockets.path, "proxy.sock"),
+      gate,
+      program,
+    },
+  );
   try {
     const launch = proxy === null ? { program, files: [] } : forwarded(program);
     const spec = await specOf(world, prepared, room, {
       session,
       capability: capability.path,
-      proxy: proxy?.path ?? null,
+      proxy,
       program,
       files: launch.files,
     });
@@ -213,19 +223,27 @@ function digestArgv(argv: readonly string[]): string {
   return `sha256:${createHash("sha256").update(JSON.stringify(argv)).digest("hex")}`;
 }
 
+interface OpenProxy {
+  readonly proxy: Proxy;
+  readonly path: string;
+  /** PEM: what the program must trust to be read where a tunnel is opened. */
+  readonly authority: string;
+}
+
 interface ProxyRoom {
   readonly path: string;
   readonly gate: Gate;
   readonly program: SandboxProgram;
 }
 
-/** Null when no rule grants a tunnel, and for a module: then the program has no proxy, and no route at all. */
+/** Null when no rule lets a program speak for itself, and for a module: then the program has no proxy, and no route at all. */
 async function openProxy(
-  prepared: PreparedRun,
-  room: CommandRoom,
+  world: World,
+  { prepared, room }: { readonly prepared: PreparedRun; readonly room: CommandRoom },
   at: ProxyRoom,
-): Promise<{ proxy: Proxy; path: string } | null> {
-  if (!wantsTunnels(prepared.policy) || at.program.kind === "bytecode") return null;
+): Promise<OpenProxy | null> {
+  if (!wantsProxy(prepared.policy) || at.program.kind === "bytecode") return null;
+  const authority = createCertificateAuthority(world.nowMs());
   const proxy = await createProxy({
     socketPath: at.path,
     resolve: resolveHost,
@@ -236,45 +254,51 @@ async function openProxy(
         capability: "ccos.network.connect",
         resource: { kind: "connect", host, port },
       }),
-    record: (event) => recordTunnel(event, room, at),
+    decideRequest: (target, method) =>
+      decide(prepared.policy, {
+        capability: "ccos.network.http-fetch",
+        resource: { kind: "http", method, target },
+      }),
+    edge: room.stage.edge,
+    ...(room.stage.edge.identity === undefined ? {} : { identity: room.stage.edge.identity }),
+    authority,
+    record: (event) => recordEgress(event, room, at),
   });
-  return { proxy, path: at.path };
+  return { proxy, path: at.path, authority: authority.certificate };
 }
 
-const TUNNEL_RECORDS = {
+const EGRESS_RECORDS = {
   intended: "EgressConnected",
   denied: "EgressDenied",
   closed: "EgressClosed",
 } as const;
 
 /** Durable before the dial: the proxy waits for this promise. */
-async function recordTunnel(event: ProxyEvent, room: CommandRoom, at: ProxyRoom): Promise<void> {
+async function recordEgress(event: ProxyEvent, room: CommandRoom, at: ProxyRoom): Promise<void> {
   const { chain } = room.stage;
-  const target = `${event.host}:${event.port}`;
+  const { request } = event;
+  const target = request === null ? `${event.host}:${event.port}` : request.url;
   const line = {
     number: event.number,
     step: null,
-    capability: "ccos.network.connect",
-    target: `CONNECT ${target}`,
+    capability: request === null ? "ccos.network.connect" : "ccos.network.http-fetch",
+    target: `${request?.method ?? "CONNECT"} ${target}`,
   };
-  const facts: JsonObject =
-    event.kind === "closed"
-      ? { sent: event.sentBytes, received: event.receivedBytes, reason: event.reason }
-      : {};
   if (event.kind === "closed") {
     at.gate.counts.sentBytes += event.sentBytes;
     at.gate.counts.receivedBytes += event.receivedBytes;
   }
   chain.append({
-    type: TUNNEL_RECORDS[event.kind],
+    type: EGRESS_RECORDS[event.kind],
     data: {
       tunnel: event.number,
       target,
       rule: event.rule,
-      inspected: false,
+      inspected: request !== null,
+      ...(request === null ? {} : { method: request.method }),
       ...(event.kind === "denied" ? { code: event.code, reason: event.reason } : {}),
     },
-    facts,
+    facts: event.kind === "closed" ? endFacts(event) : {},
   });
   if (event.kind === "intended") {
     at.gate.counts.intended++;
@@ -283,28 +307,23 @@ async function recordTunnel(event: ProxyEvent, room: CommandRoom, at: ProxyRoom)
     await chain.commit();
   } else if (event.kind === "denied") {
     at.gate.counts.denied++;
-    room.observe({
-      kind: "denied",
-      call: line,
-      code: event.code,
-      rule: event.rule,
-      reason: event.reason,
-      fix: event.fix,
-    });
+    const { code, rule, reason, fix } = event;
+    room.observe({ kind: "denied", call: line, code, rule, reason, fix });
   } else {
-    room.observe({
-      kind: "done",
-      call: line,
-      rule: event.rule,
-      facts: { responseBytes: event.receivedBytes },
-    });
+    const facts = { responseBytes: event.receivedBytes };
+    room.observe({ kind: "done", call: line, rule: event.rule, facts });
   }
+}
+
+function endFacts(event: ProxyEvent & { readonly kind: "closed" }): JsonObject {
+  const { sentBytes: sent, receivedBytes: received, reason, status } = event;
+  return { sent, received, reason, ...(status === undefined ? {} : { status }) };
 }
 
 interface Reach {
   readonly session: string;
   readonly capability: string;
-  readonly proxy: string | null;
+  readonly proxy: OpenProxy | null;
   readonly program: SandboxProgram;
   readonly files: readonly SandboxFile[];
 }
@@ -329,22 +348,23 @@ async function specOf(
       content: await guestFile(world, "ccos_client.py"),
       executable: false,
     });
-  if (reach.proxy !== null)
-    files.push({
-      path: "/ccos/forward.cjs",
-      content: await guestFile(world, "forward.cjs"),
-      executable: false,
-    });
+  if (reach.proxy !== null) {
+    const content = await guestFile(world, "forward.cjs");
+    files.push(
+      { path: "/ccos/forward.cjs", content, executable: false },
+      trustFile(reach.proxy, prepared),
+    );
+  }
   const binds: SandboxBind[] = sockets
     ? [{ source: reach.capability, target: "/ccos/capability.sock", kind: "socket" }]
     : [];
   if (reach.proxy !== null)
-    binds.push({ source: reach.proxy, target: "/ccos/proxy.sock", kind: "socket" });
+    binds.push({ source: reach.proxy.path, target: "/ccos/proxy.sock", kind: "socket" });
   binds.push(...mountsOf(config));
   const placeholders = room.stage.room.placeholders.map(
     ({ name, value }) => [name, value] as const,
   );
-  const proxied = reach.proxy === null ? {} : proxyVariables();
+  const proxied = reach.proxy === null ? {} : PROXY_VARIABLES;
   const reached = sockets ? { CCOS_CAPABILITY: "/ccos/capability.sock", PYTHONPATH: "/ccos" } : {};
   const key = sockets || speaksOverChannel(program) ? { CCOS_SESSION: reach.session } : {};
   const environment = {
@@ -356,9 +376,27 @@ async function specOf(
   return { limits: sandboxLimits(config), files, binds, environment, sockets };
 }
 
-function proxyVariables(): Readonly<Record<string, string>> {
-  const proxy = "http://127.0.0.1:3128";
-  return { HTTPS_PROXY: proxy, https_proxy: proxy, NODE_USE_ENV_PROXY: "1" };
+const DOOR = "http://127.0.0.1:3128";
+const TRUST_FILE = "/ccos/trust.pem";
+
+/** Names that the usual clients read: where the proxy is, and whom to trust there. */
+const PROXY_VARIABLES: Readonly<Record<string, string>> = {
+  HTTPS_PROXY: DOOR,
+  https_proxy: DOOR,
+  HTTP_PROXY: DOOR,
+  http_proxy: DOOR,
+  NODE_USE_ENV_PROXY: "1",
+  SSL_CERT_FILE: TRUST_FILE,
+  NODE_EXTRA_CA_CERTS: TRUST_FILE,
+  REQUESTS_CA_BUNDLE: TRUST_FILE,
+  CURL_CA_BUNDLE: TRUST_FILE,
+};
+
+/** The run's own authority, and those that a tunnel which passes through needs. */
+function trustFile({ authority }: OpenProxy, { policy }: PreparedRun): SandboxFile {
+  const passes = policy.egress.some((rule) => rule.tunnel);
+  const text = [authority, ...(passes ? publicAuthorities() : [])].join("\n");
+  return { path: TRUST_FILE, content: new TextEncoder().encode(text), executable: false };
 }
 
 /** Pump the streams to the terminal and wait for the end. */

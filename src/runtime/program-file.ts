@@ -29,7 +29,7 @@ export function needsOf(inputs: RunInputs, config: AgentConfig, policy: Policy):
   if (program === undefined) return { kind: "external", sockets: wantsEffects(config) };
   if (program.kind === "bytecode") return { kind: "bytecode", sockets: false };
   const { language } = program;
-  const sockets = language === "javascript" ? wantsTunnels(policy) : wantsEffects(config);
+  const sockets = language === "javascript" ? wantsProxy(policy) : wantsEffects(config);
   return { kind: "script", language, sockets };
 }
 
@@ -38,8 +38,9 @@ function wantsEffects(config: AgentConfig): boolean {
   return config.network.enabled || config.capabilities.fs.enabled || config.secrets.size > 0;
 }
 
-export function wantsTunnels(policy: Policy): boolean {
-  return policy.egress.some((rule) => rule.tunnel);
+/** Some rule lets a program speak to hosts itself. */
+export function wantsProxy(policy: Policy): boolean {
+  return policy.egress.some((rule) => rule.tunnel || rule.inspect === true);
 }
 
 /** Calls cross descriptor 3 and not the capability socket. */

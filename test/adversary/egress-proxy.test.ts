@@ -7,15 +7,10 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import {
-  createProxy,
-  type Proxy,
-  type ProxyEvent,
-  type ProxyOptions,
-} from "../../src/egress/index.ts";
-import { decide, type EgressRule } from "../../src/policy/index.ts";
+import type { Proxy, ProxyEvent, ProxyOptions } from "../../src/egress/index.ts";
+import type { EgressRule } from "../../src/policy/index.ts";
 import { certificateFor } from "./egress-certificate.ts";
-import { policyOf, ruleOf, serveHttps, serveRaw, stopServers, toLoopback } from "./egress-world.ts";
+import { proxyOf, ruleOf, serveHttps, serveRaw, stopServers, toLoopback } from "./egress-world.ts";
 
 let directory: string;
 let events: ProxyEvent[];
@@ -40,19 +35,7 @@ async function proxyFor(
   rules: readonly EgressRule[],
   rest: Partial<ProxyOptions> = {},
 ): Promise<Proxy> {
-  const policy = policyOf(rules);
-  const proxy = await createProxy({
-    socketPath: socketPath(),
-    resolve: toLoopback,
-    rules,
-    decideConnect: (host, port) =>
-      decide(policy, {
-        capability: "ccos.network.connect",
-        resource: { kind: "connect", host, port },
-      }),
-    record: (event) => Promise.resolve(void events.push(event)),
-    ...rest,
-  });
+  const proxy = await proxyOf(rules, { socketPath: socketPath(), events, ...rest });
   proxies.push(proxy);
   return proxy;
 }
@@ -219,21 +202,25 @@ describe("what is refused", () => {
     ["a bare line feed", "CONNECT a.test:443 HTTP/1.1\nhost: a.test\n\n", 400],
     ["a folded line", "CONNECT a.test:443 HTTP/1.1\r\nhost: a.test\r\n x: y\r\n\r\n", 400],
     ["a huge head", `CONNECT a.test:443 HTTP/1.1\r\nx: ${"v".repeat(9000)}\r\n\r\n`, 400],
-    ["plain HTTP", "GET http://a.test/ HTTP/1.1\r\nhost: a.test\r\n\r\n", 405],
+    [
+      "plain HTTP to a port that no rule has",
+      "GET http://a.test/ HTTP/1.1\r\nhost: a.test\r\n\r\n",
+      403,
+    ],
     [
       "an origin-form request",
       "POST / HTTP/1.1\r\nhost: a.test\r\ncontent-length: 1\r\n\r\nx",
-      405,
+      403,
     ],
     [
       "an upgrade",
       "GET / HTTP/1.1\r\nhost: a.test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
-      405,
+      403,
     ],
     [
       "two requests in one",
       "GET / HTTP/1.1\r\nhost: a.test\r\n\r\nCONNECT a.test:443 HTTP/1.1\r\nhost: a.test\r\n\r\n",
-      405,
+      403,
     ],
   ])("%s", async (_what, bytes, status) => {
     let lookups = 0;
@@ -245,16 +232,8 @@ describe("what is refused", () => {
     expect(events.filter((event) => event.kind !== "denied")).toEqual([]);
   });
 
-  test("plain HTTP is told what to do, and recorded", async () => {
-    await proxyFor([tunnelTo("a.test", 443)]);
-    const reply = await exchange("GET http://a.test/ HTTP/1.1\r\nhost: a.test\r\n\r\n");
-    expect(reply).toContain("allow: CONNECT");
-    expect(jsonOf(reply)).toMatchObject({ reason: "this proxy serves CONNECT only, not GET" });
-    expect(events).toMatchObject([{ kind: "denied", host: "http://a.test/", port: 0 }]);
-  });
-
   test("a rule without :tunnel grants no tunnel", async () => {
-    await proxyFor([ruleOf("a.test", 443)]);
+    await proxyFor([ruleOf("a.test", 443, { schemes: ["http"] })]);
     const reply = await exchange("CONNECT a.test:443 HTTP/1.1\r\nhost: a.test\r\n\r\n");
     expect(reply).toContain("cannot be enforced inside a tunnel");
   });
@@ -390,7 +369,7 @@ describe("limits", () => {
     const connectTo = `CONNECT a.test:${port} HTTP/1.1\r\nhost: a.test\r\n\r\n`;
     const first = await tunnel(`a.test:${port}`);
     await tunnel(`a.test:${port}`);
-    expect(await exchange(connectTo)).toContain("2 tunnels are open");
+    expect(await exchange(connectTo)).toContain("2 requests are open");
     first.socket.destroy();
     await expect.poll(() => kinds().length).toBe(4);
     const fourth = await tunnel(`a.test:${port}`);
@@ -429,13 +408,7 @@ describe("the end", () => {
     expect((statSync(socketPath()).mode & 0o777).toString(8)).toBe("666");
     const shared = join(directory, "shared");
     mkdirSync(shared, { mode: 0o755 });
-    const refused = createProxy({
-      socketPath: join(shared, "p.sock"),
-      resolve: toLoopback,
-      rules: [],
-      decideConnect: () => ({ kind: "allow", rule: "x" }),
-      record: () => Promise.resolve(),
-    });
+    const refused = proxyOf([], { socketPath: join(shared, "p.sock") });
     await expect(refused).rejects.toThrow(/mode 0700/);
     expect(existsSync(join(shared, "p.sock"))).toBe(false);
   });

@@ -2,12 +2,19 @@
 import { once } from "node:events";
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttps } from "node:https";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import {
   type Broker,
   type BrokerAnswer,
   type BrokerOptions,
   createBroker,
+  createCertificateAuthority,
+  createProxy,
+  type Proxy,
+  type ProxyEvent,
+  type ProxyOptions,
   type Resolve,
 } from "../../src/egress/index.ts";
 import {
@@ -144,3 +151,89 @@ export const said = (answer: BrokerAnswer): string =>
   answer.ok
     ? `${answer.value.status} ${Buffer.from(answer.value.body).toString()}`
     : `${answer.code} ${answer.message}`;
+
+/** The authority of every proxy of a test: a program that trusts one trusts all of them. */
+export const AUTHORITY = createCertificateAuthority(Date.now());
+
+/** A proxy whose decisions are the real ones, on a socket of its own. */
+export async function proxyOf(
+  rules: readonly EgressRule[],
+  rest: Partial<ProxyOptions> & Pick<ProxyOptions, "socketPath"> & { events?: ProxyEvent[] },
+): Promise<Proxy> {
+  const { events = [], ...options } = rest;
+  const policy = policyOf(rules, rest.edge?.bindings ?? []);
+  return await createProxy({
+    resolve: toLoopback,
+    rules,
+    decideConnect: (host, port) =>
+      decide(policy, {
+        capability: "ccos.network.connect",
+        resource: { kind: "connect", host, port },
+      }),
+    decideRequest: (target, method) =>
+      decide(policy, {
+        capability: "ccos.network.http-fetch",
+        resource: { kind: "http", method, target },
+      }),
+    edge: { secrets: [], bindings: [] },
+    authority: AUTHORITY,
+    record: (event) => Promise.resolve(void events.push(event)),
+    ...options,
+  });
+}
+
+/** A client of a proxy at a Unix socket: raw bytes, tunnels, and TLS that trusts the authority of the tests. */
+export class ProxyClient {
+  readonly #path: string;
+  readonly #sockets: Socket[] = [];
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  dial(): Socket {
+    const socket = connect({ path: this.#path, allowHalfOpen: true });
+    socket.on("error", () => undefined);
+    this.#sockets.push(socket);
+    return socket;
+  }
+
+  /** Send bytes; give everything that comes back until the proxy closes. */
+  async exchange(bytes: string | Uint8Array): Promise<string> {
+    const socket = this.dial();
+    socket.write(bytes);
+    return await everythingOf(socket);
+  }
+
+  async tunnel(authority: string): Promise<{ socket: Socket; head: string }> {
+    const socket = this.dial();
+    socket.write(`CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`);
+    const [chunk] = (await once(socket, "data")) as [Buffer];
+    return { socket, head: String(chunk) };
+  }
+
+  /** TLS inside of a tunnel, verified against the authority of the tests. */
+  async secure(
+    authority: string,
+    options: { servername?: string; ALPNProtocols?: string[] } = {},
+  ): Promise<TLSSocket> {
+    const { socket } = await this.tunnel(authority);
+    const servername = options.servername ?? authority.replace(/:\d+$/, "");
+    const ca = AUTHORITY.certificate;
+    const secure = connectTls({ ALPNProtocols: ["http/1.1"], ...options, socket, servername, ca });
+    secure.on("error", () => undefined);
+    return secure;
+  }
+
+  close(): void {
+    for (const socket of this.#sockets.splice(0)) socket.destroy();
+  }
+}
+
+export async function everythingOf(socket: Duplex): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk) => chunks.push(Buffer.from(chunk as Uint8Array)));
+  socket.on("end", () => socket.end());
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
+  return Buffer.concat(chunks).toString("latin1");
+}

@@ -122,7 +122,7 @@ describe.skipIf(imageDir === undefined && !required)("an agent in a machine", ()
         [
           ...clients.map(([, line]) => `${line.replace("PORT", String(ports[1]))}; echo`),
           // The host's own port, past the door; then another name through it.
-          `${CLIENTS.node.replace("PORT", String(ports[0])).replace("https", "http")} || echo refused`,
+          `HTTP_PROXY= http_proxy= ${CLIENTS.node.replace("PORT", String(ports[0])).replace("https", "http")} || echo refused`,
           `${CLIENTS.node.replace("localhost:PORT", "evil.test")} || echo refused`,
         ].join("\n"),
       );
