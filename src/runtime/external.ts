@@ -255,6 +255,7 @@ async function openProxy(
         resource: { kind: "connect", host, port },
       }),
     decideRequest: (target, method) =>
+      room.stage.halt.verdict() ??
       decide(prepared.policy, {
         capability: "ccos.network.http-fetch",
         resource: { kind: "http", method, target },
