@@ -80,6 +80,7 @@ export {
 } from "./places.ts";
 export { sleep } from "./clock.ts";
 export { createFileAccess, type FileAccess } from "./file-access.ts";
+export { serveLoopback } from "./loopback-server.ts";
 export { type ClientIdentity, parseClientIdentity } from "./client-identity.ts";
 export {
   type ConnectRequest,

@@ -9,6 +9,7 @@ export {
 } from "./capability-pattern.ts";
 export type { CapabilityName, CapabilityPattern } from "./capability-pattern.ts";
 export { decide } from "./decide.ts";
+export { decideEgress } from "./egress-match.ts";
 export { decideContent } from "./dlp/decide-content.ts";
 export type { ContentRequest } from "./dlp/decide-content.ts";
 export type { ContentPart } from "./dlp/byte-text.ts";

@@ -15,6 +15,7 @@ import type { Readable } from "node:stream";
 import {
   createCertificateAuthority,
   createProxy,
+  proveProxy,
   type Proxy,
   type ProxyEvent,
 } from "../egress/index.ts";
@@ -32,7 +33,7 @@ import {
   type Session,
   type Usage,
 } from "../isolation/index.ts";
-import { decide } from "../policy/index.ts";
+import { decide, type HttpTarget } from "../policy/index.ts";
 import {
   type Conducted,
   closeBooks,
@@ -98,15 +99,15 @@ export async function conductCommand(
   const path = join(sockets.path, "capability.sock");
   const capability = await serveCapabilities(path, session, calls);
   const program = await programOf(world, prepared.inputs, room.staged);
-  const proxy = await openProxy(
-    world,
-    { prepared, room },
-    {
-      path: join(sockets.path, "proxy.sock"),
-      gate,
-      program,
-    },
-  );
+  const leave = async (): Promise<void> => {
+    await capability.close();
+    sockets.remove();
+  };
+  const at = { path: join(sockets.path, "proxy.sock"), gate, program };
+  const proxy = await openProxy(world, { prepared, room }, at).catch(async (cause: unknown) => {
+    await leave();
+    throw cause;
+  });
   try {
     const launch = proxy === null ? { program, files: [] } : forwarded(program);
     const spec = await specOf(world, prepared, room, {
@@ -132,8 +133,7 @@ export async function conductCommand(
     return await closeBooks(stage, gate, { declared, usage }, outcome);
   } finally {
     await proxy?.proxy.close();
-    await capability.close();
-    sockets.remove();
+    await leave();
   }
 }
 
@@ -244,25 +244,29 @@ async function openProxy(
 ): Promise<OpenProxy | null> {
   if (!wantsProxy(prepared.policy) || at.program.kind === "bytecode") return null;
   const authority = createCertificateAuthority(world.nowMs());
-  const proxy = await createProxy({
-    socketPath: at.path,
-    resolve: resolveHost,
-    rules: prepared.policy.egress,
-    decideConnect: (host, port) =>
+  const decisions = {
+    authority,
+    decideConnect: (host: string, port: number) =>
       room.stage.halt.verdict() ??
       decide(prepared.policy, {
         capability: "ccos.network.connect",
         resource: { kind: "connect", host, port },
       }),
-    decideRequest: (target, method) =>
+    decideRequest: (target: HttpTarget, method: string) =>
       room.stage.halt.verdict() ??
       decide(prepared.policy, {
         capability: "ccos.network.http-fetch",
         resource: { kind: "http", method, target },
       }),
+  };
+  await proveProxy(at.path, decisions);
+  const proxy = await createProxy({
+    ...decisions,
+    socketPath: at.path,
+    resolve: resolveHost,
+    rules: prepared.policy.egress,
     edge: room.stage.edge,
     ...(room.stage.edge.identity === undefined ? {} : { identity: room.stage.edge.identity }),
-    authority,
     record: (event) => recordEgress(event, room, at),
   });
   return { proxy, path: at.path, authority: authority.certificate };

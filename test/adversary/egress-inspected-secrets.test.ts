@@ -1,4 +1,4 @@
-/** Attacks G46: secrets and limits in what a program sends and gets through the proxy that reads its requests. */
+/** Attacks G48: secrets and limits in what a program sends and gets through the proxy that reads its requests. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import type { ServerResponse } from "node:http";

@@ -1,4 +1,4 @@
-/** Attacks G45: programs that speak HTTP(S) themselves, through a proxy that reads every request they make. */
+/** Attacks G47: programs that speak HTTP(S) themselves, through a proxy that reads every request they make. */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

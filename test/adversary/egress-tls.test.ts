@@ -1,4 +1,4 @@
-/** Attacks G44: hosts whose certificate verifies but whose key is not the pinned one, and hosts that ask who we are. */
+/** Attacks G46: hosts whose certificate verifies but whose key is not the pinned one, and hosts that ask who we are. */
 import { createHash, createPublicKey } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
