@@ -149,8 +149,7 @@ async function send(
   const port = url.port === "" ? (scheme === "https" ? 443 : 80) : Number(url.port);
   const answer = await httpExchange(
     {
-      scheme,
-      host,
+      tls: scheme === "https" ? { host } : null,
       to: { address: resolved.value[0]!, port },
       method: "POST",
       path: `${url.pathname}${url.search}`,
