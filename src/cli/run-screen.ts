@@ -145,6 +145,11 @@ export function reportScreen(
   ];
 }
 
+const ENDED_BY: Readonly<Record<string, string>> = {
+  halt: "by an emergency stop: see `ccos halt list`",
+  validity: "by the end of its validity",
+};
+
 function outcomeText(outcome: ProgramOutcome): string | null {
   switch (outcome.kind) {
     case "value":
@@ -154,9 +159,7 @@ function outcomeText(outcome: ProgramOutcome): string | null {
     case "failed":
       return `failed  ${outcome.code}  ${outcome.errorKind}: ${outcome.message}${outcome.place === null ? "" : ` at ${outcome.place}`}`;
     case "limit":
-      return outcome.code === "AGENT_HALTED"
-        ? "ended  AGENT_HALTED  by an emergency stop: see `ccos halt list`"
-        : `ended  ${outcome.code}  by the ${outcome.by} limit`;
+      return `ended  ${outcome.code}  ${ENDED_BY[outcome.by] ?? `by the ${outcome.by} limit`}`;
     case "exited":
       return outcome.status === 0 ? null : `program exited with status ${outcome.status}`;
     case "signaled":

@@ -33,6 +33,7 @@ const FULL = `(agent.config :plan "p" :agent-id "a"
   :network {:egress {:rules [{:host "a.example.com"}]}}
   :microvm {:kernel {:image "k" :cmdline "quiet"} :rootfs {:image "r"}}
   :capabilities {:fs {:paths ["/x"]}}
+  :validity {:windows [{:days [:mon]}]}
   :governance {:policies {:name {}}}
   :env {:name "x"} :secrets {:name {:source "env:T" :origins ["https://a.example.com"] :headers ["x"]}})`;
 

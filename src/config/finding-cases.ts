@@ -85,6 +85,12 @@ export const CASES: readonly Case[] = [
     source: plain(':env {:TOKEN "changeme"}'),
   },
   { code: "UNSUPPORTED_VERSION", path: "version", line: 2, source: plain(':version "9"') },
+  {
+    code: "INVALID_VALIDITY",
+    path: "validity.until",
+    line: 2,
+    source: plain(':validity {:until "tomorrow"}'),
+  },
   { code: "INVALID_AGENT_ID", path: "agent-id", line: 2, source: plain(':agent-id "../x"') },
   {
     code: "INVALID_ISOLATION_MODE",

@@ -13,3 +13,4 @@ export { ENVIRONMENTS } from "./settings-types.ts";
 export type { EnvironmentName, LoadedSettings, RunBounds, Settings } from "./settings-types.ts";
 export { boundConfig, boundsOf, type BoundsSources, loadSettings } from "./settings.ts";
 export { parseDuration, parseSize } from "./units.ts";
+export { compileValidity } from "./validity-rules.ts";

@@ -40,6 +40,7 @@ describe("loadConfig", () => {
         deny: [],
       },
       governance: { policies: new Map(), keys: { verify: null } },
+      validity: { from: null, until: null, windows: [] },
       causalChain: {
         storage: { mode: "in_memory", path: null, bufferLocal: null },
         anchor: { enabled: false, target: "none", path: null, url: null, required: false },

@@ -14,6 +14,7 @@ import { checkNetwork } from "./network-rules.ts";
 import { createReading } from "./reading.ts";
 import type { RuleContext } from "./rule-context.ts";
 import { agentConfig } from "./schema.ts";
+import { checkValidity } from "./validity-rules.ts";
 import type { LoadedConfig, LoadOptions } from "./types.ts";
 
 /**
@@ -39,6 +40,7 @@ export function loadConfig(source: string, options: LoadOptions): LoadedConfig {
   checkAgent(context);
   checkMicrovm(context);
   checkNetwork(context);
+  checkValidity(context);
   const findings = reading.findings();
   const valid = findings.every((each) => each.severity !== "error");
   return { config, findings, valid, spanOf: (path) => reading.spanOf(path) };

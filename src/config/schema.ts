@@ -29,6 +29,7 @@ import {
   word,
   words,
 } from "./decoder.ts";
+import { WEEKDAYS } from "../policy/index.ts";
 import { microvm } from "./microvm-schema.ts";
 import { describeNode } from "./node.ts";
 import {
@@ -47,6 +48,8 @@ import {
   type OrchestratorConfig,
   PROFILES,
   type SecretConfig,
+  type ValidityConfig,
+  type ValidityWindowConfig,
 } from "./types.ts";
 
 const DAY_MS = 86_400_000;
@@ -200,6 +203,22 @@ const governance: Decoder<GovernanceConfig> = block<GovernanceConfig>({
   keys: field("keys", block<GovernanceConfig["keys"]>({ verify: field("verify", optionalProse) })),
 });
 
+const validity: Decoder<ValidityConfig> = block<ValidityConfig>({
+  from: field("from", optionalText),
+  until: field("until", optionalText),
+  windows: field(
+    "windows",
+    list(
+      block<ValidityWindowConfig>({
+        days: field("days", words(WEEKDAYS)),
+        from: field("from", text("00:00")),
+        until: field("until", text("24:00")),
+        zone: field("zone", text("UTC")),
+      }),
+    ),
+  ),
+});
+
 const causalChain: Decoder<CausalChainConfig> = block<CausalChainConfig>({
   storage: field(
     "storage",
@@ -261,6 +280,7 @@ export const agentConfig: Decoder<AgentConfig> = block<AgentConfig>({
   microvm: field("microvm", optionalBlock(microvm)),
   capabilities: field("capabilities", capabilities),
   governance: field("governance", governance),
+  validity: field("validity", validity),
   causalChain: field("causal_chain", causalChain),
   marketplace: field("marketplace", marketplace),
   env: field("env", named(requiredProse)),

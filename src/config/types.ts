@@ -7,6 +7,7 @@
  * @module
  */
 import type { FINDING_CODES } from "../foundation/finding-codes.ts";
+import type { Weekday } from "../policy/index.ts";
 import type { SourceSpan } from "../foundation/source-span.ts";
 
 /** `PARSE_ERROR`: the reader's own diagnostics. */
@@ -83,6 +84,7 @@ export interface AgentConfig {
   readonly microvm: MicrovmConfig | null;
   readonly capabilities: CapabilitiesConfig;
   readonly governance: GovernanceConfig;
+  readonly validity: ValidityConfig;
   readonly causalChain: CausalChainConfig;
   readonly marketplace: MarketplaceConfig;
   readonly env: ReadonlyMap<string, string>;
@@ -181,6 +183,24 @@ export interface GovernancePolicy {
   readonly requiresApprovals: number;
   /** Null: no budget of this kind is set. */
   readonly budgets: { readonly maxCostUsd: number | null; readonly tokenBudget: number | null };
+}
+
+/** When the agent may act. */
+export interface ValidityConfig {
+  /** RFC 3339. */
+  readonly from: string | null;
+  readonly until: string | null;
+  /** Empty: at any time. */
+  readonly windows: readonly ValidityWindowConfig[];
+}
+
+export interface ValidityWindowConfig {
+  /** Empty: every day. */
+  readonly days: readonly Weekday[];
+  /** `HH:MM`. */
+  readonly from: string;
+  readonly until: string;
+  readonly zone: string;
 }
 
 export interface CausalChainConfig {

@@ -70,6 +70,12 @@ const HOST_CODES = {
     "An emergency stop of this agent, or of all, is in force",
     "See `ccos halt list`; lift it with `ccos halt lift`",
   ),
+  OUTSIDE_VALIDITY: entry(
+    77,
+    "The agent may not act at this time",
+    "Wait for a window of its `validity`, or change it",
+    true,
+  ),
   CAPABILITY_DENIED: entry(77, "No rule grants this capability", "Grant it in the config"),
   EGRESS_DENIED: entry(77, "No rule grants this network target", "Add an egress rule"),
   FILE_DENIED: entry(77, "No rule grants this path", "Add it to capabilities.fs.paths"),

@@ -43,3 +43,11 @@ export type {
   SecretBinding,
   Verdict,
 } from "./types.ts";
+export {
+  isTimeZone,
+  outsideValidity,
+  type Validity,
+  type ValidityWindow,
+  WEEKDAYS,
+  type Weekday,
+} from "./validity.ts";

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ChainWriter, memoryStore, openChain } from "../chain/index.ts";
+import { loadConfig } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { giveOrder, HaltWatch, liftOrder } from "./halt.ts";
 
@@ -10,6 +11,16 @@ const ORDER = { agent: "agent.a", reason: "audit", by: "ops", at: 5 };
 let state: string;
 let watch: HaltWatch;
 let types: string[];
+
+/** The host's clock. */
+let nowMs = 0;
+
+function watchOf(fields: string): HaltWatch {
+  const source = `(agent.config :agent-id "agent.a" ${fields})`;
+  const { config } = loadConfig(source, { file: "agent.rtfs" });
+  if (config === null) throw new Error(source);
+  return new HaltWatch({ stateDir: state, nowMs: () => nowMs }, config);
+}
 
 function begun(append: () => void = () => undefined): ChainWriter {
   const chain = openChain({
@@ -33,7 +44,7 @@ function begun(append: () => void = () => undefined): ChainWriter {
 
 beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), "ccos-halt-"));
-  watch = new HaltWatch(state, "agent.a");
+  watch = watchOf("");
   types = [];
 });
 afterEach(() => {
@@ -57,7 +68,7 @@ describe("HaltWatch", () => {
     expect(watch.admit()).toMatchObject(refusal);
     expect(types).toEqual(["EmergencyStopped"]);
     expect(watch.signal.aborted).toBe(true);
-    expect(watch.order).toEqual(ORDER);
+    expect(watch.stopped).toBe("AGENT_HALTED");
   });
 
   test("sees an order without a call", async () => {
@@ -91,5 +102,24 @@ describe("HaltWatch", () => {
     watch.begin(begun());
     expect(watch.admit()).toMatchObject({ code: "AGENT_HALTED" });
     expect(types).toEqual(["EmergencyStopped"]);
+  });
+
+  test("ends the run when its validity does, and records that once", async () => {
+    nowMs = Date.parse("2026-11-22T07:59:59Z");
+    watch = watchOf(':validity {:until "2026-11-22T08:00:00Z"}');
+    watch.begin(begun());
+    expect([watch.admit(), watch.verdict()]).toEqual([null, null]);
+    nowMs += 1000;
+    await vi.waitFor(() => expect(watch.signal.aborted).toBe(true), { timeout: 20_000 });
+    const denied = { code: "OUTSIDE_VALIDITY", rule: "validity" };
+    expect([watch.admit(), watch.verdict()]).toMatchObject([denied, denied]);
+    expect([types, watch.stopped]).toEqual([["LimitReached"], "OUTSIDE_VALIDITY"]);
+  });
+
+  test("refuses a start outside of every window, with the reason", () => {
+    nowMs = Date.parse("2026-11-22T12:00:00Z");
+    const windows = (days: string): string => `:validity {:windows [{:days [${days}]}]}`;
+    expect(() => watchOf(windows(":mon :tue")).refuseStart()).toThrow(/no window .* is open/);
+    expect(() => watchOf(windows(":sun")).refuseStart()).not.toThrow();
   });
 });

@@ -1,17 +1,19 @@
 /**
- * The emergency stop: no effect of an agent, or of any, begins after the order.
+ * What ends an agent from outside, whatever it does: the emergency stop, and the end of its validity.
  *
  * An order is a file below `CCOS_HOME/halt`, where no guest can write. The gate looks before each intent, so what comes
  * after the order is refused at once; a run under way looks every {@link LOOK_MS} ms besides, records the order and
- * ends. An order that cannot be read is an order. Read in this order: HaltOrder, giveOrder, HaltWatch.
+ * ends. An order that cannot be read is an order. Outside of `validity` it is the same. Read in this order: HaltOrder,
+ * giveOrder, HaltWatch.
  *
  * @module
  */
 import { join } from "node:path";
-import type { ChainWriter } from "../chain/index.ts";
+import type { ChainWriter, RecordInput } from "../chain/index.ts";
+import { type AgentConfig, compileValidity } from "../config/index.ts";
 import { ERROR_CODES } from "../foundation/error-codes.ts";
 import { CcosError } from "../foundation/errors.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../foundation/json.ts";
+import { isJsonObject, type JsonValue } from "../foundation/json.ts";
 import {
   ensurePrivateDir,
   listDirectory,
@@ -19,8 +21,9 @@ import {
   removeFile,
   writeAtomic,
 } from "../host/index.ts";
-import type { Verdict } from "../policy/index.ts";
+import { outsideValidity, type Validity, type Verdict } from "../policy/index.ts";
 import type { GateGuard, Refusal } from "./gate-guard.ts";
+import type { World } from "./world.ts";
 
 export interface HaltOrder {
   /** Null: every agent. */
@@ -98,39 +101,43 @@ function orderOf(text: string): Omit<HaltOrder, "agent"> | null {
 /** One run under the orders of its host. */
 export class HaltWatch implements GateGuard {
   readonly #stateDir: string;
+  readonly #nowMs: () => number;
   readonly #agent: string;
+  readonly #validity: Validity;
   readonly #stop = new AbortController();
   #chain: ChainWriter | null = null;
   #timer: NodeJS.Timeout | null = null;
-  #order: HaltOrder | null = null;
+  #stopped: Stop | null = null;
 
-  constructor(stateDir: string, agent: string) {
+  constructor({ stateDir, nowMs }: Pick<World, "stateDir" | "nowMs">, config: AgentConfig) {
     this.#stateDir = stateDir;
-    this.#agent = agent;
+    this.#nowMs = nowMs;
+    this.#agent = config.agentId;
+    this.#validity = compileValidity(config);
   }
 
-  /** Fires when an order is seen. */
+  /** Fires when the run must end. */
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
 
-  /** The order that ended this run; null: none did. */
-  get order(): HaltOrder | null {
-    return this.#order;
+  /** What ended this run; null: none of this did. */
+  get stopped(): StopCode | null {
+    return this.#stopped?.code ?? null;
   }
 
-  /** @throws {CcosError} `AGENT_HALTED`. */
+  /** @throws {CcosError} `AGENT_HALTED`, `OUTSIDE_VALIDITY`. */
   refuseStart(): void {
-    const order = this.#look();
-    if (order === null) return;
-    throw new CcosError("AGENT_HALTED", {
+    const stop = this.#look();
+    if (stop === null) return;
+    throw new CcosError(stop.code, {
       what: `Cannot start agent "${this.#agent}"`,
-      why: whyOf(order),
-      fix: ERROR_CODES.AGENT_HALTED.fix,
+      why: stop.reason,
+      fix: ERROR_CODES[stop.code].fix,
     });
   }
 
-  /** Look from now on, and record an order in this chain. */
+  /** Look from now on, and record in this chain what ends the run. */
   begin(chain: ChainWriter): void {
     this.#chain = chain;
     this.#timer = setInterval(() => this.#lookAside(), LOOK_MS).unref();
@@ -141,14 +148,14 @@ export class HaltWatch implements GateGuard {
   }
 
   admit(): Refusal | null {
-    const order = this.#look();
-    return order === null ? null : { ...denialOf(order), how: "denied", facts: {} };
+    const stop = this.#look();
+    return stop === null ? null : { ...denialOf(stop), how: "denied", facts: {} };
   }
 
-  /** What a tunnel is answered; null: there is no order. */
+  /** What a tunnel is answered; null: it may pass. */
   verdict(): Verdict | null {
-    const order = this.#look();
-    return order === null ? null : { ...denialOf(order), kind: "deny" };
+    const stop = this.#look();
+    return stop === null ? null : { ...denialOf(stop), kind: "deny" };
   }
 
   /** A chain that cannot be written ends the run by itself; here it must not end the process. */
@@ -160,29 +167,51 @@ export class HaltWatch implements GateGuard {
     }
   }
 
-  #look(): HaltOrder | null {
-    if (this.#order !== null) return this.#order;
+  #look(): Stop | null {
+    if (this.#stopped !== null) return this.#stopped;
     const order = readOrder(this.#stateDir, null) ?? readOrder(this.#stateDir, this.#agent);
-    if (order === null || this.#chain === null) return order;
+    const stop = order === null ? this.#outside() : stopBy(order);
+    if (stop === null || this.#chain === null) return stop;
     // A chain that has not begun cannot say so: the next look records it.
-    if (this.#chain.head.seq < 0) return order;
-    this.#order = order;
-    this.#chain.append({ type: "EmergencyStopped", data: {}, facts: factsOf(order) });
+    if (this.#chain.head.seq < 0) return stop;
+    this.#stopped = stop;
+    this.#chain.append(stop.record);
     this.#stop.abort();
-    return order;
+    return stop;
+  }
+
+  #outside(): Stop | null {
+    const reason = outsideValidity(this.#validity, this.#nowMs());
+    if (reason === null) return null;
+    const record: RecordInput = {
+      type: "LimitReached",
+      data: {},
+      facts: { by: "validity", reason },
+    };
+    return { code: "OUTSIDE_VALIDITY", rule: "validity", reason, record };
   }
 }
 
-function factsOf({ agent, reason, by, at }: HaltOrder): JsonObject {
-  return { agent, reason: reason.toWellFormed(), by: by.toWellFormed(), at };
+type StopCode = "AGENT_HALTED" | "OUTSIDE_VALIDITY";
+
+interface Stop {
+  readonly code: StopCode;
+  readonly rule: string;
+  readonly reason: string;
+  readonly record: RecordInput;
 }
 
-function denialOf(order: HaltOrder): Pick<Refusal, "code" | "rule" | "reason" | "fix"> {
-  const { fix } = ERROR_CODES.AGENT_HALTED;
-  return { code: "AGENT_HALTED", rule: "halt", reason: whyOf(order), fix };
-}
-
-function whyOf({ agent, reason, by }: HaltOrder): string {
+function stopBy({ agent, reason, by, at }: HaltOrder): Stop {
   const whom = agent === null ? "every agent" : "this agent";
-  return `${whom} was stopped${by === "" ? "" : ` by ${by}`}: ${reason}`;
+  const given = { agent, reason: reason.toWellFormed(), by: by.toWellFormed(), at };
+  return {
+    code: "AGENT_HALTED",
+    rule: "halt",
+    reason: `${whom} was stopped${by === "" ? "" : ` by ${by}`}: ${reason}`,
+    record: { type: "EmergencyStopped", data: {}, facts: given },
+  };
+}
+
+function denialOf({ code, rule, reason }: Stop): Pick<Refusal, "code" | "rule" | "reason" | "fix"> {
+  return { code, rule, reason, fix: ERROR_CODES[code].fix };
 }

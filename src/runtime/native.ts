@@ -42,7 +42,7 @@ export async function executeNative(world: World, call: NativeCall): Promise<Exe
     });
   const startedMs = performance.now();
   const prepared = preparedFor(handler, args.map(toWire));
-  const halt = new HaltWatch(world.stateDir, prepared.config.agentId);
+  const halt = new HaltWatch(world, prepared.config);
   halt.refuseStart();
   const id = newRunId(world.nowMs(), world.randomBytes(16));
   const directory = await createRunDirectory(world.stateDir, id, prepared.inputs);

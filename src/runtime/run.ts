@@ -83,7 +83,7 @@ export async function runAgent(world: World, given: RunOptions): Promise<RunRepo
   const prepared = prepareRun(given.inputs);
   for (const finding of prepared.warnings) given.observe({ kind: "warning", finding });
   refuseUnenforceable(prepared.config, given.inputs.configFile);
-  const halt = new HaltWatch(world.stateDir, prepared.config.agentId);
+  const halt = new HaltWatch(world, prepared.config);
   halt.refuseStart();
   const options = { ...given, signal: AbortSignal.any([given.signal, halt.signal]) };
 
@@ -115,7 +115,7 @@ export async function runAgent(world: World, given: RunOptions): Promise<RunRepo
       options,
       ...opened,
     });
-    const outcome = halt.order === null ? report.outcome : halted(report.outcome);
+    const outcome = stoppedOutcome(report.outcome, halt);
     return { ...report, outcome, candidates, durationMs: performance.now() - startedMs };
   } finally {
     halt.close();
@@ -126,10 +126,10 @@ export async function runAgent(world: World, given: RunOptions): Promise<RunRepo
   }
 }
 
-/** What an order cut short; a program that ended by itself meanwhile has its own end. */
-function halted(outcome: ProgramOutcome): ProgramOutcome {
-  return outcome.kind === "limit" && outcome.code === "CANCELLED"
-    ? { kind: "limit", code: "AGENT_HALTED", by: "halt" }
+/** What was cut short from outside; a program that ended by itself meanwhile has its own end. */
+function stoppedOutcome(outcome: ProgramOutcome, { stopped: code }: HaltWatch): ProgramOutcome {
+  return code !== null && outcome.kind === "limit" && outcome.code === "CANCELLED"
+    ? { kind: "limit", code, by: code === "AGENT_HALTED" ? "halt" : "validity" }
     : outcome;
 }
 

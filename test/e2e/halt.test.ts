@@ -42,8 +42,8 @@ afterEach(() => {
   box.remove();
 });
 
-function config(agent: string, plan: string, port: number): string {
-  return `(agent.config :version "0.1" :agent-id "${agent}" :plan "${plan}.rtfs" :features [:network]
+function config(agent: string, plan: string, port: number, more = ""): string {
+  return `(agent.config :version "0.1" :agent-id "${agent}" :plan "${plan}.rtfs" :features [:network] ${more}
     :limits {:calls 100000}
     :network {:enabled true :egress {:via :proxy :rules
       [{:host "127.0.0.1" :schemes [:http] :ports [${port}] :addresses ["127.0.0.0/8"]}]}}
@@ -132,6 +132,22 @@ describe("an emergency stop", () => {
     const held = await box.run(["run", "pure.agent.rtfs"]);
     expect(held.status).toBe(77);
     expect(held.stderr).toContain("cannot be read as an order");
+  });
+
+  test("is what the end of its validity is too: a run under way ends, none begins", async () => {
+    const { port } = server.address() as AddressInfo;
+    const until = new Date(Math.ceil(Date.now() / 1000) * 1000 + 4000).toISOString();
+    const validity = `:validity {:until "${until.replace(".000", "")}"}`;
+    box.write("loop.agent.rtfs", config("agent.loop", "loop", port, validity));
+    const run = await box.run(["run", "loop.agent.rtfs"]);
+    expect(run.status).toBe(77);
+    expect(run.stderr).toContain("OUTSIDE_VALIDITY");
+    const types = records().map(({ type }) => type);
+    expect(types.slice(types.indexOf("LimitReached"))).not.toContain("CallIntended");
+    const before = requests;
+    const later = await box.run(["run", "loop.agent.rtfs"]);
+    expect(later.stderr).toMatch(/OUTSIDE_VALIDITY[^]*its validity ended/);
+    expect(requests).toBe(before);
   });
 
   test("asks for one agent and a reason", async () => {

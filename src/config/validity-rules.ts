@@ -1,0 +1,63 @@
+/**
+ * `validity`: its texts are read once, here; what runs has numbers.
+ *
+ * @module
+ */
+import { isTimeZone, type Validity, type ValidityWindow, WEEKDAYS } from "../policy/index.ts";
+import { quoted } from "./display.ts";
+import type { RuleContext } from "./rule-context.ts";
+import type { AgentConfig, ValidityWindowConfig } from "./types.ts";
+
+/** RFC 3339, to the second. */
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)$/;
+const CLOCK = /^([01]\d|2[0-4]):([0-5]\d)$/;
+const DAY_MINUTES = 24 * 60;
+
+export function checkValidity({ config, complain }: RuleContext): void {
+  const { from, until, windows } = config.validity;
+  const refuse = (path: string, message: string): void =>
+    complain("INVALID_VALIDITY", `validity.${path}`, message);
+  for (const [name, text] of [
+    ["from", from],
+    ["until", until],
+  ] as const) {
+    if (text !== null && momentOf(text) === null)
+      refuse(name, `${quoted(text)} is no moment such as 2026-12-01T08:00:00Z`);
+  }
+  const [begin, end] = [momentOf(from), momentOf(until)];
+  if (begin !== null && end !== null && begin >= end)
+    refuse("until", "the validity ends before it begins");
+  for (const [index, window] of windows.entries()) {
+    const at = `windows[${index}]`;
+    if (minuteOf(window.from) === null || minuteOf(window.from) === DAY_MINUTES)
+      refuse(`${at}.from`, `${quoted(window.from)} is no time of day such as 08:00`);
+    if (minuteOf(window.until) === null || minuteOf(window.until) === 0)
+      refuse(`${at}.until`, `${quoted(window.until)} is no end of a window: 00:01 to 24:00`);
+    if (!isTimeZone(window.zone))
+      refuse(`${at}.zone`, `${quoted(window.zone)} is no time zone that this host knows`);
+  }
+}
+
+/** @throws {TypeError} for a config with errors. */
+export function compileValidity({ validity }: AgentConfig): Validity {
+  const { from, until, windows } = validity;
+  return { fromMs: momentOf(from), untilMs: momentOf(until), windows: windows.map(windowOf) };
+}
+
+function windowOf({ days, from, until, zone }: ValidityWindowConfig): ValidityWindow {
+  const [fromMinute, untilMinute] = [minuteOf(from), minuteOf(until)];
+  if (fromMinute === null || untilMinute === null) throw new TypeError("The config is valid");
+  return { days: days.length === 0 ? WEEKDAYS : days, fromMinute, untilMinute, zone };
+}
+
+function momentOf(text: string | null): number | null {
+  if (text === null || !MOMENT.test(text)) return null;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? null : ms;
+}
+
+function minuteOf(text: string): number | null {
+  const found = CLOCK.exec(text);
+  const minute = found === null ? DAY_MINUTES + 1 : Number(found[1]) * 60 + Number(found[2]);
+  return minute > DAY_MINUTES ? null : minute;
+}
