@@ -24,6 +24,11 @@ export interface CapabilityManifest {
   readonly input: string;
   /** RTFS type expression of the result. */
   readonly output: string;
+  /**
+   * What one call costs at most; reserved before it. Its facts say what it did cost, `costMicroUsd` and `tokens`. Absent:
+   * nothing.
+   */
+  readonly meter?: { readonly costMicroUsdMax: number; readonly tokensMax: number };
 }
 
 /** Why arguments do not fit, with a path like `[0].url`. */

@@ -7,9 +7,10 @@ import { createHash } from "node:crypto";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { digestOf } from "../chain/index.ts";
 import { CcosError } from "../foundation/errors.ts";
+import { policyFileOf } from "../governance/index.ts";
 import { readBounded } from "../host/index.ts";
 import { decodeSource } from "../rtfs/index.ts";
-import { findModules, planNamedBy, type RunInputs } from "../runtime/index.ts";
+import { findModules, planNamedBy, policyFileNamedBy, type RunInputs } from "../runtime/index.ts";
 import { readModuleText } from "./module-text.ts";
 
 const SOURCE_BYTES_MAX = 1024 * 1024;
@@ -48,16 +49,43 @@ export async function planInputs(
   cwd: string,
   configFile: string,
   production: boolean,
-  given: Pick<RunInputs, "args" | "bounds"> = {},
+  given: Pick<RunInputs, "args" | "bounds" | "envelope"> = {},
 ): Promise<RunInputs> {
   const configSource = await readSource(cwd, configFile);
-  const plan = planNamedBy({ configFile, configSource, production });
+  const text = { configFile, configSource, production };
+  const plan = planNamedBy(text);
   const planFile = plan === null ? null : join(dirname(configFile), plan);
   const planSource = planFile === null ? null : await readSource(cwd, planFile);
   const modules =
     planFile === null || planSource === null ? [] : modulesOf(cwd, planFile, planSource);
   const program = { planFile, planSource, modules, command: null, staged: [] };
-  return { configFile, configSource, ...program, production, ...given };
+  return { ...text, ...program, ...(await policyFileInputs(cwd, text)), ...given };
+}
+
+/** The policy file that a config names, beside it; nothing where it names none. */
+export async function policyFileInputs(
+  cwd: string,
+  text: Pick<RunInputs, "configFile" | "configSource" | "production">,
+): Promise<Pick<RunInputs, "policyFile">> {
+  const named = policyFileNamedBy(text);
+  if (named === null) return {};
+  const file = join(dirname(text.configFile), named);
+  const policyFile = policyFileOf(parseJson(await readSource(cwd, file)));
+  if (policyFile !== null) return { policyFile };
+  throw new CcosError("POLICY_FILE_REFUSED", {
+    what: `Cannot read the policy file "${file}"`,
+    why: "it is not what `ccos policy sign` writes",
+    fix: "Have it signed again",
+  });
+}
+
+/** Undefined: it is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The modules that a plan imports, from its own directory. */

@@ -8,7 +8,13 @@ import { ERROR_CODES } from "../foundation/error-codes.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { unreachable } from "../foundation/result.ts";
 import { MOCK_NAME } from "../isolation/index.ts";
-import { booksText, type ProgramOutcome, type RunEvent, type RunReport } from "../runtime/index.ts";
+import {
+  type ApprovalEvent,
+  booksText,
+  type ProgramOutcome,
+  type RunEvent,
+  type RunReport,
+} from "../runtime/index.ts";
 import type { Io } from "./command.ts";
 import { formatBytes, type Marks, marksFor, printable, shortHash } from "./render.ts";
 
@@ -46,6 +52,10 @@ export class RunScreen {
         return ` warning   ${event.finding.code}  ${event.finding.path}: ${event.finding.message}`;
       case "log":
         return ` ${event.level.padEnd(9)} ${event.text}`;
+      case "approval":
+        return approvalLine(event);
+      case "budget":
+        return ` budget    ${event.budget}: ${event.state === "warning" ? `${event.percent} % of ${event.limit} used` : `its ${event.limit} are used up`}`;
       case "step":
         return event.event === "enter" ? marks.dim(` step      ${event.name}`) : null;
       case "done":
@@ -65,6 +75,12 @@ function shownEvent(event: RunEvent): RunEvent {
   const clean = (_key: string, value: unknown): unknown =>
     typeof value === "string" ? printable(value) : value;
   return JSON.parse(JSON.stringify(event), clean) as RunEvent;
+}
+
+function approvalLine({ state, request, what, why }: ApprovalEvent): string {
+  if (state === "requested")
+    return ` asks      ${what}: waits for \`ccos approvals approve ${request}\``;
+  return ` ${state.padEnd(9)} ${what}  ${why}`;
 }
 
 function callText(call: { readonly capability: string; readonly target: string }): string {

@@ -60,6 +60,11 @@ function checkPaths({ config, complain }: RuleContext): void {
     const message = `the plan ${quoted(config.plan)} must be a relative path without ".."`;
     complain("INVALID_PATH", "plan", message, "Keep the plan beside or below the config file");
   }
+  const { policyFile } = config.governance;
+  if (policyFile !== null && !isInside(policyFile)) {
+    const message = `the policy file ${quoted(policyFile)} must be a relative path without ".."`;
+    complain("INVALID_PATH", "governance.policy_file", message);
+  }
   for (const [index, { path }] of config.capabilities.fs.paths.entries()) {
     if (isAbsolute(path)) continue;
     const at = `capabilities.fs.paths[${index}]`;
@@ -186,7 +191,7 @@ export function canonicalOrigin(text: string): string | null {
 }
 
 function checkCapabilities({ config, complain }: RuleContext): void {
-  const { allow, deny } = config.capabilities;
+  const { allow, deny, ask } = config.capabilities;
   for (const [index, text] of (allow ?? []).entries()) {
     const path = `capabilities.allow[${index}]`;
     const pattern = parseCapabilityPattern(text);
@@ -199,10 +204,15 @@ function checkCapabilities({ config, complain }: RuleContext): void {
       );
     }
   }
-  for (const [index, text] of deny.entries()) {
-    const pattern = parseCapabilityPattern(text);
-    if (pattern.ok) continue;
-    complain("INVALID_CAPABILITY_PATTERN", `capabilities.deny[${index}]`, pattern.error);
+  for (const [key, list] of [
+    ["deny", deny],
+    ["ask", ask],
+  ] as const) {
+    for (const [index, text] of list.entries()) {
+      const pattern = parseCapabilityPattern(text);
+      if (pattern.ok) continue;
+      complain("INVALID_CAPABILITY_PATTERN", `capabilities.${key}[${index}]`, pattern.error);
+    }
   }
 }
 

@@ -1,10 +1,13 @@
 /** Each finding code: the smallest change of a clean config that yields it, alone, at its path and line. */
 import { describe, expect, test } from "vitest";
 import { FINDING_CODES } from "../foundation/finding-codes.ts";
-import { CASES, swap } from "./finding-cases.ts";
+import { CASES as OTHER_CASES, swap } from "./finding-cases.ts";
+import { GOVERNANCE_CASES } from "./governance-cases.ts";
 import { SETTINGS_CASES } from "./settings-cases.ts";
 import { DIGEST, MICROVM } from "./sample-config.ts";
 import { loadConfig } from "./index.ts";
+
+const CASES = [...OTHER_CASES, ...GOVERNANCE_CASES];
 
 describe("loadConfig finds each code alone, at its path and line", () => {
   test.each(CASES)("$code at $path", ({ code, path, line, source, production = false }) => {

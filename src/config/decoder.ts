@@ -109,6 +109,11 @@ export function word<W extends string>(words: readonly W[], fallback: W): Decode
   return present(wordReader(words), fallback);
 }
 
+/** A keyword of a closed list, or absent. */
+export function optionalWord<W extends string>(words: readonly W[]): Decoder<W | null> {
+  return present<W | null>(wordReader(words), null);
+}
+
 /** A keyword of a closed list that must be there. Refused: the first word. */
 export function requiredWord<W extends string>(words: readonly [W, ...W[]]): Decoder<W> {
   return present(wordReader(words), words[0], true);

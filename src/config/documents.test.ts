@@ -34,7 +34,7 @@ const FULL = `(agent.config :plan "p" :agent-id "a"
   :microvm {:kernel {:image "k" :cmdline "quiet"} :rootfs {:image "r"}}
   :capabilities {:fs {:paths ["/x"]}}
   :validity {:windows [{:days [:mon]}]}
-  :governance {:policies {:name {}}}
+  :governance {:policies {:name {}} :approvers [{:name "ann" :key "ed25519:"}]}
   :env {:name "x"} :secrets {:name {:source "env:T" :origins ["https://a.example.com"] :headers ["x"]}})`;
 
 /** Dotted paths of the leaves of a config; map names are `<name>`, elements `[]`. */

@@ -8,6 +8,7 @@ export { nearest } from "./nearest.ts";
 export type { AgentConfig, Finding, IsolationMode, LimitsConfig, LoadedConfig } from "./types.ts";
 export { ISOLATION_MODES } from "./types.ts";
 export { LIMIT_BOUNDS } from "./schema.ts";
+export { isVerifyKey } from "./governance-rules.ts";
 export { unenforceable } from "./unenforceable.ts";
 export { ENVIRONMENTS } from "./settings-types.ts";
 export type { EnvironmentName, LoadedSettings, RunBounds, Settings } from "./settings-types.ts";

@@ -8,6 +8,7 @@
  */
 import { FINDING_CODES } from "../foundation/finding-codes.ts";
 import { checkAgent } from "./agent-rules.ts";
+import { checkGovernance } from "./governance-rules.ts";
 import { type ExpressionProblem, readConfig } from "./expression.ts";
 import { checkMicrovm } from "./microvm-rules.ts";
 import { checkNetwork } from "./network-rules.ts";
@@ -38,6 +39,7 @@ export function loadConfig(source: string, options: LoadOptions): LoadedConfig {
     complain: (...words) => reading.complain(...words),
   };
   checkAgent(context);
+  checkGovernance(context);
   checkMicrovm(context);
   checkNetwork(context);
   checkValidity(context);

@@ -65,6 +65,8 @@ function checkRule(context: RuleContext, path: string, rule: EgressRuleConfig): 
   else if (host.value.port !== null && rule.ports.length > 0) {
     refuse("ports", "the rule names ports both in :host and in :ports");
   }
+  if (rule.ask && (rule.tunnel || rule.inspect))
+    refuse("ask", "nobody is asked about what passes the proxy; not with :tunnel or :inspect");
   if (rule.schemes.length === 0) refuse("schemes", "an empty list of schemes grants nothing");
   if (rule.methods.length === 0 && !rule.tunnel) {
     refuse("methods", "an empty list of methods grants nothing");

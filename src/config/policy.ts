@@ -106,8 +106,8 @@ function isOnline({ network }: AgentConfig): boolean {
   return network.enabled && network.egress.via !== "none";
 }
 
-function capabilityRules(config: AgentConfig): Pick<Policy, "allow" | "deny"> {
-  const { allow, deny } = config.capabilities;
+function capabilityRules(config: AgentConfig): Pick<Policy, "allow" | "deny" | "ask"> {
+  const { allow, deny, ask } = config.capabilities;
   const own = allow?.map((pattern, index) => ({ rule: `capabilities.allow[${index}]`, pattern }));
   const granted: CapabilityRule[] = [
     ...(own ?? BASE_CAPABILITIES.map((pattern) => ({ rule: "base", pattern }))),
@@ -121,7 +121,8 @@ function capabilityRules(config: AgentConfig): Pick<Policy, "allow" | "deny"> {
       }
     }
   }
-  return { allow: granted, deny: denied };
+  const asked = ask.map((pattern, index) => ({ rule: `capabilities.ask[${index}]`, pattern }));
+  return { allow: granted, deny: denied, ...(asked.length === 0 ? {} : { ask: asked }) };
 }
 
 /**
@@ -146,6 +147,7 @@ function egressRules(config: AgentConfig): readonly EgressRule[] {
       ...(rule.inspect ? { inspect: true } : {}),
       ...(rule.websocket ? { websocket: true } : {}),
       ...pinned(pinsOf(config, rule)),
+      ...(rule.ask ? { ask: true } : {}),
       requestBytesMax: rule.maxRequestBytes,
       responseBytesMax: rule.maxResponseBytes,
     };
@@ -199,10 +201,11 @@ function narrow(rule: EgressRule, wanted: readonly HttpEntry[] | null): readonly
 
 function fileRules({ capabilities }: AgentConfig): readonly FileRule[] {
   if (!capabilities.fs.enabled) return [];
-  return capabilities.fs.paths.map(({ path, mode }, index) => ({
+  return capabilities.fs.paths.map(({ path, mode, ask }, index) => ({
     rule: `capabilities.fs.paths[${index}]`,
     path,
     mode,
+    ...(ask ? { ask: true } : {}),
   }));
 }
 

@@ -21,6 +21,7 @@ import {
   optionalList,
   optionalProse,
   optionalText,
+  optionalWord,
   requiredInteger,
   requiredProse,
   requiredText,
@@ -31,13 +32,18 @@ import {
 } from "./decoder.ts";
 import { WEEKDAYS } from "../policy/index.ts";
 import { microvm } from "./microvm-schema.ts";
+import { EFFECT_KINDS } from "../rtfs/index.ts";
 import { describeNode } from "./node.ts";
 import {
+  ADMISSION_MODES,
   type AgentConfig,
+  type ApproverConfig,
+  type BudgetConfig,
   type CapabilitiesConfig,
   type CausalChainConfig,
   type EgressRuleConfig,
   FEATURES,
+  type FilePathConfig,
   type GovernanceConfig,
   type GovernancePolicy,
   ISOLATION_MODES,
@@ -122,6 +128,7 @@ const egressRule: Decoder<EgressRuleConfig> = block<EgressRuleConfig>({
   inspect: field("inspect", flag(false)),
   websocket: field("websocket", flag(false)),
   tlsPins: field("tls_pins", list(requiredText)),
+  ask: field("ask", flag(false)),
   maxRequestBytes: field("max-request-bytes", integer(1_048_576, BYTES)),
   maxResponseBytes: field("max-response-bytes", integer(10_485_760, BYTES)),
 });
@@ -141,18 +148,17 @@ const network: Decoder<NetworkConfig> = block<NetworkConfig>({
   ),
 });
 
-type FilePath = CapabilitiesConfig["fs"]["paths"][number];
-
-const pathWithMode: Decoder<FilePath> = block<FilePath>({
+const pathWithMode: Decoder<FilePathConfig> = block<FilePathConfig>({
   path: field("path", requiredText),
   mode: field("mode", word(["ro", "rw"], "ro")),
+  ask: field("ask", flag(false)),
 });
 
 /** A string is read only; a map says its mode. */
-const filePath: Decoder<FilePath> = (node, path, reading) =>
+const filePath: Decoder<FilePathConfig> = (node, path, reading) =>
   node?.kind === "map"
     ? pathWithMode(node, path, reading)
-    : { path: requiredText(node, path, reading), mode: "ro" };
+    : { path: requiredText(node, path, reading), mode: "ro", ask: false };
 
 const capabilities: Decoder<CapabilitiesConfig> = block<CapabilitiesConfig>({
   http: field(
@@ -184,23 +190,50 @@ const capabilities: Decoder<CapabilitiesConfig> = block<CapabilitiesConfig>({
   ),
   allow: field("allow", optionalList(requiredText)),
   deny: field("deny", list(requiredText)),
+  ask: field("ask", list(requiredText)),
+});
+
+const AMOUNT: Bounds = { min: 0, max: 1e15 };
+
+const budgets: Decoder<BudgetConfig> = block<BudgetConfig>({
+  maxCostUsd: field("max_cost_usd", optionalAmount({ min: 0, max: 1e9 }, false)),
+  tokenBudget: field("token_budget", optionalAmount(AMOUNT, true)),
+  maxCalls: field("max_calls", optionalAmount(AMOUNT, true)),
+  wallMs: field("wall_ms", optionalAmount(AMOUNT, true)),
+  egressBytes: field("egress_bytes", optionalAmount(AMOUNT, true)),
+  storageBytes: field("storage_bytes", optionalAmount(AMOUNT, true)),
 });
 
 const policy: Decoder<GovernancePolicy> = block<GovernancePolicy>({
+  effects: field("effects", words(EFFECT_KINDS)),
+  capabilities: field("capabilities", list(requiredText)),
   riskTier: field("risk_tier", word(["low", "medium", "high"], "low")),
   requiresApprovals: field("requires_approvals", integer(0, { min: 0, max: 100 })),
-  budgets: field(
-    "budgets",
-    block<GovernancePolicy["budgets"]>({
-      maxCostUsd: field("max_cost_usd", optionalAmount({ min: 0, max: 1e9 }, false)),
-      tokenBudget: field("token_budget", optionalAmount({ min: 0, max: 1e15 }, true)),
-    }),
-  ),
+  approve: field("approve", word(["plan", "call"], "plan")),
+  budgets: field("budgets", budgets),
+});
+
+const approver: Decoder<ApproverConfig> = block<ApproverConfig>({
+  name: field("name", requiredText),
+  key: field("key", requiredText),
+  uid: field("uid", optionalAmount({ min: 0, max: 4_294_967_294 }, true)),
 });
 
 const governance: Decoder<GovernanceConfig> = block<GovernanceConfig>({
+  admission: field("admission", optionalWord(ADMISSION_MODES)),
+  approvers: field("approvers", list(approver)),
+  approvalMs: field("approval_ms", integer(600_000, DURATION)),
+  budgets: field("budgets", budgets),
   policies: field("policies", named(policy)),
-  keys: field("keys", block<GovernanceConfig["keys"]>({ verify: field("verify", optionalProse) })),
+  policyFile: field("policy_file", optionalText),
+  policyVersion: field("policy_version", integer(0, AMOUNT)),
+  keys: field(
+    "keys",
+    block<GovernanceConfig["keys"]>({
+      verify: field("verify", optionalProse),
+      policy: field("policy", optionalProse),
+    }),
+  ),
 });
 
 const validity: Decoder<ValidityConfig> = block<ValidityConfig>({

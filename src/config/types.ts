@@ -9,6 +9,7 @@
 import type { FINDING_CODES } from "../foundation/finding-codes.ts";
 import type { Weekday } from "../policy/index.ts";
 import type { SourceSpan } from "../foundation/source-span.ts";
+import type { EffectKind } from "../rtfs/index.ts";
 
 /** `PARSE_ERROR`: the reader's own diagnostics. */
 export type FindingCode = keyof typeof FINDING_CODES | "PARSE_ERROR";
@@ -136,6 +137,7 @@ export interface EgressRuleConfig {
   readonly websocket: boolean;
   /** As the network's. Empty: those of the network. */
   readonly tlsPins: readonly string[];
+  readonly ask: boolean;
   readonly maxRequestBytes: number;
   readonly maxResponseBytes: number;
 }
@@ -165,24 +167,72 @@ export interface CapabilitiesConfig {
   };
   readonly fs: {
     readonly enabled: boolean;
-    readonly paths: readonly { readonly path: string; readonly mode: "ro" | "rw" }[];
+    readonly paths: readonly FilePathConfig[];
   };
   readonly llm: { readonly enabled: boolean; readonly models: readonly string[] };
   /** Null: the base set. */
   readonly allow: readonly string[] | null;
   readonly deny: readonly string[];
+  /** Patterns; what is granted and matches is asked about before it happens. */
+  readonly ask: readonly string[];
+}
+
+export interface FilePathConfig {
+  readonly path: string;
+  readonly mode: "ro" | "rw";
+  readonly ask: boolean;
 }
 
 export interface GovernanceConfig {
+  /** What becomes of advice; what the gate would deny stops a start in every mode. Null: nobody asks for advice. */
+  readonly admission: AdmissionMode | null;
+  readonly approvers: readonly ApproverConfig[];
+  /** How long an approval is waited for, milliseconds; then it is a deny. */
+  readonly approvalMs: number;
+  /** Of all runs of this agent together, kept in the state directory. */
+  readonly budgets: BudgetConfig;
+  /** Each holds for what matches it; where several match, each of them holds. */
   readonly policies: ReadonlyMap<string, GovernancePolicy>;
-  readonly keys: { readonly verify: string | null };
+  /** A signed policy file, relative to the config file. It only narrows. */
+  readonly policyFile: string | null;
+  /** The least version of it that is taken. */
+  readonly policyVersion: number;
+  /** Public keys: whose envelopes start a plan, whose policy file holds. */
+  readonly keys: { readonly verify: string | null; readonly policy: string | null };
+}
+
+export const ADMISSION_MODES = ["warn", "enforce", "strict"] as const;
+export type AdmissionMode = (typeof ADMISSION_MODES)[number];
+
+/** Somebody whose signature counts. */
+export interface ApproverConfig {
+  readonly name: string;
+  /** `ed25519:` and the base64 of 32 bytes. */
+  readonly key: string;
+  /** The host's user who this is: a run that was started as that user cannot be approved by them. */
+  readonly uid: number | null;
 }
 
 export interface GovernancePolicy {
+  /** Kinds of effects and capability patterns that it is about. Both empty: every call. */
+  readonly effects: readonly EffectKind[];
+  readonly capabilities: readonly string[];
   readonly riskTier: "low" | "medium" | "high";
   readonly requiresApprovals: number;
-  /** Null: no budget of this kind is set. */
-  readonly budgets: { readonly maxCostUsd: number | null; readonly tokenBudget: number | null };
+  /** What is approved: the plan before it starts, or each call before it happens. */
+  readonly approve: "plan" | "call";
+  /** Of one run. */
+  readonly budgets: BudgetConfig;
+}
+
+/** Null: no budget of this kind is set. */
+export interface BudgetConfig {
+  readonly maxCostUsd: number | null;
+  readonly tokenBudget: number | null;
+  readonly maxCalls: number | null;
+  readonly wallMs: number | null;
+  readonly egressBytes: number | null;
+  readonly storageBytes: number | null;
 }
 
 /** When the agent may act. */

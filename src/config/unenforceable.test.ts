@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { loadConfig, unenforceable } from "./index.ts";
 
+const KEY = `ed25519:${"A".repeat(43)}=`;
+
 function pathsOf(fields: string): readonly string[] {
   const { config } = loadConfig(`(agent.config ${fields})`, { file: "a.rtfs" });
   if (config === null) throw new Error("the test's config cannot be read");
@@ -29,8 +31,28 @@ test.each([
   [':marketplace {:registry_paths ["./capabilities/"]}', ["marketplace.registry_paths"]],
   [":causal_chain {:anchor {:enabled true}}", ["causal_chain.anchor.enabled"]],
   [
-    ":governance {:policies {:default {:requires_approvals 1}}}",
+    `:governance {:policies {:default {:requires_approvals 2}} :approvers [{:name "ann" :key "${KEY}"}]}`,
     ["governance.policies.default.requires_approvals"],
+  ],
+  [
+    `:governance {:policies {:default {:requires_approvals 1}} :approvers [{:name "ann" :key "${KEY}"}]}`,
+    [],
+  ],
+  [
+    ':network {:enabled true :egress {:rules [{:host "a.example.com" :tunnel true}]}} :governance {:budgets {:max_calls 1} :policies {:p {:budgets {:egress_bytes 1}}}}',
+    ["governance.budgets", "governance.policies.p.budgets"],
+  ],
+  [
+    `:network {:enabled true :egress {:rules [{:host "a.example.com" :tunnel true}]}} :governance {:policies {:p {:approve :call :requires_approvals 1}} :approvers [{:name "ann" :key "${KEY}"}]}`,
+    ["governance.policies.p.approve"],
+  ],
+  [':governance {:policy_file "p.json"}', ["governance.policy_file"]],
+  [`:governance {:policy_file "p.json" :keys {:policy "${KEY}"}}`, []],
+  [`:governance {:keys {:verify "${KEY}"}}`, []],
+  [':capabilities {:ask ["ccos.io.*"]}', ["governance.approvers"]],
+  [
+    ':features [:fs] :capabilities {:fs {:enabled true :paths [{:path "/w" :ask true}]}}',
+    ["governance.approvers"],
   ],
   [':governance {:keys {:verify "keys/g.pub"}}', ["governance.keys.verify"]],
   [":capabilities {:llm {:enabled true}}", ["capabilities.llm.enabled"]],

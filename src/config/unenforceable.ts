@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { AgentConfig } from "./types.ts";
+import { isVerifyKey } from "./governance-rules.ts";
+import type { AgentConfig, BudgetConfig } from "./types.ts";
 
 export interface UnenforceableField {
   readonly path: string;
@@ -46,13 +47,11 @@ function networkClaims({ network }: AgentConfig): readonly Claim[] {
   ];
 }
 
-function runClaims({
-  causalChain,
-  governance,
-  capabilities,
-  features,
-  marketplace,
-}: AgentConfig): readonly Claim[] {
+function runClaims(config: AgentConfig): readonly Claim[] {
+  const { causalChain, governance, capabilities, features, marketplace } = config;
+  const asks =
+    capabilities.ask.length > 0 ||
+    [...capabilities.fs.paths, ...config.network.egress.rules].some(({ ask }) => ask);
   const { mode, path } = causalChain.storage;
   const llm = "this version has no model capability to bound";
   return [
@@ -71,16 +70,17 @@ function runClaims({
       "causal_chain.storage.path",
       `this version writes each run's chain to its own directory; name "${OWN_CHAIN}"`,
     ],
-    ...approvalClaims(governance),
+    ...governanceClaims(governance),
+    ...tunnelClaims(config),
+    [
+      asks && governance.approvers.length === 0,
+      "governance.approvers",
+      "a rule asks first, and nobody is named who may answer",
+    ],
     [
       marketplace.registryPaths.length > 0,
       "marketplace.registry_paths",
       "this version loads no capabilities from registries",
-    ],
-    [
-      governance.keys.verify !== null,
-      "governance.keys.verify",
-      "this version verifies no signed plans",
     ],
     [capabilities.llm.enabled, "capabilities.llm.enabled", llm],
     [features.includes("llm"), "features", `:llm: ${llm}`],
@@ -88,10 +88,48 @@ function runClaims({
   ];
 }
 
-function approvalClaims({ policies }: AgentConfig["governance"]): readonly Claim[] {
-  return [...policies].map(([name, { requiresApprovals }]) => [
-    requiresApprovals > 0,
-    `governance.policies.${name}.requires_approvals`,
-    "this version has nobody to ask for an approval",
-  ]);
+/** What a program sends through its proxy passes no gate: nobody counts it, and nobody can be asked about it. */
+function tunnelClaims({ governance, network }: AgentConfig): readonly Claim[] {
+  const tunnels =
+    network.enabled && network.egress.rules.some(({ tunnel, inspect }) => tunnel || inspect);
+  const isMetered = ({ maxCalls, egressBytes }: BudgetConfig): boolean =>
+    maxCalls !== null || egressBytes !== null;
+  const why = "a rule has :tunnel or :inspect, and what passes the proxy is not counted";
+  const asks = "a rule has :tunnel or :inspect, and nobody is asked about what passes the proxy";
+  return [
+    [tunnels && isMetered(governance.budgets), "governance.budgets", why],
+    ...[...governance.policies].flatMap(([name, policy]): readonly Claim[] => {
+      const path = `governance.policies.${name}`;
+      const perCall = policy.approve === "call" && policy.requiresApprovals > 0;
+      return [
+        [tunnels && isMetered(policy.budgets), `${path}.budgets`, why],
+        [tunnels && perCall, `${path}.approve`, asks],
+      ];
+    }),
+  ];
+}
+
+function governanceClaims({
+  policies,
+  approvers,
+  keys,
+  policyFile,
+}: AgentConfig["governance"]): readonly Claim[] {
+  const claims = [...policies].map(
+    ([name, { requiresApprovals }]): Claim => [
+      requiresApprovals > approvers.length,
+      `governance.policies.${name}.requires_approvals`,
+      `:governance names ${approvers.length} approvers, so ${requiresApprovals} can never agree`,
+    ],
+  );
+  const why = "no key in governance.keys.policy says whose policy file holds";
+  return [
+    ...claims,
+    [policyFile !== null && !isVerifyKey(keys.policy ?? ""), "governance.policy_file", why],
+    [
+      keys.verify !== null && !isVerifyKey(keys.verify),
+      "governance.keys.verify",
+      "it names a key that lies elsewhere; write the key itself: ed25519:BASE64",
+    ],
+  ];
 }

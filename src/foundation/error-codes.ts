@@ -80,6 +80,38 @@ const HOST_CODES = {
   EGRESS_DENIED: entry(77, "No rule grants this network target", "Add an egress rule"),
   FILE_DENIED: entry(77, "No rule grants this path", "Add it to capabilities.fs.paths"),
   ENVIRONMENT_DENIED: entry(77, "The variable is not declared", "Declare it under :env"),
+  APPROVAL_DENIED: entry(
+    77,
+    "Who must agree did not, or not in time",
+    "Ask them: `ccos approvals list`",
+  ),
+  APPROVAL_REFUSED: entry(77, "An answer to a request would not count", "See the reason"),
+  APPROVAL_NOT_FOUND: entry(65, "No such request for an approval", "See `ccos approvals list`"),
+  ENVELOPE_REFUSED: entry(
+    77,
+    "The plan has no envelope that its config accepts",
+    "Have it signed again: `ccos plan FILE --sign KEY --out ENVELOPE`",
+  ),
+  POLICY_FILE_REFUSED: entry(
+    77,
+    "The config names a policy file, and it is not there or not what its key signed",
+    "Have it signed: `ccos policy sign RULES --key KEY --out FILE`",
+  ),
+  BUDGET_EXCEEDED: entry(
+    77,
+    "A budget of the run or of its agent is used up",
+    "Raise the budget that the message names",
+  ),
+  POLICY_WIDER: entry(
+    77,
+    "A policy allows more than the one it is held against",
+    "See the request that proves it",
+  ),
+  POLICY_FLIPPED: entry(
+    77,
+    "A policy decides otherwise than what a recorded run was decided by",
+    "See the calls that it flips",
+  ),
   DLP_BLOCKED: entry(77, "Data that must not leave was found", "Remove it; see the named rule"),
   DNS_BLOCKED: entry(
     77,

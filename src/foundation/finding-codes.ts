@@ -144,6 +144,10 @@ export const FINDING_CODES = {
     "A capability pattern cannot be read",
     "Use an id, or a prefix and .*",
   ),
+  INVALID_APPROVER: error(
+    "An approver has a name or a key that is refused",
+    "Give each a name and an Ed25519 key of their own: ed25519:BASE64",
+  ),
   INVALID_PATH: error(
     "A path has a form that is refused",
     "Write it absolute or relative as the message says",

@@ -1,6 +1,7 @@
 /** The one door to the machine: processes, files, sockets, clock, random. */
 export { type Canaries, type CanaryEndpoint, type CanaryState, openCanaries } from "./canary.ts";
 export { guestDirectory, siblingProgram } from "./sibling-program.ts";
+export { serveWithToken, type TokenAnswer, type TokenRequest } from "./token-server.ts";
 export { processesNaming, type Supervised, superviseProcess } from "./supervised.ts";
 export {
   errnoOf,

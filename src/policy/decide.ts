@@ -2,8 +2,8 @@
  * The one decision function: may this capability touch this resource?
  *
  * Gate, proxy, `plan`, `why` and replay all call `decide`, so their answers cannot differ. The
- * order is: explicit deny, level, grant of the capability, grant of the resource, the operator's bounds. Deny wins, the
- * order of rules changes only which rule is named, and whatever does not match is denied.
+ * order is: explicit deny, level, grant of the capability, grant of the resource, the operator's bounds, who must be asked.
+ * Deny wins, the order of rules changes only which rule is named, and whatever does not match is denied.
  * `decide.test.ts` holds it equal to a reference model on random pairs.
  *
  * @module
@@ -27,10 +27,20 @@ import type { AccessRequest, CapabilityRule, Policy, ResourceRequest, Verdict } 
  * capability; `deny` with the rule that forbids, or null when only the default does.
  */
 export function decide(policy: Policy, request: AccessRequest): Verdict {
+  const granted = decideGrant(policy, request);
+  if (granted.kind !== "allow" || policy.ask === undefined) return granted;
+  const asking = mostSpecific(policy.ask, (rule) => forbids(rule.pattern, request.capability));
+  if (asking === null) return granted;
+  const question = `${asking.rule} asks before ${quote(request.capability)}`;
+  return { kind: "ask", rule: granted.rule, question };
+}
+
+/** What the rules grant, before the capability itself is asked about. */
+function decideGrant(policy: Policy, request: AccessRequest): Verdict {
   const capability = decideCapability(policy, request.capability);
   if (capability.kind !== "allow" || request.resource === null) return capability;
   const resource = decideResource(policy, request.resource);
-  if (resource.kind !== "allow" || policy.bounds === undefined) return resource;
+  if (resource.kind === "deny" || policy.bounds === undefined) return resource;
   return beyondBounds(policy.bounds, request.capability, request.resource) ?? resource;
 }
 

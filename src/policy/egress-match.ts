@@ -9,6 +9,7 @@
 import { isAddressLiteral, rangesName } from "./address.ts";
 import { quote, withoutQuery } from "./display.ts";
 import { egressFix } from "./fix.ts";
+import { grantOf } from "./grant.ts";
 import { isCanonicalHost, matchHost } from "./host.ts";
 import { isDoubtfulPath, matchPaths } from "./path-pattern.ts";
 import type { EgressRule, ResourceRequest, Verdict } from "./types.ts";
@@ -79,7 +80,7 @@ export function decideEgress(rules: readonly EgressRule[], request: NetworkReque
     return deny(reason, "Parse the target before it is decided on");
   }
   const granted = selectEgressRule(rules, request);
-  if (granted !== null) return { kind: "allow", rule: granted.rule };
+  if (granted !== null) return grantOf(granted, `before it reaches ${quote(host)}`);
   return deny(nearestReason(rules, request, host), egressFix(request));
 }
 

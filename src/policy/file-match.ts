@@ -8,6 +8,7 @@
  */
 import { quote } from "./display.ts";
 import { fileFix } from "./fix.ts";
+import { grantOf } from "./grant.ts";
 import type { FileRule, ResourceRequest, Verdict } from "./types.ts";
 
 type FileRequest = Extract<ResourceRequest, { kind: "file" }>;
@@ -54,7 +55,9 @@ export function decideFile(rules: readonly FileRule[], request: FileRequest): Ve
     const reason = `no file rule covers ${quote(path)}`;
     return { kind: "deny", rule: null, code: "FILE_DENIED", reason, fix };
   }
-  if (operation === "read" || rule.mode === "rw") return { kind: "allow", rule: rule.rule };
+  if (operation === "read" || rule.mode === "rw") {
+    return grantOf(rule, `before a ${operation} of ${quote(path)}`);
+  }
   const reason = `${rule.rule} grants ${quote(rule.path)} read-only, and this is a ${operation}`;
   return { kind: "deny", rule: rule.rule, code: "FILE_DENIED", reason, fix };
 }

@@ -30,6 +30,7 @@ export { matchPath, matchPaths, parsePathPattern } from "./path-pattern.ts";
 export type { PathPattern } from "./path-pattern.ts";
 export { parseAuthority, parseTarget, formatHost } from "./target.ts";
 export type { Authority } from "./target.ts";
+export { type Actors, type Widening, widenings } from "./widening.ts";
 export type {
   AccessRequest,
   CapabilityRule,

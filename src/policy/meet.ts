@@ -35,6 +35,7 @@ export function meetPolicies(parent: Policy, child: Policy): Policy {
     level: LEVELS[Math.min(LEVELS.indexOf(parent.level), LEVELS.indexOf(child.level))] ?? "pure",
     allow: meetCapabilities(parent, child),
     deny: [...parent.deny, ...child.deny],
+    ...meetAsks(parent, child),
     egress: meetEgress(parent.egress, child.egress),
     files: meetFiles(parent.files, child.files),
     environment: child.environment.filter((entry) => names.has(entry.name)),
@@ -152,7 +153,13 @@ function meetRule(one: EgressRule, other: EgressRule): EgressRule | null {
     tunnel,
     requestBytesMax: Math.min(one.requestBytesMax, other.requestBytesMax),
     responseBytesMax: Math.min(one.responseBytesMax, other.responseBytesMax),
+    ...askOf(one, other),
   };
+}
+
+/** One who asks is enough. */
+function askOf(...rules: readonly Pick<FileRule, "ask">[]): Pick<FileRule, "ask"> {
+  return rules.some(({ ask }) => ask === true) ? { ask: true } : {};
 }
 
 /** Hold a region to the limits of every rule that overlaps it: any of them may decide there. */
@@ -165,6 +172,7 @@ function clamp(region: EgressRule, rules: readonly EgressRule[]): EgressRule {
       addresses: meetRanges(clamped.addresses, rule.addresses),
       requestBytesMax: Math.min(clamped.requestBytesMax, rule.requestBytesMax),
       responseBytesMax: Math.min(clamped.responseBytesMax, rule.responseBytesMax),
+      ...askOf(clamped, rule),
     };
   }
   return clamped;
@@ -188,7 +196,7 @@ function meetFiles(parent: readonly FileRule[], child: readonly FileRule[]): rea
     const other = selectFileRule(child, path);
     if (one === null || other === null) return [];
     const mode = one.mode === "rw" && other.mode === "rw" ? "rw" : "ro";
-    return [{ rule: joined(one.rule, other.rule), path, mode }];
+    return [{ rule: joined(one.rule, other.rule), path, mode, ...askOf(one, other) }];
   });
 }
 
@@ -204,6 +212,11 @@ function meetSecrets(
     if (origins.length === 0 || headers.length === 0) return null;
     return { rule: joined(one.rule, other.rule), name: one.name, origins, paths, headers };
   });
+}
+
+function meetAsks(parent: Policy, child: Policy): Pick<Policy, "ask"> {
+  const ask = [...(parent.ask ?? []), ...(child.ask ?? [])];
+  return ask.length === 0 ? {} : { ask };
 }
 
 function meetBounds(parent: Policy, child: Policy): Pick<Policy, "bounds"> {

@@ -43,6 +43,7 @@ export interface AccessRequest {
 /** The answer. `rule` is the config path that decided, e.g. `network.egress.rules[0]`. */
 export type Verdict =
   | { readonly kind: "allow"; readonly rule: string }
+  /** `rule` grants it once somebody who may has said yes. Whoever cannot ask denies. */
   | { readonly kind: "ask"; readonly rule: string; readonly question: string }
   | {
       readonly kind: "deny";
@@ -82,6 +83,8 @@ export interface EgressRule {
   readonly pins?: readonly string[];
   readonly requestBytesMax: number;
   readonly responseBytesMax: number;
+  /** What it grants is asked about first. */
+  readonly ask?: true;
 }
 
 export interface FileRule {
@@ -89,6 +92,8 @@ export interface FileRule {
   /** Absolute, normalised; covers itself and all below it, by segment. The deepest rule decides. */
   readonly path: string;
   readonly mode: "ro" | "rw";
+  /** What it grants is asked about first. */
+  readonly ask?: true;
 }
 
 /** Where a secret may be substituted. The value itself is never in a policy. */
@@ -128,6 +133,8 @@ export interface Policy {
   readonly level: "pure" | "controlled" | "full";
   readonly allow: readonly CapabilityRule[];
   readonly deny: readonly CapabilityRule[];
+  /** Grants nothing: what is granted and matches is asked about first. Absent: nothing. */
+  readonly ask?: readonly CapabilityRule[];
   readonly egress: readonly EgressRule[];
   readonly files: readonly FileRule[];
   /** Names an agent may read with get-env: plain variables and secret placeholders. */

@@ -119,7 +119,7 @@ export {
   PURE,
   unionRows,
 } from "./effects/row.ts";
-export { type EffectKind, isEffectKind } from "./effects/vocabulary.ts";
+export { EFFECT_KINDS, type EffectKind, isEffectKind } from "./effects/vocabulary.ts";
 export { parseTrial, trialId, type TrialId, type TrialRequest } from "./trial/request.ts";
 export {
   runTrial,

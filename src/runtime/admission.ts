@@ -74,7 +74,7 @@ export function admitPlan(
     callable.set(step, callsById(calls, judged));
   }
   return {
-    admitted: sites.every((site) => site.verdict.kind === "allow"),
+    admitted: sites.every((site) => site.verdict.kind !== "deny"),
     sites,
     callable,
     flow: outline.flow,

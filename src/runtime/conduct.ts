@@ -16,9 +16,12 @@ import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { unreachable } from "../foundation/result.ts";
 import { lineText } from "../foundation/source-span.ts";
 import type { Ending, Usage } from "../isolation/index.ts";
+import type { Admission } from "./admission.ts";
+import { type JudgedStart, judgeStart } from "./admission-report.ts";
 import { balanceBooks, type Books, booksData, booksFacts, type Observed } from "./books.ts";
 import type { EffectRow } from "../rtfs/index.ts";
 import { createGate, type Gate, type GateEvent, type GateRoom } from "./gate.ts";
+import type { Refusal } from "./gate-guard.ts";
 import type { Launched } from "./guest-launch.ts";
 import type { Conversation, GuestLink } from "./guest-link.ts";
 import { moduleDigests } from "./plan-modules.ts";
@@ -46,6 +49,8 @@ export interface Stage {
     GateRoom,
     "execute" | "matchSecrets" | "placeholders" | "keepResult" | "guards"
   >;
+  /** Who must agree before the program begins; absent: nobody is asked. Null: it may begin. */
+  readonly admitStart?: () => Promise<Refusal | null>;
   /** What those who do the effects counted, and what the wall used. */
   readonly observed: (usage: Usage | null) => Observed;
   /** The program is over: effects under way are cut short. */
@@ -106,13 +111,15 @@ export async function conductPlan(
   });
   if (!admission.admitted)
     return closeBooks(stage, gate, { declared: 0, usage: null }, refusePlan(prepared, chain));
-  chain.append({
-    type: "PlanAdmitted",
-    data: { sites: admission.sites.length, steps: admission.steps.map((step) => step.name) },
-  });
+  const judged = judgeStart(prepared, admission);
+  if (judged.against.length > 0)
+    return closeBooks(stage, gate, { declared: 0, usage: null }, refuseAdvised(judged, chain));
+  chain.append({ type: "PlanAdmitted", data: admittedData(admission, judged) });
   for (const { profile, digest } of prepared.profiles)
     chain.append({ type: "StepProfileDerived", data: { step: profile.step, profile: digest } });
 
+  const barred = await barStart(stage);
+  if (barred !== null) return closeBooks(stage, gate, { declared: 0, usage: null }, barred);
   const [{ session, execution, link }] = await Promise.all([program.launched(), chain.commit()]);
   const counter = { declared: 0 };
   const steps = trackSteps(admission);
@@ -129,6 +136,13 @@ export async function conductPlan(
   const conducted = await closeBooks(stage, gate, { declared: counter.declared, usage }, outcome);
   await closing;
   return conducted;
+}
+
+/** What keeps an admitted program from beginning. */
+export async function barStart(stage: Stage): Promise<ProgramOutcome | null> {
+  const refusal = (await stage.admitStart?.()) ?? null;
+  if (refusal === null) return null;
+  return { kind: "refused", code: refusal.code, message: refusal.reason };
 }
 
 /** Cut what is under way and wait for its record, so that nothing follows the books. */
@@ -151,8 +165,13 @@ function startData(prepared: PreparedRun, guestDigest: string): JsonObject {
     production: inputs.production,
     limits: { ...config.limits },
     ...(inputs.args === undefined ? {} : { args: digestOf(inputs.args) }),
+    ...(inputs.envelope === undefined ? {} : { envelope: digestOf(asJson(inputs.envelope)) }),
     ...(inputs.bounds === undefined ? {} : { bounds: boundsData(inputs.bounds) }),
   };
+}
+
+function asJson(value: object): JsonObject {
+  return value as JsonObject;
 }
 
 function boundsData({ environment, settings, provider }: RunBounds): JsonObject {
@@ -164,13 +183,13 @@ export { startData };
 function refusePlan(prepared: PreparedRun, chain: ChainWriter): ProgramOutcome {
   const { planFile } = prepared.inputs;
   const refused = (prepared.admission?.sites ?? []).filter(
-    ({ verdict }) => verdict.kind !== "allow",
+    ({ verdict }) => verdict.kind === "deny",
   );
   const refusals = refused.map(({ step, capability, verdict, span }) => ({
     step,
     capability,
     rule: verdict.rule,
-    code: verdict.kind === "deny" ? verdict.code : "UNENFORCEABLE",
+    code: verdict.kind === "deny" ? verdict.code : "APPROVAL_DENIED",
     line: span.line,
     // Of a module; the plan's own file is the run's.
     ...(span.file === planFile ? {} : { file: span.file }),
@@ -191,6 +210,24 @@ function finished(conversation: Conversation, steps: StepTracker): Conversation 
   if (conversation.kind !== "result" || !conversation.message.ok) return conversation;
   const ended = steps.end();
   return ended.ok ? conversation : { kind: "violation", reason: ended.error };
+}
+
+function admittedData(
+  { sites, steps }: Admission,
+  { envelope, mode, advice }: JudgedStart,
+): JsonObject {
+  const said = advice.length === 0 ? {} : { advice: advice.map((each) => ({ ...each })) };
+  return { sites: sites.length, steps: steps.map(({ name }) => name), envelope, mode, ...said };
+}
+
+/** The mode of admission takes this advice for a no. */
+function refuseAdvised({ against, mode }: JudgedStart, chain: ChainWriter): ProgramOutcome {
+  const refusals = against.map((each) => ({ ...each }));
+  chain.append({ type: "PlanRefused", data: { refusals, mode } });
+  const [first] = against;
+  const place = first?.line === null ? "" : `, line ${first?.line}`;
+  const message = `admission :${mode} takes no plan with ${against.length} findings, the first: ${first?.message}${place}`;
+  return { kind: "refused", code: "ADMISSION_REFUSED", message };
 }
 
 interface Talk {
@@ -351,6 +388,8 @@ const DENIAL_CODES = new Set<string>([
   "EGRESS_DENIED",
   "FILE_DENIED",
   "ENVIRONMENT_DENIED",
+  "APPROVAL_DENIED",
+  "BUDGET_EXCEEDED",
   "DLP_BLOCKED",
   "DNS_BLOCKED",
   "REDIRECT_DENIED",

@@ -35,6 +35,7 @@ import {
 } from "../isolation/index.ts";
 import { decide, type HttpTarget } from "../policy/index.ts";
 import {
+  barStart,
   type Conducted,
   closeBooks,
   conversationOutcome,
@@ -83,6 +84,7 @@ export async function conductCommand(
     data: { ...startData(prepared, ""), argv: digestArgv(argv), ...fileData(prepared) },
     facts: room.stage.startFacts,
   });
+  const barred = await barStart(room.stage);
   const gate = createGate({
     ...room.stage.room,
     chain,
@@ -91,6 +93,8 @@ export async function conductCommand(
     callsMax: prepared.config.limits.calls,
     observe: room.observe,
   });
+  if (barred !== null)
+    return await closeBooks(room.stage, gate, { declared: 0, usage: null }, barred);
   const sockets = await privateDirectory({}, undefined);
   const broken = new AbortController();
   const session = randomBytes(32).toString("hex");

@@ -30,6 +30,8 @@ export interface AdmittedCall {
   readonly capability: Capability;
   readonly request: AccessRequest;
   readonly rule: string;
+  /** What a rule asks somebody first; null: nobody is asked. */
+  readonly question: string | null;
   readonly args: readonly Value[];
   /** Of the arguments as they were sent: `sha256:` and 64 hex digits. */
   readonly digest: string;
@@ -46,6 +48,8 @@ export interface Refusal {
 }
 
 export interface GateGuard {
+  /** It has the questions of rules answered. A call with a question that no guard answers is denied. */
+  readonly answersQuestions?: true;
   /** Null lets the call pass. What it throws ends the run. */
   admit(call: AdmittedCall): Refusal | null | Promise<Refusal | null>;
   /** The recorded outcome of a call that every guard let pass; once for each. */

@@ -4,20 +4,18 @@ import type { JsonObject } from "../foundation/json.ts";
 import type { Verdict } from "../policy/index.ts";
 import type { Refusal } from "./gate-guard.ts";
 
-export function denialOf(verdict: Exclude<Verdict, { kind: "allow" }>, facts: JsonObject): Refusal {
-  if (verdict.kind === "ask") {
-    const reason = `the rule asks a person, and this version cannot ask: ${verdict.question}`;
-    return {
-      how: "denied",
-      code: "UNENFORCEABLE",
-      rule: verdict.rule,
-      reason,
-      fix: "Remove the ask rule",
-      facts,
-    };
-  }
-  const { code, rule, reason, fix } = verdict;
+export function denialOf(
+  { code, rule, reason, fix }: Extract<Verdict, { kind: "deny" }>,
+  facts: JsonObject,
+): Refusal {
   return { how: "denied", code, rule, reason, fix, facts };
+}
+
+/** A rule asks first, and nobody here can ask. */
+export function unanswered(rule: string, question: string): Refusal {
+  const reason = `${question}, and nobody can be asked here`;
+  const { fix } = ERROR_CODES.APPROVAL_DENIED;
+  return { how: "denied", code: "APPROVAL_DENIED", rule, reason, fix, facts: {} };
 }
 
 export function malformed(path: string, message: string): Refusal {

@@ -33,7 +33,7 @@ import { type EffectRow, fromWire, toWire, type Value } from "../rtfs/index.ts";
 import { beyondPlan } from "./beyond-plan.ts";
 import { validatorOf, wireError } from "./contracts.ts";
 import type { AdmittedCall, Executed, GateGuard, Refusal } from "./gate-guard.ts";
-import { denialOf, malformed, unknown } from "./gate-refusals.ts";
+import { denialOf, malformed, unanswered, unknown } from "./gate-refusals.ts";
 import { describeResource } from "./resource-text.ts";
 
 export interface GateCall {
@@ -175,7 +175,7 @@ async function passGate(
     const judged = judge(room, call);
     if ("refusal" in judged) return refuse(room, counts, judged);
     const { admitted } = judged;
-    const guarded = room.guards === undefined ? null : await askGuards(room.guards, admitted);
+    const guarded = await askGuards(room.guards ?? [], admitted);
     if (guarded !== null) {
       const { capability: id, resource } = admitted.request;
       return refuse(room, counts, { call, id, resource, refusal: guarded });
@@ -221,7 +221,7 @@ function judge(room: GateRoom, call: NumberedCall): Judged | Refused {
   const place = { call, id, resource };
 
   const { verdict, facts } = decideCall(room, call, { capability, request, args });
-  if (verdict.kind !== "allow") return { ...place, refusal: denialOf(verdict, facts) };
+  if (verdict.kind === "deny") return { ...place, refusal: denialOf(verdict, facts) };
   if (!asked.ok) return { ...place, refusal: malformed(asked.error.path, asked.error.message) };
   const unfit = validatorOf(capability).input.check(args);
   if (unfit !== null) {
@@ -230,13 +230,17 @@ function judge(room: GateRoom, call: NumberedCall): Judged | Refused {
   }
   const { number, step } = call;
   const { rule } = verdict;
-  return { admitted: { number, step, capability, request, rule, args, digest }, facts };
+  const question = verdict.kind === "ask" ? verdict.question : null;
+  return { admitted: { number, step, capability, request, rule, question, args, digest }, facts };
 }
 
 async function askGuards(
   guards: readonly GateGuard[],
   call: AdmittedCall,
 ): Promise<Refusal | null> {
+  const { question, rule } = call;
+  if (question !== null && !guards.some(({ answersQuestions }) => answersQuestions))
+    return unanswered(rule, question);
   for (const guard of guards) {
     const refusal = await guard.admit(call);
     if (refusal !== null) return refusal;
@@ -303,7 +307,7 @@ function decideCall(
 ): { verdict: Verdict; facts: JsonObject } {
   const verdict = decide(room.policy, request);
   const { resource } = request;
-  if (verdict.kind !== "allow" || resource === null) return { verdict, facts: {} };
+  if (verdict.kind === "deny" || resource === null) return { verdict, facts: {} };
   const beyond = rows === undefined ? null : beyondPlan(rows, step, { capability, resource });
   if (beyond !== null) return { verdict: beyond, facts: {} };
   if (capability.outgoing === undefined) return { verdict, facts: {} };

@@ -1,5 +1,18 @@
 /** The front door of the runtime: one run, its plan, its questions, its proof. */
 export { type Admission, type SiteJudgement } from "./admission.ts";
+export {
+  type Answer,
+  keepAnswer,
+  type ListedApproval,
+  listApprovals,
+  revokeApproval,
+  showApproval,
+  type ShownApproval,
+  signAnswer,
+} from "./approval-answer.ts";
+export { type AdmissionReport, envelopeBody, reportAdmission } from "./admission-report.ts";
+export { audienceOf } from "./envelope-check.ts";
+export type { ApprovalEvent } from "./approvals.ts";
 export { type Books, booksText } from "./books.ts";
 export type { ProgramOutcome } from "./conduct.ts";
 export { effectsJson, effectsOfSource } from "./effects-report.ts";
@@ -14,6 +27,7 @@ export {
 export { findModules } from "./plan-modules.ts";
 export {
   planNamedBy,
+  policyFileNamedBy,
   type PreparedRun,
   prepareRun,
   refuseUnenforceable,
@@ -23,6 +37,14 @@ export {
 export { needsOf, type StagedContent } from "./program-file.ts";
 export { type ProgramFile, programFileOf } from "./program-kind.ts";
 export { decideQuestion } from "./question.ts";
+export { type Backtest, backtest, comparePolicies } from "./policy-life.ts";
+export {
+  deadEndConfig,
+  proposalOf,
+  type Wishes,
+  wishesOfPlan,
+  wishesOfRun,
+} from "./policy-learn.ts";
 export { type Replay, replayRun } from "./replay.ts";
 export { type EarlyLaunch, launchEarly } from "./early-launch.ts";
 export { runAgent, type RunEvent, type RunReport } from "./run.ts";

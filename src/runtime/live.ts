@@ -42,6 +42,7 @@ import type { Stage } from "./conduct.ts";
 import { executedOf } from "./gate.ts";
 import type { AdmittedCall, Executed } from "./gate-guard.ts";
 import type { HaltWatch } from "./halt.ts";
+import { govern, type GovernanceEvent, liveOutside } from "./govern.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { placeholdersOf } from "./secrets.ts";
@@ -71,6 +72,7 @@ export interface LiveOptions {
   readonly halt: HaltWatch;
   /** The agent's log lines, already redacted. */
   readonly log: CapabilityPorts["log"];
+  readonly notice: (event: GovernanceEvent) => void;
 }
 
 export async function openLiveStage(world: World, options: LiveOptions): Promise<LiveStage> {
@@ -103,6 +105,14 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
     redecide: (target, method) => redecide(prepared, target, method),
     ...edge,
   });
+  const run = directory.id;
+  const governed = govern({
+    prepared,
+    chain,
+    run,
+    outside: liveOutside(world, { prepared, run, signal }),
+    observe: options.notice,
+  });
   const files = createFileAccess({ roots: fileRoots(prepared, directory) });
   const ports = livePorts(world, options, { broker, files, placeholders });
   return {
@@ -111,6 +121,7 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
     halt: options.halt,
     edge,
     startFacts: options.startFacts,
+    admitStart: governed.admitStart,
     observed: (usage) => ({
       network: broker.counters.started,
       sentBytes: broker.counters.sentBytes,
@@ -123,11 +134,11 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
       execute: (call) => executeLive(call, ports, prepared, signal),
       matchSecrets: (parts) => findKnownSecrets(parts, secrets),
       placeholders,
-      guards: [options.halt],
       keepResult: keepInto(payloads, directory.id),
+      guards: [...governed.guards, options.halt],
     },
     seal: () => seal(world, options, chain, key),
-    close: () => closeAll(chain, payloads),
+    close: () => closeAll([() => governed.close(), () => chain.close(), () => payloads.close()]),
   };
 }
 
@@ -281,10 +292,11 @@ async function seal(
   return await sealChain({ chain: id, path, headPath, last: chain.head, key, log, anchor });
 }
 
-async function closeAll(chain: ChainWriter, payloads: PayloadStore): Promise<void> {
+/** Each is closed, whatever became of those before it. */
+async function closeAll([first, ...rest]: readonly (() => Promise<void>)[]): Promise<void> {
   try {
-    await chain.close();
+    await first?.();
   } finally {
-    await payloads.close();
+    if (rest.length > 0) await closeAll(rest);
   }
 }

@@ -55,6 +55,7 @@ export async function executeNative(world: World, call: NativeCall): Promise<Exe
     halt,
     signal: call.signal,
     log: () => undefined,
+    notice: () => undefined,
   });
   try {
     const data = { ...startData(prepared, ""), program: "native", handler };

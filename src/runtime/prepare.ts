@@ -18,6 +18,11 @@ import {
 } from "../config/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
+import {
+  policyFileDigest,
+  type SignedEnvelope,
+  type SignedPolicyFile,
+} from "../governance/index.ts";
 import { boundsAllowFile, type Policy } from "../policy/index.ts";
 import {
   type Diagnostic,
@@ -28,6 +33,7 @@ import {
 } from "../rtfs/index.ts";
 import { type Admission, admitPlan } from "./admission.ts";
 import { type DerivedProfile, deriveStepProfiles } from "./step-profile.ts";
+import { governedConfig, narrowedPolicy, policyFileIn } from "./policy-file.ts";
 import { resolverOf } from "./plan-modules.ts";
 import type { ProgramFile } from "./program-kind.ts";
 
@@ -48,6 +54,10 @@ export interface RunInputs {
   readonly production: boolean;
   /** Bound as `args` and `arg0`, `arg1`, … in a plan, wire values. Absent: none. */
   readonly args?: readonly JsonValue[];
+  /** What the config's `governance.policy_file` names. Absent: it names none. */
+  readonly policyFile?: SignedPolicyFile;
+  /** Who saw exactly this and signed it. Absent: nobody. */
+  readonly envelope?: SignedEnvelope;
   /** What the operator's settings and environment allow at most. Absent: nobody says anything. */
   readonly bounds?: RunBounds;
 }
@@ -74,9 +84,12 @@ export function prepareRun(given: RunInputs): PreparedRun {
   const production = given.production || given.bounds?.environment === "production";
   const inputs = { ...given, production };
   const { config: written, warnings } = validConfig(inputs);
-  const config = boundedConfig(written, inputs);
-  const policy = boundPolicy(compilePolicy(config), inputs.bounds);
   const registry = createRegistry(builtinProviders());
+  const file = policyFileIn(written, inputs);
+  const governed = file === null ? written : governedConfig(written, file);
+  const config = budgetedConfig(boundedConfig(governed, inputs));
+  const compiled = boundPolicy(compilePolicy(config), inputs.bounds);
+  const policy = file === null ? compiled : narrowedPolicy(compiled, file, registry);
   const outline = outlineOf(inputs);
   const admission = outline === null ? null : admitPlan(outline, policy, registry);
   return {
@@ -90,7 +103,10 @@ export function prepareRun(given: RunInputs): PreparedRun {
     digests: {
       config: digestOf(inputs.configSource),
       plan: digestOf(inputs.planSource ?? commandData(inputs)),
-      policy: digestOf(policyData(policy)),
+      policy:
+        inputs.policyFile === undefined
+          ? digestOf(policyData(policy))
+          : digestOf([policyData(policy), policyFileDigest(inputs.policyFile)]),
     },
   };
 }
@@ -129,6 +145,16 @@ function boundedConfig(written: AgentConfig, { bounds, production }: RunInputs):
   return config;
 }
 
+/** A budget of time is a limit of the wall: it holds for a program that makes no call too. */
+function budgetedConfig(config: AgentConfig): AgentConfig {
+  const times = [...config.governance.policies.values()].flatMap(({ budgets }) =>
+    budgets.wallMs === null ? [] : [Math.max(1, budgets.wallMs)],
+  );
+  if (times.length === 0) return config;
+  const wallMs = Math.min(config.limits.wallMs, ...times);
+  return { ...config, limits: { ...config.limits, wallMs } };
+}
+
 function refused(what: string, why: string): CcosError {
   return new CcosError("ENVIRONMENT_REFUSED", { what, why, fix: "See `ccos config show`" });
 }
@@ -161,6 +187,11 @@ function configOf(text: ConfigText): LoadedConfig {
 /** The path of the plan as the config writes it; null when it names none or has no readable config. */
 export function planNamedBy(text: ConfigText): string | null {
   return configOf(text).config?.plan ?? null;
+}
+
+/** The path of the policy file as the config writes it; null when it names none or has no readable config. */
+export function policyFileNamedBy(text: ConfigText): string | null {
+  return configOf(text).config?.governance.policyFile ?? null;
 }
 
 /** @throws {CcosError} `CONFIG_INVALID` with the first error and the codes of all. */

@@ -21,6 +21,7 @@ import type { SecretFinding } from "../policy/index.ts";
 import { observedOf } from "./books.ts";
 import { conductPlan, type Stage } from "./conduct.ts";
 import type { AdmittedCall, Executed } from "./gate-guard.ts";
+import { govern, recordedOutside } from "./govern.ts";
 import { changedModules } from "./plan-modules.ts";
 import { type PreparedRun, prepareRun } from "./prepare.ts";
 import { type RunDirectory, readRunInputs } from "./run-directory.ts";
@@ -139,12 +140,16 @@ function recordedStage(
   payloads: PayloadStore,
 ): Stage {
   const fact = (name: string): JsonValue | undefined => cursor.upcoming()?.body.facts[name];
+  const outside = recordedOutside(() => cursor.upcoming());
+  const governed = { prepared, chain: cursor, run: run.id, outside, observe: () => undefined };
+  const { guards, admitStart } = govern(governed);
   const factsNow = (): JsonObject => {
     const observed = fact("observed");
     return isJsonObject(observed) ? observed : {};
   };
   return {
     chain: cursor,
+    admitStart,
     startFacts: {},
     endEffects: () => undefined,
     observed: () => observedOf(factsNow()),
@@ -153,6 +158,7 @@ function recordedStage(
       matchSecrets: () => (fact("knownSecrets") ?? []) as unknown as readonly SecretFinding[],
       placeholders: placeholdersOf(run.id, prepared.config),
       keepResult: () => undefined,
+      guards,
     },
   };
 }

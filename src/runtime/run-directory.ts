@@ -12,6 +12,7 @@ import { CcosError } from "../foundation/errors.ts";
 import { isRunId } from "../foundation/ids.ts";
 import { isJsonObject, type JsonValue } from "../foundation/json.ts";
 import { ensurePrivateDir, listDirectory, readBounded, writeAtomic } from "../host/index.ts";
+import { envelopeOf, policyFileOf } from "../governance/index.ts";
 import type { RunInputs } from "./prepare.ts";
 
 /** Config, plan and modules, 1 MiB each, in which JSON escapes each character. */
@@ -93,7 +94,7 @@ function parseInputs(text: string): RunInputs | null {
     // Runs of versions whose plans had no modules kept none.
     const { modules = [], ...kept } = value;
     const { configFile, configSource, planFile, planSource, command, staged, ...others } = kept;
-    const { production, program, args, bounds, ...rest } = others;
+    const { production, program, args, bounds, envelope, policyFile, ...rest } = others;
     const sound =
       isTexts([configFile, configSource]) &&
       isTexts(command === null ? [planFile, planSource] : command) &&
@@ -104,6 +105,8 @@ function parseInputs(text: string): RunInputs | null {
       typeof production === "boolean" &&
       (args === undefined || Array.isArray(args)) &&
       (bounds === undefined || isBounds(bounds)) &&
+      (envelope === undefined || envelopeOf(envelope) !== null) &&
+      (policyFile === undefined || policyFileOf(policyFile) !== null) &&
       Object.keys(rest).length === 0;
     return sound ? ({ ...kept, modules } as unknown as RunInputs) : null;
   } catch {

@@ -12,16 +12,19 @@ import { newRunId } from "../foundation/ids.ts";
 import { isJsonObject, type JsonObject } from "../foundation/json.ts";
 import { errnoOf } from "../host/index.ts";
 import type { Candidate, IsolationProvider, Usage } from "../isolation/index.ts";
+import { approvalsOfPlan } from "./approvals.ts";
 import { type Books, booksText } from "./books.ts";
 import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
 import { conductCommand, type Terminal } from "./external.ts";
 import type { GateEvent } from "./gate.ts";
 import { HaltWatch } from "./halt.ts";
+import type { GovernanceEvent } from "./govern.ts";
 import { type LiveStage, openLiveStage } from "./live.ts";
 import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { loadClientIdentity, loadSecrets } from "./secrets.ts";
 import { chooseWall } from "./choose-wall.ts";
+import { refuseUnsigned } from "./envelope-check.ts";
 import { rememberLaunch } from "./early-launch.ts";
 import type { WaitingGuests } from "./standby.ts";
 import { closeLaunched, type Launched, launchPlan, loadGuest } from "./guest-launch.ts";
@@ -31,6 +34,7 @@ import { sandboxLimits, type World } from "./world.ts";
 export type RunEvent =
   | GateEvent
   | StepEvent
+  | GovernanceEvent
   | {
       readonly kind: "started";
       readonly run: string;
@@ -102,6 +106,7 @@ export async function runAgent(world: World, given: RunOptions): Promise<RunRepo
   });
 
   refuseOtherImage(facts, options.image ?? null);
+  await refuseUnsigned(world, prepared, facts);
   const id = newRunId(world.nowMs(), world.randomBytes(16));
   const launching =
     needs.kind === "rtfs" ? await beginLaunch(world, prepared, wall, options) : null;
@@ -119,10 +124,7 @@ export async function runAgent(world: World, given: RunOptions): Promise<RunRepo
     return { ...report, outcome, candidates, durationMs: performance.now() - startedMs };
   } finally {
     halt.close();
-    if (launching !== null) {
-      await closeLaunched(launching.launched);
-      await launching.remembered;
-    }
+    await launching?.close();
   }
 }
 
@@ -158,21 +160,35 @@ async function beginLaunch(
   const limits = sandboxLimits(prepared.config);
   // A machine is of its config: neither a guest that waits nor the next run can have it before that is read.
   const isShared = wall.machine === undefined;
-  const taken = isShared ? ((await waiting?.take(wall.name, limits, signal)) ?? null) : null;
-  const launched =
+  // While people are asked, no guest waits: its wall clock would run.
+  const waits = approvalsOfPlan(prepared).approvals > 0;
+  const taken =
+    isShared && !waits ? ((await waiting?.take(wall.name, limits, signal)) ?? null) : null;
+  const begin = (): Promise<Launched> =>
     taken === null ? launchPlan(limits, wall, guest, { signal }) : Promise.resolve(taken);
-  launched.catch(() => undefined);
+  let begun: Promise<Launched> | null = null;
+  const launched = (): Promise<Launched> => {
+    begun ??= begin();
+    begun.catch(() => undefined);
+    return begun;
+  };
+  if (!waits) void launched();
+  const remembered = isShared ? rememberLaunch(world, wall.name, limits) : Promise.resolve();
   return {
     launched,
     guestDigest: guest.digest(),
-    remembered: isShared ? rememberLaunch(world, wall.name, limits) : Promise.resolve(),
+    close: async () => {
+      if (begun !== null) await closeLaunched(begun);
+      await remembered;
+    },
   };
 }
 
 interface Launching {
-  readonly launched: Promise<Launched>;
+  /** The guest; it starts at the first call where it did not before. */
+  readonly launched: () => Promise<Launched>;
   readonly guestDigest: string;
-  readonly remembered: Promise<void>;
+  close(): Promise<void>;
 }
 
 async function conductAndSeal(
@@ -231,6 +247,7 @@ async function openRun(
     halt,
     signal: options.signal,
     log: (level, text) => options.observe({ kind: "log", level, text }),
+    notice: options.observe,
   });
   halt.begin(stage.chain);
   return { directory, stage };
@@ -275,12 +292,11 @@ async function conduct(world: World, prepared: PreparedRun, room: Conduct): Prom
     });
   }
   const guestDigest = room.launching?.guestDigest ?? (await loadGuest(world)).digest();
-  const launched =
-    room.launching?.launched ?? Promise.reject(new TypeError("A refused plan has no guest"));
-  launched.catch(() => undefined);
+  const { launching } = room;
   return await conductPlan(prepared, stage, {
     guestDigest,
-    launched: () => launched,
+    launched: () =>
+      launching?.launched() ?? Promise.reject(new TypeError("A refused plan has no guest")),
     observe,
     signal,
   });

@@ -19,6 +19,11 @@ describe("the chain's format", () => {
       "WallsMeasured",
       "PlanAdmitted",
       "PlanRefused",
+      "ApprovalRequested",
+      "ApprovalGranted",
+      "ApprovalDenied",
+      "BudgetWarning",
+      "BudgetExceeded",
       "StepProfileDerived",
       "StepStarted",
       "StepCompleted",
@@ -148,6 +153,17 @@ const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
   plan               Before anything runs: each step with its calls, targets, verdicts, and the chosen wall
   run                Run an agent's plan, or any program, behind the walls; one line per effect as it is decided
   why                Ask whether an effect would be allowed, and which rule decides; exit 77 when denied
+  approvals list     What waits for an approval, and what is granted for always; --all has the rest too
+  approvals show     One request: what exactly is asked, by whom, who may answer, and what a wider scope would allow
+  approvals approve  Agree to exactly what a request says, signed with your key; --print only prints it
+  approvals deny     Say no: one no outweighs every yes
+  approvals revoke   Take back what was granted; what already happened stays
+  approvals serve    Serve requests and take signed answers over HTTP on loopback, until it is told to stop
+  policy prove       Prove that a changed config allows no more than before, or show a request that it does; exit 77
+  policy diff        What a changed config allows that it did not, and what it no longer does, each with a request
+  policy test        Decide the calls of recorded runs again under a config: each decision that flips; exit 77 when one does
+  policy learn       The least policy that a config's plan needs, or a program that runs where everything is denied
+  policy sign        Sign a file of rules over effects, so that configs that name its key hold their agents to it
   chain verify       Check that no record was changed, dropped, moved or cut; --replay re-runs the plan offline to the same head
   chain show         Print a run's records; --json prints them as NDJSON
   chain list         List the runs under CCOS_HOME

@@ -4,6 +4,14 @@
  * @module
  */
 import type { Command } from "../command.ts";
+import {
+  approvalsApprove,
+  approvalsDeny,
+  approvalsList,
+  approvalsRevoke,
+  approvalsShow,
+} from "./approvals.ts";
+import { approvalsServe } from "./approvals-serve.ts";
 import { chainAnchor, chainAnchors } from "./chain/anchor.ts";
 import { chainCheckpoint } from "./chain/checkpoint.ts";
 import { chainExport } from "./chain/export.ts";
@@ -27,6 +35,7 @@ import { rtfsLsp } from "./rtfs/lsp.ts";
 import { rtfsRepl } from "./rtfs/repl.ts";
 import { rtfsTest } from "./rtfs/test.ts";
 import { rtfsEffects } from "./rtfs/effects.ts";
+import { policyDiff, policyLearn, policyProve, policySign, policyTest } from "./policy.ts";
 import { run } from "./run.ts";
 import { vmSpec } from "./vm-spec.ts";
 import { why } from "./why.ts";
@@ -38,6 +47,17 @@ export const ALL_COMMANDS: readonly Command[] = [
   plan,
   run,
   why,
+  approvalsList,
+  approvalsShow,
+  approvalsApprove,
+  approvalsDeny,
+  approvalsRevoke,
+  approvalsServe,
+  policyProve,
+  policyDiff,
+  policyTest,
+  policyLearn,
+  policySign,
   chainVerify,
   chainShow,
   chainList,

@@ -4,18 +4,24 @@
  *
  * @module
  */
+import { bodyDigest } from "../../governance/index.ts";
 import {
   type Admission,
+  type AdmissionReport,
+  audienceOf,
   type ChosenWall,
   type PreparedRun,
   prepareRun,
   refuseUnenforceable,
   type SiteJudgement,
   chooseWall,
+  envelopeBody,
+  reportAdmission,
 } from "../../runtime/index.ts";
 import { lineText } from "../../foundation/source-span.ts";
 import { rowToJson } from "../../rtfs/index.ts";
 import { type Command, type Io, parseCommand, usageError } from "../command.ts";
+import { signingOf, writeEnvelope } from "../envelope-file.ts";
 import { planInputs } from "../inputs.ts";
 import {
   readOperator,
@@ -31,13 +37,16 @@ import { rowText } from "../effects-text.ts";
 /** `ccos plan FILE`: what a plan may do, decided by the same function that will decide at run time. */
 export const plan: Command = {
   name: "plan",
-  usage: `plan FILE [--explain STEP] ${SETTINGS_USAGE} ${TIGHTER_USAGE} [--production] [--json]`,
+  usage: `plan FILE [--explain STEP] [--sign KEY --out ENVELOPE [--for 24h]] ${SETTINGS_USAGE} ${TIGHTER_USAGE} [--production] [--json]`,
   summary: "Before anything runs: each step with its calls, targets, verdicts, and the chosen wall",
 
   async run(args, io) {
     const parsed = parseCommand(plan, args, {
       production: { type: "boolean" },
       explain: { type: "string" },
+      sign: { type: "string" },
+      out: { type: "string" },
+      for: { type: "string" },
       ...SETTINGS_FLAGS,
       ...TIGHTER_FLAGS,
     });
@@ -49,6 +58,7 @@ export const plan: Command = {
     const { admission } = prepared;
     const { modules } = prepared.inputs;
     if (admission === null) throw usageError(plan, `${file} names no :plan`);
+    const signing = await signingOf(plan, io, parsed);
     const explained = parsed.text("explain");
     if (explained !== undefined) return explainStep(prepared, explained, io);
     refuseUnenforceable(prepared.config, file);
@@ -60,6 +70,8 @@ export const plan: Command = {
       waiting: (what) => io.json || io.say(` …  ${what}`),
       signal: io.signal,
     });
+    const report = reportAdmission(prepared, admission);
+    const body = envelopeBody(prepared, admission);
     const wall = { name: provider.name, strength: provider.strength, facts, candidates };
     if (io.json) {
       const { sites, admitted, steps, effects, planEffects } = admission;
@@ -68,6 +80,9 @@ export const plan: Command = {
           file,
           agent: prepared.config.agentId,
           admitted,
+          stages: report.stages,
+          resources: report.resources,
+          envelope: bodyDigest(body),
           modules: modules.map(({ name, file: from }) => ({ name, file: from })),
           steps,
           sites,
@@ -82,21 +97,23 @@ export const plan: Command = {
           digests: prepared.digests,
         }),
       );
-      return admitted ? 0 : 77;
-    }
-    showPlan({ prepared, admission, candidates, wall: provider.name }, io);
-    return admission.admitted ? 0 : 77;
+    } else showPlan({ prepared, admission, report, candidates, wall: provider.name }, io);
+    if (!admission.admitted) return 77;
+    if (signing !== null)
+      await writeEnvelope(io, signing, { body, audience: await audienceOf(io.world, facts) });
+    return 0;
   },
 };
 
 interface ShownPlan {
   readonly prepared: PreparedRun;
   readonly admission: Admission;
+  readonly report: AdmissionReport;
   readonly candidates: ChosenWall["candidates"];
   readonly wall: string;
 }
 
-function showPlan({ prepared, admission, candidates, wall }: ShownPlan, io: Io): void {
+function showPlan({ prepared, admission, report, candidates, wall }: ShownPlan, io: Io): void {
   const marks = marksFor(io.terminal);
   for (const { name, file: from } of prepared.inputs.modules)
     io.say(`module ${printable(name)}  ${marks.dim(printable(from))}`);
@@ -115,6 +132,11 @@ function showPlan({ prepared, admission, candidates, wall }: ShownPlan, io: Io):
   }
   io.say(`plan   effects ${printable(rowText(admission.planEffects))}`);
   io.say(`reach  ${printable(reachText(prepared.policy))}`);
+  for (const { name, ok, summary, findings } of report.stages) {
+    io.say(` ${ok ? marks.done : marks.denied} ${name.padEnd(11)} ${printable(summary)}`);
+    for (const { severity, message, line } of findings)
+      io.say(printable(`     ${severity}: ${message}${line === null ? "" : `, line ${line}`}`));
+  }
   io.say(admission.admitted ? "admitted" : "refused: the calls marked DENIED are not granted");
 }
 
@@ -157,11 +179,10 @@ function siteLine(site: SiteJudgement, marks: Marks, planFile: string | null): s
   const { verdict } = site;
   if (verdict.kind === "allow")
     return `  ${marks.done} ${what}  ${marks.dim(`allowed by ${printable(verdict.rule)}`)}`;
-  const code = verdict.kind === "deny" ? verdict.code : "ASK";
-  const reason = verdict.kind === "deny" ? verdict.reason : verdict.question;
-  const fix = verdict.kind === "deny" ? `\n       fix  ${verdict.fix}` : "";
+  if (verdict.kind === "ask") return `  ${marks.done} ${what}  ${printable(verdict.question)}`;
+  const { code, reason, fix } = verdict;
   const line = printable(lineText(site.span, planFile));
-  return `  ${marks.denied} ${what}  ${marks.red(`DENIED  ${code}`)}  ${printable(reason)}  ${line}${fix}`;
+  return `  ${marks.denied} ${what}  ${marks.red(`DENIED  ${code}`)}  ${printable(reason)}  ${line}\n       fix  ${fix}`;
 }
 
 function reachText(policy: ReturnType<typeof prepareRun>["policy"]): string {

@@ -11,7 +11,15 @@ import {
   type RunInputs,
 } from "../../runtime/index.ts";
 import { type Command, type Io, type Parsed, parseCommand, usageError } from "../command.ts";
-import { planInputs, readSource, type StagedFile, stageCommand, stageProgram } from "../inputs.ts";
+import {
+  planInputs,
+  policyFileInputs,
+  readSource,
+  type StagedFile,
+  stageCommand,
+  stageProgram,
+} from "../inputs.ts";
+import { parseEnvelope } from "../envelope-file.ts";
 import { runAndReport } from "../run-report.ts";
 import {
   type Operator,
@@ -30,7 +38,7 @@ const WARM_DEFAULT = 2;
 /** `ccos run FILE -- ARGS…`; `--policy FILE PROGRAM.js ARGS…`; `--policy FILE -- PROGRAM ARGS…`; `--batch FILE`. */
 export const run: Command = {
   name: "run",
-  usage: `run FILE [FLAGS] [-- ARGS…]   |   run --policy FILE [FLAGS] PROGRAM.js|.py|.sh|.wasm [ARGS…] [-- ARGS…]   |   run --policy FILE [FLAGS] -- PROGRAM [ARGS…]   |   run --batch [FILE|-] [FLAGS] [--warm N]; FLAGS: ${SETTINGS_USAGE} ${TIGHTER_USAGE} [--production] [--json]`,
+  usage: `run FILE [--envelope FILE] [FLAGS] [-- ARGS…]   |   run --policy FILE [FLAGS] PROGRAM.js|.py|.sh|.wasm [ARGS…] [-- ARGS…]   |   run --policy FILE [FLAGS] -- PROGRAM [ARGS…]   |   run --batch [FILE|-] [FLAGS] [--warm N]; FLAGS: ${SETTINGS_USAGE} ${TIGHTER_USAGE} [--production] [--json]`,
   summary:
     "Run an agent's plan, or any program, behind the walls; one line per effect as it is decided",
 
@@ -40,6 +48,7 @@ export const run: Command = {
     const command = separator < 0 ? null : args.slice(separator + 1);
     const parsed = parseCommand(run, own, {
       policy: { type: "string" },
+      envelope: { type: "string" },
       production: { type: "boolean" },
       batch: { type: "boolean" },
       warm: { type: "string" },
@@ -50,6 +59,8 @@ export const run: Command = {
     if (parsed.flag("batch")) return await batch(parsed, command, operator, io);
     if (parsed.text("warm") !== undefined) throw usageError(run, "--warm goes with --batch");
     const policy = parsed.text("policy");
+    if (policy !== undefined && parsed.text("envelope") !== undefined)
+      throw usageError(run, "--envelope is of a plan, and --policy runs another program");
     const bounds = runBounds(operator);
     const production = parsed.flag("production") || operator.environment === "production";
     if (policy === undefined) {
@@ -57,7 +68,9 @@ export const run: Command = {
       if (file === undefined || rest.length > 0)
         throw usageError(run, "name one config file, or --policy FILE before `-- PROGRAM`");
       // Words of a shell are texts, whatever they look like.
-      const given = command === null ? bounds : { ...bounds, args: command };
+      const envelope = await envelopeIn(io, parsed);
+      const words = command === null ? {} : { args: command };
+      const given = { ...bounds, ...envelope, ...words };
       const inputs = await planInputs(io.cwd, file, production, given);
       if (inputs.planSource === null)
         throw usageError(
@@ -84,6 +97,14 @@ export const run: Command = {
   },
 };
 
+/** The envelope that `--envelope` names. */
+async function envelopeIn(io: Io, parsed: Parsed): Promise<Pick<RunInputs, "envelope">> {
+  const file = parsed.text("envelope");
+  if (file === undefined) return {};
+  const text = await readSource(io.cwd, file);
+  return { envelope: parseEnvelope(file, text) };
+}
+
 async function batch(
   parsed: Parsed,
   command: readonly string[] | null,
@@ -91,7 +112,10 @@ async function batch(
   io: Io,
 ): Promise<number> {
   const [file = "-", ...rest] = parsed.positionals;
-  const isOwn = parsed.text("policy") === undefined && !parsed.flag("production");
+  const isOwn =
+    parsed.text("policy") === undefined &&
+    parsed.text("envelope") === undefined &&
+    !parsed.flag("production");
   if (command !== null || rest.length > 0 || !isOwn)
     throw usageError(run, "--batch reads one file or stdin; each line is a job");
   const warm = parsed.text("warm") ?? String(WARM_DEFAULT);
@@ -121,15 +145,16 @@ async function commandInputs(
   command: readonly string[],
   staged: readonly StagedFile[],
 ): Promise<RunInputs> {
+  const configSource = await readSource(io.cwd, policy);
+  const text = { configFile: policy, configSource, production };
   return {
-    configFile: policy,
-    configSource: await readSource(io.cwd, policy),
+    ...text,
+    ...(await policyFileInputs(io.cwd, text)),
     planFile: null,
     planSource: null,
     modules: [],
     command,
     staged: staged.map(({ path, digest }) => ({ path, digest })),
-    production,
     ...bounds,
   };
 }

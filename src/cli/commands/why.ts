@@ -3,7 +3,7 @@ import { digestOf } from "../../chain/index.ts";
 import { explainVerdict } from "../../policy/index.ts";
 import { decideQuestion, prepareRun } from "../../runtime/index.ts";
 import { type Command, parseCommand, usageError } from "../command.ts";
-import { readSource } from "../inputs.ts";
+import { policyFileInputs, readSource } from "../inputs.ts";
 import { readOperator, runBounds, SETTINGS_FLAGS } from "../settings.ts";
 
 /** `ccos why "POST https://evil.test/x" --config FILE`: the gate's own answer, without a run. */
@@ -25,15 +25,16 @@ export const why: Command = {
       throw usageError(why, "ask one question and name a config with --config");
     const operator = await readOperator(why, io, parsed);
     const configSource = await readSource(io.cwd, file);
+    const production = parsed.flag("production") || operator.environment === "production";
+    const text = { configFile: file, configSource, production };
     const prepared = prepareRun({
-      configFile: file,
-      configSource,
+      ...text,
+      ...(await policyFileInputs(io.cwd, text)),
       planFile: null,
       planSource: null,
       modules: [],
       command: [],
       staged: [],
-      production: parsed.flag("production") || operator.environment === "production",
       ...runBounds(operator),
     });
     const answer = decideQuestion(prepared.policy, question);
