@@ -45,18 +45,19 @@ function hostsOf(policies: readonly Policy[], fresh: string): readonly string[] 
 /** Also a path that no pattern can match, and one below the root that none names. */
 function pathsOf(policies: readonly Policy[], fresh: string): readonly string[] {
   const patterns = policies.flatMap(({ egress }) => egress.flatMap(({ paths }) => paths));
-  const named = patterns.flatMap((pattern) =>
-    pattern.endsWith("/*") ? [pattern.slice(0, -1), pattern.slice(0, -1) + fresh] : [pattern],
+  const named = patterns.map((pattern) =>
+    pattern.endsWith("/*") ? pattern.slice(0, -1) + fresh : pattern,
   );
   return unique([...named, `/${fresh}`, `/${fresh}%2f`]);
 }
 
-function filesOf(policies: readonly Policy[], fresh: string): readonly string[] {
+/** A rule's own path is in every case like what is directly below it. */
+function filesOf(policies: readonly Policy[]): readonly string[] {
   const paths = policies.flatMap(({ files, bounds }) => [
     ...files.map(({ path }) => path),
     ...(bounds ?? []).flatMap((bound) => (bound.files ?? []).map(({ path }) => path)),
   ]);
-  return unique(paths.flatMap((path) => [path, path === "/" ? `/${fresh}` : `${path}/${fresh}`]));
+  return unique(paths);
 }
 
 /**
@@ -75,7 +76,7 @@ export function* requestsOf(
     const own = hosts.filter((host) => matchHost(rule.host, host));
     for (const host of own) yield* requestsUnder(rule, host, paths);
   }
-  for (const path of filesOf(all, fresh)) {
+  for (const path of filesOf(all)) {
     for (const operation of ["read", "write", "delete"] as const)
       yield { kind: "file", operation, path };
   }

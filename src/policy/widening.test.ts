@@ -34,7 +34,7 @@ const egress: fc.Arbitrary<EgressRule> = fc
       schemes: some(fc.constantFrom("http" as const, "https" as const), 2),
       ports: some(fc.constantFrom(80, 443), 2),
       methods: some(fc.constantFrom("GET", "POST"), 2),
-      paths: some(fc.constantFrom("/", "/*", "/v", "/v/*", "/v/a"), 2),
+      paths: some(fc.constantFrom("/", "/*", "/v", "/v/", "/v/*", "/v/a"), 2),
       addresses: fc.constant([]),
       tunnel: fc.boolean(),
       requestBytesMax: fc.constant(1),
@@ -195,6 +195,12 @@ describe("widenings", () => {
   ])("finds %s", (_what, change, why) => {
     expect([...widenings(base, { ...base, ...change }, ACTORS)][0]?.why).toContain(why);
     expect([...widenings({ ...base, ...change }, { ...base, ...change }, ACTORS)]).toEqual([]);
+  });
+
+  test("finds what is below a path that ends in a slash and is named itself", () => {
+    const named = { ...base, egress: [{ ...RULE, paths: ["/v/"] }] };
+    const below = { ...base, egress: [{ ...RULE, paths: ["/v/*"] }] };
+    expect([...widenings(named, below, ACTORS)][0]?.why).toContain("is allowed");
   });
 
   test.each<[string, Partial<Policy>]>([

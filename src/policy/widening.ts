@@ -112,9 +112,7 @@ function contains(outer: string, inner: string): boolean {
 
 function* secretWidenings(before: Policy, after: Policy, fresh: string): Generator<Widening> {
   const paths = [...before.secrets, ...after.secrets].flatMap((binding) =>
-    binding.paths.flatMap((path) =>
-      path.endsWith("/*") ? [path.slice(0, -1), path.slice(0, -1) + fresh] : [path],
-    ),
+    binding.paths.map((path) => (path.endsWith("/*") ? path.slice(0, -1) + fresh : path)),
   );
   const all = [...new Set([...paths, `/${fresh}`, `/${fresh}%2f`])];
   for (const binding of after.secrets) {
