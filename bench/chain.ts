@@ -15,6 +15,7 @@ import {
   fileStore,
   openChain,
   type RecordInput,
+  type Verification,
   verifyChain,
   verifyChainFile,
 } from "../src/chain/index.ts";
@@ -250,7 +251,10 @@ async function parseOnly(path: string): Promise<number> {
   return perSecond(count, ms);
 }
 
-async function verifyRate(path: string, verify: typeof verifyChainFile): Promise<number> {
+async function verifyRate(
+  path: string,
+  verify: (path: string) => Promise<Verification>,
+): Promise<number> {
   let found = 0;
   const ms = await elapsedMs(async () => {
     const verdict = await verify(path);
@@ -274,6 +278,10 @@ try {
     { name: "peer: SQLite FULL, 256 per transaction", round: sqlite(256) },
     { name: "verify", round: () => verifyRate(long, verifyChainFile) },
     {
+      name: "verify, links only",
+      round: () => verifyRate(long, (path) => verifyChainFile(path, { only: "links" })),
+    },
+    {
       name: "verify, one thread",
       round: () => verifyRate(long, (path) => verifyChain(readChunks(path))),
     },
@@ -293,7 +301,7 @@ try {
     {
       name: "256 callers / one fdatasync per record",
       value: rateOf("commit, 256 callers") / base,
-      limit: 30,
+      limit: 40,
       atLeast: true,
     },
     {
@@ -302,7 +310,13 @@ try {
       limit: 1.6,
       atLeast: false,
     },
-    { name: "verify, records per second", value: rateOf("verify"), limit: 500_000, atLeast: true },
+    { name: "verify, records per second", value: rateOf("verify"), limit: 700_000, atLeast: true },
+    {
+      name: "verify, links only, records per second",
+      value: rateOf("verify, links only"),
+      limit: 1_500_000,
+      atLeast: true,
+    },
     {
       name: "verify, largest / smallest memory after the first tenth",
       value: drift,

@@ -95,6 +95,9 @@ const TRAILER_LENGTH: number = LINE_MIDDLE.length + HASH_LENGTH + LINE_END.lengt
 const LINE_LENGTH_MIN: number = LINE_START.length + 2 + TRAILER_LENGTH;
 const HASH_PATTERN = /^[0-9a-f]{64}$/;
 const CHAIN_PATTERN = /^[!#-[\]-~]{1,128}$/;
+const PREV_KEY_LENGTH = ',"prev":"'.length;
+/** Trailer, type, time, number and `prev` of a usual record. */
+const LINK_TAIL_LENGTH = 256;
 const BODY_KEYS = 8;
 const TAG: Buffer = Buffer.from(RECORD_TAG);
 
@@ -115,6 +118,23 @@ export class LineChecker {
     const { chain, seq, prev, type } = scanned;
     if (!isRecordType(type)) return badType(type);
     return { kind: "record", chain, seq, prev, hash: opened.hash, config: null };
+  }
+
+  /** What links a line, of its bytes alone; null when only {@link check} can tell. */
+  link(line: Buffer): Pick<Link, "prev" | "hash"> | null {
+    const bodyEnd = line.length - TRAILER_LENGTH;
+    if (bodyEnd < LINE_START.length) return null;
+    const tail = line.toString("latin1", Math.max(0, line.length - LINK_TAIL_LENGTH));
+    const trailer = tail.length - TRAILER_LENGTH;
+    const prevEnd = tail.lastIndexOf('","seq":', trailer);
+    const prevStart = prevEnd - HASH_LENGTH;
+    const own = this.#hash(line, bodyEnd);
+    const fits =
+      tail.startsWith(',"prev":"', prevStart - PREV_KEY_LENGTH) &&
+      tail.startsWith(LINE_MIDDLE, trailer) &&
+      tail.startsWith(own, trailer + LINE_MIDDLE.length) &&
+      tail.endsWith(LINE_END);
+    return fits ? { prev: tail.slice(prevStart, prevEnd), hash: own } : null;
   }
 
   read(line: Buffer): ReadLine {

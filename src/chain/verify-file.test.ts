@@ -43,6 +43,9 @@ async function verdictOf(bytes: Uint8Array, options: VerifyOptions): Promise<Ver
     expect(alone.kind).toBe("broken");
     expect(await verifyChainFile(path, inTwo)).toEqual(alone);
   } else expect(shared).toEqual(alone);
+  const ofLinks = await verifyInThreads(path, { ...inTwo, only: "links" });
+  if (ofLinks !== null) expect(ofLinks).toEqual(alone);
+  else expect(alone.kind).toBe("broken");
   return alone;
 }
 
@@ -148,5 +151,5 @@ describe("checkStretches", () => {
 
 function planOf(stretchBytes: number, stretches: number): StretchPlan {
   const next = new Int32Array(new SharedArrayBuffer(4));
-  return { path, stretchBytes, stretches, withTree: true, next };
+  return { path, stretchBytes, stretches, withTree: true, linksOnly: false, next };
 }

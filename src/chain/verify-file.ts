@@ -26,6 +26,11 @@ import {
 } from "./verify.ts";
 
 export interface FileVerifyOptions extends VerifyOptions {
+  /**
+   * `links`: that every byte is the one that was linked, up to the head; forms, fields and the root are not looked at again.
+   * What does not fit is looked at in full all the same, and so is a short chain.
+   */
+  readonly only?: "links";
   /** Bytes that a thread takes at a time. */
   readonly stretchBytes?: number;
   /** Threads at most, this one included; 1 starts none. */
@@ -59,8 +64,9 @@ export async function verifyInThreads(
   const isWorthIt = stretches >= STRETCHES_MIN && threads > 1;
   if (!isWorthIt || program === null || checkHead(options) !== null) return null;
   const next = new Int32Array(new SharedArrayBuffer(4));
-  const withTree = options.head?.root !== undefined;
-  const plan: StretchPlan = { path, stretchBytes, stretches, withTree, next };
+  const linksOnly = options.only === "links";
+  const withTree = options.head?.root !== undefined && !linksOnly;
+  const plan: StretchPlan = { path, stretchBytes, stretches, withTree, linksOnly, next };
   const checked = await checkInThreads(plan, program, threads - 1);
   return checked === null ? null : walkStretches(checked, plan, options);
 }
@@ -74,11 +80,11 @@ async function sizeOfFile(path: string): Promise<number> {
 /** Null when a stretch is missing, not sound or not in its place. */
 function walkStretches(
   checked: Checked,
-  { stretches }: StretchPlan,
+  { stretches, withTree }: StretchPlan,
   options: VerifyOptions,
 ): Verification | null {
   if (checked.length !== stretches) return null;
-  const walk = new ChainWalk(options);
+  const walk = new ChainWalk(options, withTree);
   for (const [, stretch] of checked.toSorted(([left], [right]) => left - right)) {
     if (stretch === "unsound" || (stretch !== "empty" && !walk.leap(stretch))) return null;
   }

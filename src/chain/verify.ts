@@ -128,11 +128,12 @@ export class ChainWalk {
   #prev = "";
   #line = 0;
   #diagnosis: Diagnosis | null = null;
-  /** The records' tree, where a head says what its root is. */
-  readonly #tree: Range = [];
+  /** The records' tree; null: nobody says what its root is, or asks. */
+  readonly #tree: Range | null;
 
-  constructor({ head = null, chainId }: VerifyOptions) {
+  constructor({ head = null, chainId }: VerifyOptions, withTree = true) {
     this.#head = head;
+    this.#tree = withTree && head?.root !== undefined ? [] : null;
     this.#chain = chainId ?? head?.chain ?? null;
   }
 
@@ -162,7 +163,7 @@ export class ChainWalk {
     if (head !== null && reached > head.records) return false;
     if (head !== null && reached === head.records && last !== head.head) return false;
     this.#chain ??= first.chain;
-    for (const subtree of tree) addSubtree(this.#tree, subtree);
+    if (this.#tree !== null) for (const subtree of tree) addSubtree(this.#tree, subtree);
     this.#seq = reached;
     this.#prev = last;
     this.#line += records;
@@ -188,7 +189,7 @@ export class ChainWalk {
       if (head !== null) return this.#afterHead();
       return this.#broken("torn", `${tailBytes} bytes without a newline end the chain`);
     }
-    if (head?.root !== undefined && rootOf(this.#tree) !== head.root) {
+    if (this.#tree !== null && rootOf(this.#tree) !== head?.root) {
       return this.#broken("root", "the signed root is not that of these records");
     }
     const sum = { kind: "valid", records, head: records === 0 ? "" : this.#prev } as const;
@@ -227,7 +228,7 @@ export class ChainWalk {
       return this.#broken("changed", detail);
     }
     this.#recent[seq % REMEMBERED_HASHES] = hash;
-    if (this.#head?.root !== undefined) addLeaf(this.#tree, seq, hash);
+    if (this.#tree !== null) addLeaf(this.#tree, seq, hash);
     this.#seq = seq + 1;
     this.#prev = hash;
     return null;

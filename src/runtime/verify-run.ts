@@ -29,8 +29,16 @@ import type { World } from "./world.ts";
 
 const HEAD_BYTES_MAX = 64 * 1024;
 
-/** A head that is absent leaves the chain unsealed; a head that cannot be read or parsed is a broken one. */
-export async function verifyRun(world: World, run: RunDirectory): Promise<Verification> {
+/**
+ * A head that is absent leaves the chain unsealed; a head that cannot be read or parsed is a broken one.
+ *
+ * @param only - `links`: see `verifyChainFile`.
+ */
+export async function verifyRun(
+  world: World,
+  run: RunDirectory,
+  only?: "links",
+): Promise<Verification> {
   const head = await readHead(run);
   if (head === "malformed")
     return {
@@ -41,7 +49,8 @@ export async function verifyRun(world: World, run: RunDirectory): Promise<Verifi
       detail: "head.json is malformed",
     };
   const publicKey = head === null ? null : await hostPublicKey(world);
-  return await verifyChainFile(run.chain, { head, publicKey, chainId: run.id });
+  const options = { head, publicKey, chainId: run.id };
+  return await verifyChainFile(run.chain, only === undefined ? options : { ...options, only });
 }
 
 /** Null: nothing was ever sealed here. */

@@ -76,6 +76,7 @@ async function attackAndProve(
   return await verifyAndReport({ ...io, world }, "last", {
     replay: true,
     repair: false,
+    links: false,
     pinned: null,
   });
 }

@@ -21,7 +21,7 @@ import { readPinned } from "./checkpoint-file.ts";
 /** `ccos chain verify RUN [--replay]`. */
 export const chainVerify: Command = {
   name: "chain verify",
-  usage: "chain verify RUN|last [--replay] [--repair] [--checkpoint FILE] [--json]",
+  usage: "chain verify RUN|last [--replay] [--repair] [--links] [--checkpoint FILE] [--json]",
   summary:
     "Check that no record was changed, dropped, moved or cut; --replay re-runs the plan offline to the same head",
 
@@ -29,6 +29,7 @@ export const chainVerify: Command = {
     const parsed = parseCommand(chainVerify, args, {
       replay: { type: "boolean" },
       repair: { type: "boolean" },
+      links: { type: "boolean" },
       checkpoint: { type: "string" },
     });
     const [name, ...rest] = parsed.positionals;
@@ -37,6 +38,7 @@ export const chainVerify: Command = {
     return await verifyAndReport(io, name, {
       replay: parsed.flag("replay"),
       repair: parsed.flag("repair"),
+      links: parsed.flag("links"),
       pinned: await readPinned(io, parsed.text("checkpoint")),
     });
   },
@@ -45,6 +47,8 @@ export const chainVerify: Command = {
 export interface VerifyRequest {
   readonly replay: boolean;
   readonly repair: boolean;
+  /** Of a long chain look at hashes and links alone: that every byte is what was signed. */
+  readonly links: boolean;
   /** A checkpoint of the host log that was kept elsewhere. */
   readonly pinned: Checkpoint | null;
 }
@@ -53,7 +57,7 @@ export interface VerifyRequest {
 export async function verifyAndReport(
   io: Io,
   name: string,
-  { replay: isReplay, repair, pinned }: VerifyRequest,
+  { replay: isReplay, repair, links, pinned }: VerifyRequest,
 ): Promise<number> {
   const run = await findRun(io.world.stateDir, name);
   if (repair) {
@@ -62,7 +66,7 @@ export async function verifyAndReport(
     if (head) io.say(" repair    the head that the host log has is back beside the chain");
     if (bytes === 0 && !head) io.say(" repair    nothing to repair");
   }
-  const verification = await verifyRun(io.world, run);
+  const verification = await verifyRun(io.world, run, links ? "links" : undefined);
   const isValid = verification.kind === "valid";
   const log = isValid ? await verifyLogged(io.world, run, verification, pinned) : null;
   const code = logCode(log) ?? verificationCode(verification);
