@@ -32,7 +32,7 @@ export {
 } from "./host-key.ts";
 export { openPayloads, type PayloadStore } from "./payloads.ts";
 export { readRecords } from "./read.ts";
-export { type ChainRecord, digestOf, linkRecord, type RecordType } from "./record.ts";
+export { type ChainRecord, digestOf, isRecordType, linkRecord, type RecordType } from "./record.ts";
 export { repairTornTail } from "./repair.ts";
 export { appendingStore, type ChainStore, fileStore, memoryStore, storeOver } from "./store.ts";
 export { type Verification, verifyChain } from "./verify.ts";

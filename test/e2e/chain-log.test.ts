@@ -112,3 +112,42 @@ describe("an anchor", () => {
     expect((await box.run(["chain", "anchor", "file", "x"])).status).toBe(69);
   });
 });
+
+describe("a chain", () => {
+  test("is shown whole or in part, and given to others in four forms", async () => {
+    const shown = await box.run(["chain", "show", runs[0]!, "--json", "--type", "CallIntended"]);
+    const types = shown.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).body.type as string);
+    expect(types).toEqual(["CallIntended"]);
+    const none = await box.run(["chain", "show", runs[0]!, "--json", "--capability", "ccos.echo"]);
+    expect(none.stdout).toBe("");
+    expect((await box.run(["chain", "show", runs[0]!, "--type", "Nothing"])).status).toBe(64);
+    const forms = ["jsonl", "html", "otlp", "ocsf"].map((form) =>
+      box.run(["chain", "export", runs[0]!, "--format", form]),
+    );
+    const [lines, page, trace, events] = (await Promise.all(forms)).map(({ stdout }) => stdout);
+    expect(lines).toBe(readFileSync(join(run(0), "chain.jsonl"), "utf8"));
+    expect(page).toContain("head number 0 of ");
+    expect(JSON.parse(trace!)).toHaveProperty("resourceSpans");
+    expect(JSON.parse(events!)).toMatchObject({
+      class_uid: 6003,
+      api: { operation: "ccos.math.add" },
+    });
+    expect((await box.run(["chain", "export", runs[0]!, "--format", "pdf"])).status).toBe(64);
+  });
+
+  test("verifies when its results are erased, which cannot be read any more", async () => {
+    const key = join(run(1), "payload.key");
+    expect(existsSync(key)).toBe(true);
+    expect((await box.json(["chain", "erase", runs[1]!])).value).toMatchObject({ erased: true });
+    expect(existsSync(key)).toBe(false);
+    expect((await box.run(["chain", "verify", runs[1]!, "--links"])).stderr).toContain(
+      "head LOGGED",
+    );
+    const replayed = await box.run(["chain", "verify", runs[1]!, "--replay"]);
+    expect(replayed.stderr).toContain("replay UNAVAILABLE");
+    expect((await box.json(["chain", "erase", runs[1]!])).value).toMatchObject({ erased: false });
+  });
+});

@@ -14,6 +14,7 @@ import {
 import { approvalsServe } from "./approvals-serve.ts";
 import { chainAnchor, chainAnchors } from "./chain/anchor.ts";
 import { chainCheckpoint } from "./chain/checkpoint.ts";
+import { chainErase } from "./chain/erase.ts";
 import { chainExport } from "./chain/export.ts";
 import { chainCheckProof, chainProve } from "./chain/prove.ts";
 import { chainList, chainShow } from "./chain/show.ts";
@@ -67,6 +68,7 @@ export const ALL_COMMANDS: readonly Command[] = [
   chainAnchor,
   chainAnchors,
   chainExport,
+  chainErase,
   halt,
   haltList,
   haltLift,

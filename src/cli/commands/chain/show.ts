@@ -1,5 +1,5 @@
 /** `ccos chain show` and `list`: what the records of past runs say. */
-import { readRecords } from "../../../chain/index.ts";
+import { type ChainRecord, isRecordType, readRecords } from "../../../chain/index.ts";
 import { findRun, listRuns } from "../../../runtime/index.ts";
 import { type Command, parseCommand, usageError } from "../../command.ts";
 import { printable } from "../../render.ts";
@@ -7,11 +7,15 @@ import { printable } from "../../render.ts";
 /** `ccos chain show RUN`: the records, one line each. */
 export const chainShow: Command = {
   name: "chain show",
-  usage: "chain show RUN|last [--json]",
-  summary: "Print a run's records; --json prints them as NDJSON",
+  usage: "chain show RUN|last [--type TYPE] [--step NAME] [--capability ID] [--json]",
+  summary: "Print a run's records, all or those that fit; --json prints them as NDJSON",
 
   async run(args, io) {
-    const parsed = parseCommand(chainShow, args);
+    const parsed = parseCommand(chainShow, args, {
+      type: { type: "string" },
+      step: { type: "string" },
+      capability: { type: "string" },
+    });
     const [name, ...rest] = parsed.positionals;
     if (name === undefined || rest.length > 0)
       throw usageError(chainShow, "name one run, or `last`");
@@ -20,7 +24,15 @@ export const chainShow: Command = {
       io.say(
         ` ${run.id}  ${run.chain}\n a listing is not a verification: \`ccos chain verify ${run.id}\``,
       );
+    const wanted = {
+      type: parsed.text("type"),
+      step: parsed.text("step"),
+      capability: parsed.text("capability"),
+    };
+    if (wanted.type !== undefined && !isRecordType(wanted.type))
+      throw usageError(chainShow, `no record is called "${wanted.type}"`);
     for await (const record of readRecords(run.chain)) {
+      if (!isWanted(record, wanted)) continue;
       const { seq, ts, type, data, facts } = record.body;
       if (io.json) io.out(JSON.stringify(record));
       else
@@ -33,6 +45,21 @@ export const chainShow: Command = {
     return 0;
   },
 };
+
+interface Wanted {
+  readonly type: string | undefined;
+  readonly step: string | undefined;
+  readonly capability: string | undefined;
+}
+
+function isWanted({ body }: ChainRecord, { type, step, capability }: Wanted): boolean {
+  const { data } = body;
+  return (
+    (type === undefined || body.type === type) &&
+    (step === undefined || data["step"] === step) &&
+    (capability === undefined || data["capability"] === capability)
+  );
+}
 
 /** `ccos chain list`: the runs of this state directory, oldest first. */
 export const chainList: Command = {
