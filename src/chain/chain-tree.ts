@@ -7,17 +7,17 @@
  * @module
  */
 import { CcosError } from "../foundation/errors.ts";
-import { readChunks } from "../host/index.ts";
 import { LineReader } from "./lines.ts";
 import { addLeaf, inclusionProof, type Range, rootOf } from "./merkle.ts";
 import { LINE_END } from "./record.ts";
+import { chainBytes } from "./source.ts";
 
 const HASH_LENGTH = 64;
 
 /** The hashes of the whole lines of a chain file, as they stand there. @throws {CcosError} `INPUT_NOT_FOUND`. */
 export async function* recordHashes(path: string): AsyncGenerator<string, void, undefined> {
   const reader = new LineReader();
-  for await (const chunk of readChunks(path)) {
+  for await (const chunk of chainBytes(path)) {
     const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     for (const line of reader.push(buffer)) {
       if (line === null) throw unlike(path, "a line is too long");

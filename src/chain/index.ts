@@ -34,7 +34,14 @@ export { openPayloads, type PayloadStore } from "./payloads.ts";
 export { readRecords } from "./read.ts";
 export { type ChainRecord, digestOf, isRecordType, linkRecord, type RecordType } from "./record.ts";
 export { repairTornTail } from "./repair.ts";
-export { appendingStore, type ChainStore, fileStore, memoryStore, storeOver } from "./store.ts";
+export {
+  appendingStore,
+  type ChainStore,
+  fileStore,
+  memoryStore,
+  newStore,
+  storeOver,
+} from "./store.ts";
 export { type Verification, verifyChain } from "./verify.ts";
 export { verifyChainFile } from "./verify-file.ts";
 export { type ChainWriter, openChain, type RecordInput } from "./writer.ts";

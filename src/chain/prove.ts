@@ -5,13 +5,13 @@
  */
 import type { KeyObject } from "node:crypto";
 import { CcosError } from "../foundation/errors.ts";
-import { readChunks } from "../host/index.ts";
 import { recordProof } from "./chain-tree.ts";
 import type { SignedHead } from "./head.ts";
 import { type HostLog, type LogCheckpoint, readLog } from "./host-log.ts";
 import { LineReader } from "./lines.ts";
 import type { Checkpoint } from "./note.ts";
 import { checkProof, type Proof, proofText } from "./proof.ts";
+import { chainBytes } from "./source.ts";
 
 export interface ProveOptions {
   readonly log: HostLog;
@@ -70,7 +70,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
 async function lineAt(path: string, seq: number): Promise<string> {
   const reader = new LineReader();
   let at = 0;
-  for await (const chunk of readChunks(path)) {
+  for await (const chunk of chainBytes(path)) {
     const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     for (const line of reader.push(buffer)) {
       if (at++ === seq) return line?.toString("utf8") ?? "";

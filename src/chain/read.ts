@@ -1,20 +1,24 @@
 /** Records of a chain file one by one, for listings and replay. A listing is not a verification. */
 import { CcosError } from "../foundation/errors.ts";
-import { readChunks } from "../host/index.ts";
 import { LineChecker, LineReader } from "./lines.ts";
 import { type ChainRecord, RECORD_BYTES_MAX } from "./record.ts";
+import { chainBytes } from "./source.ts";
 
 /**
  * Each line's hash and form are checked, its place in the chain is not.
  *
+ * @param where - See `chainBytes`: of a database, only records whose columns are so.
  * @throws {CcosError} `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`; `CHAIN_INTEGRITY` at the first line
  *   that is no record; `CHAIN_TORN` after the last whole line, when bytes follow it.
  */
-export async function* readRecords(path: string): AsyncGenerator<ChainRecord, void, undefined> {
+export async function* readRecords(
+  path: string,
+  where?: ReadonlyMap<string, string>,
+): AsyncGenerator<ChainRecord, void, undefined> {
   const reader = new LineReader();
   const checker = new LineChecker();
   let number = 0;
-  for await (const chunk of readChunks(path)) {
+  for await (const chunk of chainBytes(path, where)) {
     const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     for (const bytes of reader.push(buffer)) {
       number++;

@@ -4,6 +4,7 @@ import { CcosError } from "../foundation/errors.ts";
 import { createExclusive, cutTail, hasWriter, readBounded, readChunks } from "../host/index.ts";
 import { HEAD_FILE } from "./head.ts";
 import { RECORD_BYTES_MAX } from "./record.ts";
+import { isDatabase } from "./source.ts";
 import { scanChain } from "./verify.ts";
 
 /**
@@ -16,6 +17,8 @@ import { scanChain } from "./verify.ts";
  *   other bytes.
  */
 export async function repairTornTail(path: string): Promise<number> {
+  // A database has no half of a write.
+  if (isDatabase(path)) return 0;
   const sealed = await readBounded(join(dirname(path), HEAD_FILE), 0);
   if (sealed.ok || sealed.error !== "absent") return 0;
   const { verification, tail, bytes } = await scanChain(readChunks(path), {});

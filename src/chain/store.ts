@@ -8,11 +8,13 @@ import { dirname } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
 import {
   type AppendFile,
+  createLineDatabase,
   errnoOf,
   openDurable,
   openForAppending,
   syncDirectory,
 } from "../host/index.ts";
+import { isDatabase, RECORD_COLUMNS } from "./source.ts";
 
 export interface ChainStore {
   /** Append all of `bytes`, or reject. After a rejection any part of them may stand there. */
@@ -53,12 +55,28 @@ export async function fileStore(path: string): Promise<ChainStore> {
     await syncDirectory(dirname(path));
     return storeOver(file);
   } catch (cause) {
-    throw new CcosError("CHAIN_UNWRITABLE", {
-      what: `Cannot create chain "${path}"`,
-      why: errnoOf(cause) === "EEXIST" ? "something stands there already" : String(cause),
-      fix: "Free space or fix permissions of the state directory, then run again",
-      cause,
-    });
+    throw uncreatable(path, cause);
+  }
+}
+
+function uncreatable(path: string, cause: unknown): CcosError {
+  return new CcosError("CHAIN_UNWRITABLE", {
+    what: `Cannot create chain "${path}"`,
+    why: errnoOf(cause) === "EEXIST" ? "something stands there already" : String(cause),
+    fix: "Free space or fix permissions of the state directory, then run again",
+    cause,
+  });
+}
+
+/** The store of a new chain: a database where the path is one's, else a file. @throws {CcosError} `CHAIN_UNWRITABLE`. */
+export async function newStore(path: string): Promise<ChainStore> {
+  if (!isDatabase(path)) return await fileStore(path);
+  try {
+    const database = await createLineDatabase(path, RECORD_COLUMNS);
+    await syncDirectory(dirname(path));
+    return storeOver(database);
+  } catch (cause) {
+    throw uncreatable(path, cause);
   }
 }
 

@@ -57,46 +57,66 @@ export async function checkStretches(plan: StretchPlan): Promise<Checked> {
  * linked to the one before, or has no end.
  */
 async function checkStretch(
-  { path, withTree, linksOnly }: StretchPlan,
+  plan: StretchPlan,
   start: number,
   end: number,
 ): Promise<Stretch | "empty" | "unsound"> {
   const reader = new LineReader();
-  const checker = new LineChecker();
+  const stretch = new GrowingStretch(plan);
   // A line begins at `start` when the byte before is a newline: so the line of that byte is left out.
   let at = Math.max(start - 1, 0);
   let isOurs = start === 0;
-  let first: Link | null = null;
-  let records = 0;
-  let last = "";
-  const tree: Range = [];
-  const sum = (): Stretch | "empty" => (first === null ? "empty" : { first, records, last, tree });
-  for await (const chunk of readChunks(path, at)) {
+  for await (const chunk of readChunks(plan.path, at)) {
     for (const line of reader.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length))) {
       if (line === null) return "unsound";
-      if (at >= end) return sum();
+      if (at >= end) return stretch.sum();
       at += line.length + 1;
-      if (isOurs) {
-        const bytes = linksOnly && first !== null ? checker.link(line) : null;
-        if (bytes !== null) {
-          if (bytes.prev !== last) return "unsound";
-          last = bytes.hash;
-        } else {
-          const link = checker.check(line);
-          if (link.kind === "fault" || !follows(link, first, records, last)) return "unsound";
-          first ??= link;
-          last = link.hash;
-        }
-        if (withTree && first !== null) addLeaf(tree, first.seq + records, last);
-        records++;
-      }
+      if (isOurs && !stretch.add(line)) return "unsound";
       isOurs = true;
     }
   }
-  return reader.tail().length > 0 && at < end ? "unsound" : sum();
+  return reader.tail().length > 0 && at < end ? "unsound" : stretch.sum();
 }
 
-function follows(link: Link, first: Link | null, records: number, last: string): boolean {
-  if (first === null) return true;
-  return link.chain === first.chain && link.seq === first.seq + records && link.prev === last;
+class GrowingStretch {
+  readonly #checker = new LineChecker();
+  readonly #plan: StretchPlan;
+  readonly #tree: Range = [];
+  #first: Link | null = null;
+  #records = 0;
+  #last = "";
+
+  constructor(plan: StretchPlan) {
+    this.#plan = plan;
+  }
+
+  /** @returns False when the line is no record, or not linked to the one before. */
+  add(line: Buffer): boolean {
+    const { linksOnly, withTree } = this.#plan;
+    const quick = linksOnly && this.#first !== null ? this.#checker.link(line) : null;
+    const isSound = quick === null ? this.#addChecked(line) : quick.prev === this.#last;
+    if (quick !== null) this.#last = quick.hash;
+    if (withTree && isSound) addLeaf(this.#tree, this.#first!.seq + this.#records, this.#last);
+    this.#records++;
+    return isSound;
+  }
+
+  sum(): Stretch | "empty" {
+    const [first, records, last, tree] = [this.#first, this.#records, this.#last, this.#tree];
+    return first === null ? "empty" : { first, records, last, tree };
+  }
+
+  #addChecked(line: Buffer): boolean {
+    const link = this.#checker.check(line);
+    if (link.kind === "fault" || !this.#isNext(link)) return false;
+    this.#first ??= link;
+    this.#last = link.hash;
+    return true;
+  }
+
+  #isNext({ chain, seq, prev }: Link): boolean {
+    const first = this.#first;
+    if (first === null) return true;
+    return chain === first.chain && seq === first.seq + this.#records && prev === this.#last;
+  }
 }

@@ -10,13 +10,13 @@
  */
 import {
   openRandom,
-  readChunks,
   siblingProgram,
   startThread,
   type Thread,
   threadsAtOnce,
 } from "../host/index.ts";
 import { type Checked, checkStretches, type StretchPlan } from "./stretch.ts";
+import { chainBytes, isDatabase } from "./source.ts";
 import {
   ChainWalk,
   checkHead,
@@ -49,7 +49,7 @@ export async function verifyChainFile(
   options: FileVerifyOptions = {},
 ): Promise<Verification> {
   const shared = await verifyInThreads(path, options);
-  return shared ?? (await verifyChain(readChunks(path), options));
+  return shared ?? (await verifyChain(chainBytes(path), options));
 }
 
 /** @returns Null when the file is short, or when one thread has to say what is wrong with it. */
@@ -57,6 +57,7 @@ export async function verifyInThreads(
   path: string,
   options: FileVerifyOptions,
 ): Promise<Verification | null> {
+  if (isDatabase(path)) return null;
   const { stretchBytes = STRETCH_BYTES, threadsMax = THREADS_MAX } = options;
   const stretches = Math.ceil((await sizeOfFile(path)) / stretchBytes);
   const threads = Math.min(threadsMax, threadsAtOnce(), stretches);

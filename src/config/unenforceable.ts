@@ -13,7 +13,10 @@ export interface UnenforceableField {
 }
 
 /** The one file a run's chain goes to, below its directory. */
-const OWN_CHAIN = "chain.jsonl";
+const OWN_CHAINS: ReadonlyMap<string, string> = new Map([
+  ["append_file", "chain.jsonl"],
+  ["sqlite", "chain.db"],
+]);
 
 type Claim = readonly [asked: boolean, path: string, why: string];
 
@@ -53,12 +56,13 @@ function runClaims(config: AgentConfig): readonly Claim[] {
     capabilities.ask.length > 0 ||
     [...capabilities.fs.paths, ...config.network.egress.rules].some(({ ask }) => ask);
   const { mode, path } = causalChain.storage;
+  const own = OWN_CHAINS.get(mode);
   const llm = "this version has no model capability to bound";
   return [
     [
-      mode === "vsock_stream" || mode === "sqlite",
+      mode === "vsock_stream",
       "causal_chain.storage.mode",
-      `this version keeps no chain in :${mode}`,
+      "this version keeps no chain in :vsock_stream",
     ],
     [
       causalChain.anchor.enabled && causalChain.anchor.target === "none",
@@ -66,9 +70,9 @@ function runClaims(config: AgentConfig): readonly Claim[] {
       "it names no :target to anchor checkpoints at",
     ],
     [
-      mode === "append_file" && path !== null && path !== OWN_CHAIN,
+      own !== undefined && path !== null && path !== own,
       "causal_chain.storage.path",
-      `this version writes each run's chain to its own directory; name "${OWN_CHAIN}"`,
+      `this version writes each run's chain to its own directory; name "${own}"`,
     ],
     ...governanceClaims(governance),
     ...tunnelClaims(config),

@@ -64,6 +64,11 @@ export {
   strayTrafficBytes,
   treeUsage,
 } from "./process-tree.ts";
+export {
+  createLineDatabase,
+  type LineColumn,
+  readLineDatabase,
+} from "./line-database.ts";
 export { type LogFile, openLogFile } from "./log-file.ts";
 export { lockDirectory, type NameLease } from "./name-lease.ts";
 export { leaseUser, type UserLease } from "./user-lease.ts";

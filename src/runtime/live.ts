@@ -8,10 +8,10 @@ import { join } from "node:path";
 import type { CapabilityPorts, HttpCall, HttpReply, PortAnswer } from "../capability/index.ts";
 import {
   type ChainWriter,
-  fileStore,
   type HostKey,
   hostLog,
   loadOrCreateHostKey,
+  newStore,
   openChain,
   openPayloads,
   type PayloadStore,
@@ -80,7 +80,7 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
   const placeholders = placeholdersOf(directory.id, prepared.config);
   const [payloads, store, key] = await Promise.all([
     openPayloads(directory.payloads, directory.payloadKey),
-    fileStore(directory.chain),
+    newStore(directory.chain),
     loadOrCreateHostKey(join(world.stateDir, "keys")),
   ]);
   const chain = openChain({

@@ -11,8 +11,14 @@ import { join } from "node:path";
 import { CcosError } from "../foundation/errors.ts";
 import { isRunId } from "../foundation/ids.ts";
 import { isJsonObject, type JsonValue } from "../foundation/json.ts";
-import { ensurePrivateDir, listDirectory, readBounded, writeAtomic } from "../host/index.ts";
 import { envelopeOf, policyFileOf } from "../governance/index.ts";
+import {
+  ensurePrivateDir,
+  fileIdentity,
+  listDirectory,
+  readBounded,
+  writeAtomic,
+} from "../host/index.ts";
 import type { RunInputs } from "./prepare.ts";
 
 /** Config, plan and modules, 1 MiB each, in which JSON escapes each character. */
@@ -36,12 +42,18 @@ function directoryAt(path: string, id: string): RunDirectory {
   return {
     id,
     path,
-    chain: join(path, "chain.jsonl"),
+    chain: chainOf(path),
     head: join(path, "head.json"),
     payloads: join(path, "payloads.bin"),
     payloadKey: join(path, "payload.key"),
     workspace: join(path, "workspace"),
   };
+}
+
+/** The config's storage decides when a run begins; after that, what is there. */
+function chainOf(path: string): string {
+  const database = join(path, "chain.db");
+  return fileIdentity(database) === null ? join(path, "chain.jsonl") : database;
 }
 
 const DEPLOYMENT_PREFIX = "deployment-";
@@ -56,11 +68,16 @@ export function deploymentDirectory(stateDir: string, name: string): RunDirector
   return directoryAt(join(stateDir, "deployments", name), `${DEPLOYMENT_PREFIX}${name}`);
 }
 
-/** Create the directories and keep the inputs; the chain itself is opened by the caller. */
+/**
+ * Create the directories and keep the inputs; the chain itself is opened by the caller.
+ *
+ * @param storage - `database`: the chain will be one.
+ */
 export async function createRunDirectory(
   stateDir: string,
   id: string,
   inputs: RunInputs,
+  storage: "file" | "database" = "file",
 ): Promise<RunDirectory> {
   const run = runDirectory(stateDir, id);
   for (const path of [stateDir, join(stateDir, "runs"), run.path, run.workspace])
@@ -70,7 +87,7 @@ export async function createRunDirectory(
     new TextEncoder().encode(JSON.stringify(inputs)),
     0o600,
   );
-  return run;
+  return storage === "file" ? run : { ...run, chain: join(run.path, "chain.db") };
 }
 
 /** @throws {CcosError} `RUN_NOT_FOUND`; `REPLAY_UNAVAILABLE` when the kept inputs are gone or malformed. */

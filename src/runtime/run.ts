@@ -236,7 +236,9 @@ async function openRun(
   const { configFile } = prepared.inputs;
   const secrets = await loadSecrets(prepared.config, configFile, world.environment);
   const identity = await loadClientIdentity(prepared.config, configFile, world.nowMs());
-  const directory = await createRunDirectory(world.stateDir, id, prepared.inputs);
+  const { mode } = prepared.config.causalChain.storage;
+  const storage = mode === "sqlite" ? "database" : "file";
+  const directory = await createRunDirectory(world.stateDir, id, prepared.inputs, storage);
   options.observe({ kind: "started", run: id, directory: directory.path, wall: wall.name, facts });
   const stage = await openLiveStage(world, {
     prepared,

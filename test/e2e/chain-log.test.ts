@@ -151,3 +151,19 @@ describe("a chain", () => {
     expect((await box.json(["chain", "erase", runs[1]!])).value).toMatchObject({ erased: false });
   });
 });
+
+test("a run whose config wants SQLite has its chain there, and everything else is as ever", async () => {
+  const storage = ':causal_chain {:storage {:mode :sqlite :path "chain.db"}}';
+  expect((await box.run(["run", agent(storage)])).status).toBe(0);
+  const last = (await box.run(["chain", "list"])).stdout.trim().split("\n").at(-1)!;
+  expect(existsSync(at("runs", last, "chain.db"))).toBe(true);
+  expect(existsSync(at("runs", last, "chain.jsonl"))).toBe(false);
+  const verified = await box.run(["chain", "verify", last, "--replay"]);
+  expect(verified.stderr).toMatch(/chain VALID .*\n.*head LOGGED .*\n.*replay IDENTICAL/);
+  const shown = await box.run(["chain", "show", last, "--json", "--capability", "ccos.math.add"]);
+  expect(shown.stdout.trim().split("\n")).toHaveLength(1);
+  box.write("b.tlog-proof", (await box.run(["chain", "prove", last, "3"])).stdout);
+  expect((await box.run(["chain", "check-proof", "b.tlog-proof"])).status).toBe(0);
+  const lines = await box.run(["chain", "export", last, "--format", "jsonl"]);
+  expect(JSON.parse(lines.stdout.split("\n")[0]!)).toMatchObject({ body: { type: "RunStarted" } });
+});

@@ -112,11 +112,16 @@ describe("a writer that meets a real limit", () => {
 });
 
 describe("a writer that is killed", () => {
-  test.each([1, 7, 64])(
-    "at any moment, with %i callers, keeps every record it promised",
-    async (callers) => {
+  test.each([
+    [1, "jsonl"],
+    [7, "jsonl"],
+    [64, "jsonl"],
+    [7, "db"],
+  ])(
+    "at any moment, with %i callers, keeps every record it promised (.%s)",
+    async (callers, kind) => {
       for (let round = 0; round < 6; round++) {
-        const chain = join(directory, `${callers}-${round}.jsonl`);
+        const chain = join(directory, `${callers}-${round}.${kind}`);
         const promised = await killedAfter(round * 40 * callers + 1, chain, callers);
         const records = recordsIn(await verifyChainFile(chain));
         expect(records).toBeGreaterThan(promised);

@@ -7,7 +7,7 @@
  * `unprivileged` last drops root first.
  */
 import { writeSync } from "node:fs";
-import { fileStore, openChain, verifyChainFile } from "../../src/chain/index.ts";
+import { newStore, openChain, verifyChainFile } from "../../src/chain/index.ts";
 import { CcosError } from "../../src/foundation/errors.ts";
 
 const [path = "", commits = "", textBytes = "", callers = "", rights] = process.argv.slice(2);
@@ -24,7 +24,7 @@ function say(text: string): void {
 }
 
 async function write(): Promise<string> {
-  const store = await fileStore(path);
+  const store = await newStore(path);
   const chain = openChain({ store, chainId: "run-1", configDigest: config, nowMs: Date.now });
   chain.append({ type: "RunStarted", data: { config } });
   let left = Number(commits);

@@ -165,7 +165,7 @@ const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
   policy learn       The least policy that a config's plan needs, or a program that runs where everything is denied
   policy sign        Sign a file of rules over effects, so that configs that name its key hold their agents to it
   chain verify       Check that no record was changed, dropped, moved or cut; --replay re-runs the plan offline to the same head
-  chain show         Print a run's records; --json prints them as NDJSON
+  chain show         Print a run's records, all or those that fit; --json prints them as NDJSON
   chain list         List the runs under CCOS_HOME
   chain checkpoint   Print the host log's signed checkpoint, to be kept elsewhere; --since proves what it goes on from
   chain prove        Print a proof that the host log has a run's head, and a record under it (C2SP tlog-proof)
@@ -173,6 +173,7 @@ const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
   chain anchor       Put the host log's checkpoint into a directory or git repository, or send it to another host or a time stamping authority
   chain anchors      List where checkpoints were put, and whether each is still there and the log goes on from it
   chain export       Print a chain as lines, as one static page, as an OTLP trace, or as OCSF events
+  chain erase        Destroy the key of a run's results: the chain still verifies, its results are gone for ever
   halt               Stop an agent, or all, now: no effect begins any more, runs end
   halt list          Show which agents are halted, by whom and why
   halt lift          End an emergency stop; nothing starts by itself

@@ -31,7 +31,10 @@ export const chainShow: Command = {
     };
     if (wanted.type !== undefined && !isRecordType(wanted.type))
       throw usageError(chainShow, `no record is called "${wanted.type}"`);
-    for await (const record of readRecords(run.chain)) {
+    const columns = Object.entries(wanted).filter(
+      (each): each is [string, string] => each[1] !== undefined,
+    );
+    for await (const record of readRecords(run.chain, new Map(columns))) {
       if (!isWanted(record, wanted)) continue;
       const { seq, ts, type, data, facts } = record.body;
       if (io.json) io.out(JSON.stringify(record));
