@@ -106,6 +106,8 @@ describe("a tree", () => {
         expect(isIncluded({ ...at, leaf: leaves[(index + 1) % SIZE_MAX]! }, proof)).toBe(false);
         expect(isIncluded({ ...at, root: roots[size - 1]! }, proof)).toBe(false);
         expect(isIncluded({ ...at, index: size }, proof)).toBe(false);
+        // A proof for another size of tree is none, also for the same root.
+        expect(isIncluded({ ...at, size: 2 * size }, proof)).toBe(false);
         expect(isIncluded(at, [...proof, leaves[0]!])).toBe(false);
         if (proof.length > 0) expect(isIncluded(at, proof.slice(1))).toBe(false);
         const entry = {

@@ -234,6 +234,12 @@ describe("an attacker without the key", () => {
     expect(await diagnosis()).toMatchObject({ kind: "broken", reason });
   });
 
+  test("who changes another run's head in the log is found without a witness too", async () => {
+    const lines = linesOf(readFileSync(pathOf("heads.jsonl")));
+    writeFileSync(pathOf("heads.jsonl"), [...lines.slice(1, 2), ...lines.slice(1)].join(""));
+    expect(await diagnosis(null)).toMatchObject({ kind: "broken", reason: "log-changed" });
+  });
+
   test("who puts back an older log and chain is found by the witnessed checkpoint alone", async () => {
     olderLog(3);
     expect(await diagnosis(null)).toMatchObject({ kind: "logged" });
