@@ -111,6 +111,16 @@ describe("verifyChainFile, in two threads", () => {
 });
 
 describe("checkStretches", () => {
+  test("of links alone finds a record forged with its hash wherever it stands", async () => {
+    for (let number = 0; number < 40; number++) {
+      const lines = [...sample.lines];
+      lines[number] = relinked(sample.records[number]!, { facts: { forged: true } });
+      writeFileSync(path, bytesOf(lines));
+      const plan = { ...planOf(1_000_000, 1), linksOnly: true };
+      expect(await checkStretches(plan)).toEqual([[0, "unsound"]]);
+    }
+  });
+
   test("counts every record once, wherever the file is cut", async () => {
     const bytes = bytesOf(sample.lines);
     writeFileSync(path, bytes);
