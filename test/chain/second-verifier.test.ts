@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   base64Of,
+  checkProof,
   hostLog,
   openCheckpoint,
   originOf,
@@ -14,6 +15,7 @@ import {
 } from "../../src/chain/index.ts";
 import { parseHead } from "../../src/chain/head.ts";
 import { proveConsistency } from "../../src/chain/prove.ts";
+import { forgedLine } from "./sample.ts";
 import { runId, type SealedHost, sealedHost } from "./sealed-host.ts";
 
 const VERIFIER = join(import.meta.dirname, "verify.py");
@@ -85,6 +87,21 @@ describe("the second verifier", () => {
         expect(refused("proof", file, keyFile())).toBe(true);
       }
     }
+  });
+
+  test("and the first take no record that is not under the head", async () => {
+    const path = at("runs", runId(3), "chain.jsonl");
+    const head = parseHead(readFileSync(at("runs", runId(3), "head.json"), "utf8"));
+    if (!head.ok) throw new Error(head.error);
+    const { publicKey } = host.key;
+    const options = { log: hostLog(stateDir), publicKey, head: head.value, index: 3 };
+    const proof = await prove({ ...options, record: { path, seq: 4 } });
+    const line = forgedLine(proof.record!.line.slice(8, -75).replace('"n3"', '"n4"'));
+    const forged = proofText({ ...proof, record: { ...proof.record!, line } });
+    expect(checkProof(proofText(proof), publicKey)).toMatchObject({ ok: true });
+    expect(checkProof(forged, publicKey)).toMatchObject({ ok: false });
+    writeFileSync(at("a.tlog-proof"), forged);
+    expect(refused("proof", at("a.tlog-proof"), keyFile())).toBe(true);
   });
 
   test("takes that the log goes on from each checkpoint that was kept", async () => {
