@@ -30,7 +30,7 @@ function tableOf(heading: string): readonly (readonly string[])[] {
 /** Every field once, so that the loaded object shows the whole schema. */
 const FULL = `(agent.config :plan "p" :agent-id "a"
   :orchestrator {:isolation {:fs {:mounts {:name {:mode :ro :source "/x"}}}}}
-  :network {:egress {:rules [{:host "a.example.com"}]}}
+  :network {:egress {:rules [{:host "a.example.com" :json-rpc {:methods ["tools/*"]}}]}}
   :microvm {:kernel {:image "k" :cmdline "quiet"} :rootfs {:image "r"}}
   :capabilities {:fs {:paths ["/x"]}}
   :validity {:windows [{:days [:mon]}]}

@@ -42,6 +42,20 @@ export const EGRESS_CASES: readonly Case[] = [
   },
   {
     code: "INVALID_EGRESS_RULE",
+    path: "network.egress.rules[0].json-rpc.methods",
+    line: 3,
+    source: online(':rules [{:host "a.example.com" :json-rpc {:methods []}}]'),
+  },
+  {
+    code: "INVALID_EGRESS_RULE",
+    path: "network.egress.rules[0].json-rpc",
+    line: 3,
+    source: online(
+      ':rules [{:host "a.example.com" :websocket true :json-rpc {:methods ["tools/*"]}}]',
+    ),
+  },
+  {
+    code: "INVALID_EGRESS_RULE",
     path: "network.egress.rules[0].inspect",
     line: 3,
     source: online(':rules [{:host "a.example.com" :tunnel true :inspect true}]'),

@@ -79,6 +79,13 @@ function checkRule(context: RuleContext, path: string, rule: EgressRuleConfig): 
     const parsed = parsePathPattern(pattern);
     if (!parsed.ok) refuse(`paths[${index}]`, parsed.error);
   }
+  if (rule.jsonRpc !== null) {
+    if (rule.jsonRpc.methods.length === 0)
+      refuse("json-rpc.methods", "an empty list grants nothing");
+    if (rule.tunnel || rule.websocket) {
+      refuse("json-rpc", "bodies are not read inside a tunnel or a websocket");
+    }
+  }
   if (rule.tunnel && rule.inspect) {
     refuse("inspect", "a tunnel cannot pass unread and be opened; write two rules");
   }

@@ -146,6 +146,7 @@ function egressRules(config: AgentConfig): readonly EgressRule[] {
       tunnel: rule.tunnel,
       ...(rule.inspect ? { inspect: true } : {}),
       ...(rule.websocket ? { websocket: true } : {}),
+      ...(rule.jsonRpc === null ? {} : { jsonRpc: rule.jsonRpc }),
       ...pinned(pinsOf(config, rule)),
       ...(rule.ask ? { ask: true } : {}),
       requestBytesMax: rule.maxRequestBytes,

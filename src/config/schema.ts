@@ -127,6 +127,15 @@ const egressRule: Decoder<EgressRuleConfig> = block<EgressRuleConfig>({
   tunnel: field("tunnel", flag(false)),
   inspect: field("inspect", flag(false)),
   websocket: field("websocket", flag(false)),
+  jsonRpc: field(
+    "json-rpc",
+    optionalBlock(
+      block<NonNullable<EgressRuleConfig["jsonRpc"]>>({
+        methods: field("methods", list(requiredText)),
+        tools: field("tools", optionalList(requiredText)),
+      }),
+    ),
+  ),
   tlsPins: field("tls_pins", list(requiredText)),
   ask: field("ask", flag(false)),
   maxRequestBytes: field("max-request-bytes", integer(1_048_576, BYTES)),

@@ -135,6 +135,12 @@ export interface EgressRuleConfig {
   readonly tunnel: boolean;
   readonly inspect: boolean;
   readonly websocket: boolean;
+  /** Null: bodies are not read for it. */
+  readonly jsonRpc: {
+    readonly methods: readonly string[];
+    /** Null: every tool. */
+    readonly tools: readonly string[] | null;
+  } | null;
   /** As the network's. Empty: those of the network. */
   readonly tlsPins: readonly string[];
   readonly ask: boolean;

@@ -15,6 +15,7 @@ import { err, ok, type Result } from "../foundation/result.ts";
 import { type ClientIdentity, type HttpExchange, httpExchange } from "../host/index.ts";
 import type { EgressRule, HttpTarget, SecretBinding, Verdict } from "../policy/index.ts";
 import { resolveChecked } from "./addresses.ts";
+import { checkRpc } from "./json-rpc.ts";
 import { locationOf, type Hop, nextHop, sameOrigin, shownUrl } from "./redirect.ts";
 import { checkFields, type Fields, wireFields } from "./request-headers.ts";
 import { readReply } from "./response.ts";
@@ -193,6 +194,9 @@ async function follow(
   for (let redirects = 0; ; redirects++) {
     const rule = authorise(trip, hop, redirects === 0 ? firstRule : null);
     if (!rule.ok) return rule;
+    const body = checkedBody(hop, rule.value);
+    if (!body.ok) return body;
+    hop = { ...hop, body: body.value };
     const exchange = await exchangeHop(trip, hop, rule.value);
     if (!exchange.ok) return exchange;
     const { status, headers } = exchange.value;
@@ -227,6 +231,13 @@ function authorise(trip: Trip, hop: Hop, expected: EgressRule | null): Result<Eg
   const reason = verdict.kind === "deny" ? verdict.reason : "no rule allows it without asking";
   if (expected !== null) return fail("EGRESS_DENIED", `${hop.method} ${url}: ${reason}`);
   return fail("REDIRECT_DENIED", `a redirect leads to ${hop.method} ${url}: ${reason}`);
+}
+
+/** The body under the rule's own demands on it, made from what was read. */
+function checkedBody(hop: Hop, { jsonRpc, rule }: EgressRule): Result<Uint8Array | null, Failure> {
+  if (jsonRpc === undefined) return ok(hop.body);
+  const body = checkRpc(jsonRpc, hop);
+  return body.ok ? body : fail("EGRESS_DENIED", `${rule}: ${body.error}`);
 }
 
 async function exchangeHop(

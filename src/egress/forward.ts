@@ -12,7 +12,14 @@ import { Readable, type Writable } from "node:stream";
 import type { RawFields, ServedRequest, UpstreamReply } from "../host/index.ts";
 import type { Authority } from "../policy/index.ts";
 import { type Granted, grant, refusalOf, targetOf, unreadTarget, wireFields } from "./granted.ts";
-import { BodyRefused, forbiddenIn, takeBody } from "./guarded-body.ts";
+import {
+  BodyRefused,
+  forbiddenIn,
+  type TakenBody,
+  takeBody,
+  WHOLE_BYTES_MAX,
+} from "./guarded-body.ts";
+import { checkRpc, RPC_BYTES_MAX } from "./json-rpc.ts";
 import { maskedBody, overResponse } from "./masked-body.ts";
 import { readProxied } from "./proxied-request.ts";
 import type { Outcome, Room } from "./proxy-types.ts";
@@ -129,7 +136,7 @@ async function exchange(room: Room, trip: Trip): Promise<number> {
       target: asked.target,
       rule,
       method: asked.method,
-      fields: wireFields(room, granted),
+      fields: wireFields(room, granted, body),
       body,
     },
     signal,
@@ -153,22 +160,37 @@ async function bodyOf(room: Room, trip: Trip): Promise<Readable | Uint8Array | n
   const { request, granted, passed } = trip;
   if (granted.asked.body === null) {
     request.body.resume();
-    return null;
+    return granted.rule.jsonRpc === undefined ? null : rpcBody(trip, null);
   }
   const taken = await takeBody(request.body, {
     bytesMax: granted.rule.requestBytesMax,
+    wholeBytesMax: granted.rule.jsonRpc === undefined ? WHOLE_BYTES_MAX : RPC_BYTES_MAX,
     forbidden: forbiddenIn(room.options.edge),
     onBytes: (count) => {
       passed.sentBytes += count;
     },
   });
   if (!taken.ok) throw unanswered(request, 403, taken.error);
+  if (granted.rule.jsonRpc !== undefined) return rpcBody(trip, taken.value);
   if (taken.value.kind === "whole") return taken.value.bytes;
   const stream = Readable.from(taken.value.parts, { objectMode: false });
   stream.on("error", (cause) => {
     if (cause instanceof BodyRefused) passed.stopped = cause.failure;
   });
   return stream;
+}
+
+/** The body as it was read: what was sent could be read in another way. */
+function rpcBody({ request, granted }: Trip, taken: TakenBody | null): Uint8Array | null {
+  const { rule, asked } = granted;
+  const refuseWith = (message: string): Unanswered =>
+    unanswered(request, 403, { code: "EGRESS_DENIED", message: `${rule.rule}: ${message}` });
+  if (taken?.kind === "long") throw refuseWith(`the body is over ${RPC_BYTES_MAX} bytes`);
+  if (rule.jsonRpc === undefined) return taken?.bytes ?? null;
+  const { method, fields } = asked;
+  const body = checkRpc(rule.jsonRpc, { method, fields, body: taken?.bytes ?? null });
+  if (!body.ok) throw refuseWith(body.error);
+  return body.value;
 }
 
 /** The answer as the program may see it. */

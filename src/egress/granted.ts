@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Readable } from "node:stream";
 import type { RawFields, ServedRequest } from "../host/index.ts";
 import { type Authority, type EgressRule, formatHost, type HttpTarget } from "../policy/index.ts";
 import { forbiddenIn, searchPart } from "./guarded-body.ts";
@@ -76,11 +77,15 @@ function blocked({ code, message }: Failure): Denied {
   };
 }
 
-/** The complete header section but for lengths of bodies that are whole. */
-export function wireFields({ options }: Room, { asked, fields }: Granted): RawFields {
+/** The complete header section but for the length of a body that is whole. */
+export function wireFields(
+  { options }: Room,
+  { asked, fields }: Granted,
+  body: Readable | Uint8Array | null,
+): RawFields {
   const searched = options.edge.secrets.length > 0;
   const coding = searched ? "identity" : asked.acceptEncoding;
-  const length = asked.body?.bytes ?? null;
+  const length = body instanceof Uint8Array ? null : (asked.body?.bytes ?? null);
   return [
     ["host", hostField(asked.target)],
     ...fields,

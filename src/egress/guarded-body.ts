@@ -14,7 +14,7 @@ import type { SecretEdge } from "./secrets.ts";
 import type { Failure } from "./types.ts";
 
 /** A body up to this size is searched before it is sent, bytes. */
-const WHOLE_BYTES_MAX = 256 * 1024;
+export const WHOLE_BYTES_MAX: number = 256 * 1024;
 /** Parts of a longer one, and what of each is searched again with the next, bytes. */
 const PART_BYTES = 64 * 1024;
 const OVERLAP_BYTES = 8 * 1024;
@@ -54,6 +54,8 @@ export class BodyRefused extends Error {
 
 export interface BodyLimits {
   readonly bytesMax: number;
+  /** Up to this size it is taken whole. */
+  readonly wholeBytesMax: number;
   readonly forbidden: Forbidden;
   readonly onBytes: (count: number) => void;
 }
@@ -76,7 +78,7 @@ export async function takeBody(
   const held: Uint8Array[] = [];
   let length = 0;
   try {
-    while (length <= WHOLE_BYTES_MAX) {
+    while (length <= limits.wholeBytesMax) {
       const next = await parts.next();
       if (next.done === true) return searchWhole(Buffer.concat(held, length), limits);
       held.push(next.value);

@@ -86,7 +86,7 @@ async function speak(room: Room, request: ServedUpgrade, granted: Granted): Prom
     AbortSignal.timeout(limits.dialMs),
   ]);
   const { target } = asked;
-  const fields = wireFields(room, granted);
+  const fields = wireFields(room, granted, null);
   const switched = await upgradeUpstream(room, { target, rule, fields }, signal);
   if (!switched.ok) {
     const { code, message: reason } = switched.error;

@@ -38,6 +38,7 @@ export type {
   EgressRule,
   FileRule,
   HttpTarget,
+  JsonRpcRule,
   Policy,
   PolicyBound,
   ResourceRequest,

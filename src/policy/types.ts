@@ -61,6 +61,14 @@ export interface CapabilityRule {
   readonly pattern: string;
 }
 
+/** What a JSON-RPC body may call. */
+export interface JsonRpcRule {
+  /** Exact, or a prefix and `/*`. */
+  readonly methods: readonly string[];
+  /** Tools of MCP's `tools/call`, exact. Null: every tool. */
+  readonly tools: readonly string[] | null;
+}
+
 export interface EgressRule {
   readonly rule: string;
   /** Exact host or `*.example.com` (one or more labels, not the apex). */
@@ -79,6 +87,8 @@ export interface EgressRule {
   readonly inspect?: boolean;
   /** A request may ask to speak WebSocket; what is said then passes unread. */
   readonly websocket?: boolean;
+  /** A body must be JSON-RPC that calls no more than this. Absent: bodies are not read for it. */
+  readonly jsonRpc?: JsonRpcRule;
   /** SPKI pins `sha256/<base64>`: one key of the server's verified chain must be among them. Absent: not pinned. */
   readonly pins?: readonly string[];
   readonly requestBytesMax: number;
