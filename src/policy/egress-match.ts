@@ -35,8 +35,17 @@ const PROGRESS: Readonly<Record<Part, number>> = {
 const SHOWN_ITEMS_MAX = 8;
 
 function failingPart(rule: EgressRule, request: NetworkRequest): Part | null {
+  const { host } = request.kind === "http" ? request.target : request;
+  return matchHost(rule.host, host) ? failingAtHost(rule, request) : "host";
+}
+
+/** Whether a rule that names the request's host grants the request. */
+export function grantsRequest(rule: EgressRule, request: NetworkRequest): boolean {
+  return failingAtHost(rule, request) === null;
+}
+
+function failingAtHost(rule: EgressRule, request: NetworkRequest): Part | null {
   const { host, port } = request.kind === "http" ? request.target : request;
-  if (!matchHost(rule.host, host)) return "host";
   if (isAddressLiteral(host) && !rangesName(rule.addresses, host)) return "addresses";
   if (request.kind === "http" && !rule.schemes.includes(request.target.scheme)) return "scheme";
   if (!rule.ports.includes(port)) return "port";
@@ -60,9 +69,13 @@ export function selectEgressRule(
   let best: EgressRule | null = null;
   for (const rule of rules) {
     if (failingPart(rule, request) !== null) continue;
-    if (best === null || specificity(rule) > specificity(best)) best = rule;
+    if (best === null || isMoreSpecific(rule, best)) best = rule;
   }
   return best;
+}
+
+export function isMoreSpecific(rule: EgressRule, other: EgressRule): boolean {
+  return specificity(rule) > specificity(other);
 }
 
 /** Exact hosts before wildcards, long wildcards before short ones, path rules before none. */

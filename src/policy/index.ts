@@ -8,6 +8,7 @@ export {
   parseCapabilityPattern,
 } from "./capability-pattern.ts";
 export type { CapabilityName, CapabilityPattern } from "./capability-pattern.ts";
+export { compileDecide } from "./compiled.ts";
 export { decide } from "./decide.ts";
 export { decideEgress } from "./egress-match.ts";
 export { decideContent } from "./dlp/decide-content.ts";

@@ -33,7 +33,7 @@ import {
   type Session,
   type Usage,
 } from "../isolation/index.ts";
-import { decide, type HttpTarget } from "../policy/index.ts";
+import { compileDecide, type HttpTarget } from "../policy/index.ts";
 import {
   barStart,
   type Conducted,
@@ -248,17 +248,18 @@ async function openProxy(
 ): Promise<OpenProxy | null> {
   if (!wantsProxy(prepared.policy) || at.program.kind === "bytecode") return null;
   const authority = createCertificateAuthority(world.nowMs());
+  const decided = compileDecide(prepared.policy);
   const decisions = {
     authority,
     decideConnect: (host: string, port: number) =>
       room.stage.halt.verdict() ??
-      decide(prepared.policy, {
+      decided({
         capability: "ccos.network.connect",
         resource: { kind: "connect", host, port },
       }),
     decideRequest: (target: HttpTarget, method: string) =>
       room.stage.halt.verdict() ??
-      decide(prepared.policy, {
+      decided({
         capability: "ccos.network.http-fetch",
         resource: { kind: "http", method, target },
       }),

@@ -8,7 +8,13 @@ import { builtinProviders, createRegistry } from "../../src/capability/index.ts"
 import type { ChainRecord, ChainWriter } from "../../src/chain/index.ts";
 import { compilePolicy, loadConfig } from "../../src/config/index.ts";
 import type { JsonObject } from "../../src/foundation/json.ts";
-import { decide, type Policy, parseTarget, type Verdict } from "../../src/policy/index.ts";
+import {
+  compileDecide,
+  decide,
+  type Policy,
+  parseTarget,
+  type Verdict,
+} from "../../src/policy/index.ts";
 import { outlinePlan, readForms } from "../../src/rtfs/index.ts";
 import { admitPlan } from "../../src/runtime/admission.ts";
 import { createGate } from "../../src/runtime/gate.ts";
@@ -157,4 +163,36 @@ test("why and the proxy give one verdict for one tunnel", () => {
     }),
     { numRuns: RUNS },
   );
+});
+
+test("the compiled decision is the decision, word for word", () => {
+  const resources = fc.oneof(
+    fc.tuple(schemes, hosts, ports, paths, methods).map(([scheme, host, port, path, method]) => {
+      const target = parseTarget(`${scheme}://${host}${port}${path}`);
+      return target.ok ? ({ kind: "http", method, target: target.value } as const) : null;
+    }),
+    fc
+      .tuple(hosts, fc.constantFrom(443, 80, 8443, 0))
+      .map(([host, port]) => ({ kind: "connect", host, port }) as const),
+    fc.constant({ kind: "file", operation: "read", path: "/x" } as const),
+  );
+  const capabilities = fc.constantFrom(
+    "ccos.network.http-fetch",
+    "ccos.network.connect",
+    "ccos.echo",
+    "evil..id",
+  );
+  let allowed = 0;
+  fc.assert(
+    fc.property(policies, fc.array(fc.tuple(capabilities, resources)), (policy, asked) => {
+      const compiled = compileDecide(policy);
+      for (const [capability, resource] of [...asked, ...asked]) {
+        const verdict = decide(policy, { capability, resource });
+        if (verdict.kind === "allow") allowed++;
+        expect(compiled({ capability, resource })).toEqual(verdict);
+      }
+    }),
+    { numRuns: RUNS },
+  );
+  expect(allowed).toBeGreaterThan(5);
 });
