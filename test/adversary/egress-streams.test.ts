@@ -39,7 +39,7 @@ async function proxyProcess(port: number, secret: string) {
   return {
     child,
     socketPath: join(directory, `${port}.sock`),
-    async peakMib(): Promise<number> {
+    peakMib: async (): Promise<number> => {
       const before = lines.length;
       child.stdin.write("?\n");
       await expect.poll(() => lines.length, { timeout: 20_000 }).toBeGreaterThan(before);
