@@ -30,14 +30,14 @@ async function pair(): Promise<readonly [Socket, Socket]> {
   return [near, far];
 }
 
-async function tunnelTo(host: string, port: number) {
+async function tunnelTo(host: string, port: number, helloMs = LIMITS.helloMs) {
   const [program, client] = await pair();
   const [upstream, server] = await pair();
   const seen: Buffer[] = [];
   server.on("data", (chunk) => seen.push(Buffer.from(chunk)));
   const done = relay(
     { client, early: new Uint8Array(0), upstream, host, port, greeting: true },
-    LIMITS,
+    { ...LIMITS, helloMs },
     new AbortController().signal,
   );
   return { program, server, done, seen: () => Buffer.concat(seen).length };
@@ -70,7 +70,7 @@ describe("relay on port 443", () => {
   });
 
   test("a hello that arrives byte by byte passes whole when it names the host", async () => {
-    const { program, server, done, seen } = await tunnelTo("a.test", 443);
+    const { program, server, done, seen } = await tunnelTo("a.test", 443, 20_000);
     const hello = await helloFor("a.test");
     for (const byte of hello) {
       program.write(Uint8Array.of(byte));
