@@ -46,8 +46,15 @@ module.exports = {
     {
       name: "pure-folders",
       severity: "error",
-      from: { path: "^src/(rtfs|policy)/", pathNot: test },
+      from: { path: "^src/(rtfs|policy)/", pathNot: `^src/policy/dlp/decompress\\.ts$|${test}` },
       to: { dependencyTypes: ["core"] },
+    },
+    {
+      // A pure function of bytes (docs/adr/0023).
+      name: "decompress-imports-zlib-only",
+      severity: "error",
+      from: { path: "^src/policy/dlp/decompress\\.ts$" },
+      to: { dependencyTypes: ["core"], pathNot: "^(node:)?zlib$" },
     },
     {
       name: "pure-folders-skip-host",

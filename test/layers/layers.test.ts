@@ -54,6 +54,7 @@ const PLANTS: readonly (readonly [rule: string, file: string, source: string])[]
   ],
   ["one-door-to-the-machine", "src/egress/planted.ts", 'import "node:net";'],
   ["pure-folders", "src/rtfs/planted.ts", 'import "node:path";'],
+  ["decompress-imports-zlib-only", "src/policy/dlp/decompress.ts", 'import "node:path";'],
   ["front-door-only", "src/runtime/planted-door.ts", 'export { x } from "../chain/secret.ts";'],
   [
     "guest-imports-foundation-and-rtfs-only",

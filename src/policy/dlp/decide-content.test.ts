@@ -44,6 +44,7 @@ const finding = (parts: Partial<DlpFinding>): DlpFinding => ({
   kind: "secret",
   confidence: "high",
   part: "body",
+  count: 1,
   ...parts,
 });
 const CARD = finding({ detector: "dlp.card-number", kind: "pii" });

@@ -1,23 +1,31 @@
 /**
  * What a detector is, and the bounded reading that all of them share.
  *
- * A detector is tried only where its prefix stands, and reads at most a fixed number of units from
- * there, so a scan is linear in the content. No detector uses a regular expression on content.
+ * A detector is tried only where one of its prefixes stands, and reads at most a fixed number of
+ * units around it, so a scan is linear in the content. No detector runs a regular expression over
+ * content, only over the few units that it has read.
  *
  * @module
  */
-import type { Meter } from "./views.ts";
+import type { Meter } from "./meter.ts";
+
+/** Where a match stands in its text; `to` is exclusive. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
 
 export interface Detector {
   /** `dlp.github-token`: what a verdict names as its rule. */
   readonly name: string;
-  readonly kind: "secret" | "pii";
+  /** `injection`: text that speaks to a model. Looked for in what comes in only. */
+  readonly kind: "secret" | "pii" | "injection";
   /** `high`: self-identifying or checksummed. `medium`: well formed. `low`: only looks like it. */
   readonly confidence: "high" | "medium" | "low";
-  /** Texts that start a match; the first units select the detector. */
+  /** Texts of two units or more that stand in every match. */
   readonly prefixes: readonly string[];
-  /** Whether the data at `at` (where a prefix stands) is a match. */
-  matches(text: string, at: number, meter: Meter): boolean;
+  /** The match around `at` (where a prefix stands); null when there is none. */
+  match(text: string, at: number, meter: Meter): Span | null;
 }
 
 /** A set of units, by code. */
@@ -40,6 +48,11 @@ export const ALNUM: UnitClass = unitClass("A-Za-z0-9");
 export const TOKEN: UnitClass = unitClass("A-Za-z0-9_-");
 export const DIGIT: UnitClass = unitClass("0-9");
 
+/** Each unit of the first text before each unit of the second. */
+export function pairsOf(firsts: string, seconds: string): readonly string[] {
+  return firsts.split("").flatMap((first) => seconds.split("").map((second) => first + second));
+}
+
 /** Whether the unit at `at` exists and is in the class. */
 export function isAt(text: string, at: number, units: UnitClass): boolean {
   return at >= 0 && at < text.length && units[text.charCodeAt(at)] === 1;
@@ -56,6 +69,19 @@ export function runEnd(
   let at = from;
   while (at < stop && reach.units[text.charCodeAt(at)] === 1) at += 1;
   meter.add(at - from + 1);
+  return at;
+}
+
+/** The start of the run of `units` that ends at `to`, at most `max` units back. */
+export function runStart(
+  text: string,
+  to: number,
+  reach: { readonly units: UnitClass; readonly max: number },
+  meter: Meter,
+): number {
+  let at = to;
+  while (to - at < reach.max && isAt(text, at - 1, reach.units)) at -= 1;
+  meter.add(to - at + 1);
   return at;
 }
 

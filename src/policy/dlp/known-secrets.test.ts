@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { findKnownSecrets, findMeasured } from "./known-secrets.ts";
-import { Meter } from "./views.ts";
+import { Meter } from "./meter.ts";
 
 const VALUE = 'tök-"9f/x+7Q\\z';
 const KNOWN = [

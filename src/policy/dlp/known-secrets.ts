@@ -1,16 +1,18 @@
 /**
  * Find secrets whose value is known, in whatever simple form they leave.
  *
- * Found: the value and its reverse, in the content and in every view of it (percent, JSON escapes,
- * base64 and base64url at any alignment, hexadecimal, UTF-16, nested to depth 3), with blanks and
- * line breaks anywhere between. Not found: parts of a value, values spread over several parts or
- * requests, compression, ciphers. Linear in the content.
+ * Found: the value and its reverse, and either in base64 and base64url at any alignment, hexadecimal,
+ * percent and JSON escapes (secret-forms.ts), in the content and in every view of it (views.ts: more
+ * encodings, compression, nested to depth 3), with blanks and line breaks anywhere between. Not found:
+ * parts of a value, values spread over several parts or requests, ciphers. Linear in the content.
  *
  * @module
  */
-import { byteText, type ContentPart } from "./byte-text.ts";
+import type { ContentPart } from "./byte-text.ts";
 import { compact, SecretAutomaton } from "./secret-automaton.ts";
-import { Meter, viewsOf } from "./views.ts";
+import { Meter } from "./meter.ts";
+import { formsOf } from "./secret-forms.ts";
+import { viewsOfPart } from "./views.ts";
 
 export interface KnownSecret {
   readonly name: string;
@@ -25,9 +27,6 @@ export interface SecretFinding {
   /** `unscannable`: the part was too large or too deeply encoded to say that it is absent. */
   readonly form: "plain" | "encoded" | "unscannable";
 }
-
-/** Longer values are found by their first 512 bytes. */
-const VALUE_BYTES_MAX = 512;
 
 /**
  * Search every part for every secret. One finding per secret and part.
@@ -60,11 +59,13 @@ interface Search {
 
 function findInPart(part: ContentPart, search: Search): readonly SecretFinding[] {
   const { known, automaton, meter } = search;
-  const views = viewsOf(byteText(part.content), meter);
+  const views = viewsOfPart(part, {}, meter);
   const forms = new Map<number, SecretFinding["form"]>();
   for (const [index, view] of views.texts.entries()) {
-    for (const id of automaton.search(view, meter)) {
-      if (!forms.has(id)) forms.set(id, index === 0 ? "plain" : "encoded");
+    for (const hit of automaton.search(view.bytes, meter)) {
+      const id = hit >> 1;
+      const isPlain = index === 0 && (hit & 1) === 0;
+      if (isPlain || !forms.has(id)) forms.set(id, isPlain ? "plain" : "encoded");
     }
   }
   return known.flatMap(({ name, value }, id) => {
@@ -78,12 +79,13 @@ const automata = new WeakMap<readonly KnownSecret[], SecretAutomaton>();
 function automatonOf(known: readonly KnownSecret[]): SecretAutomaton {
   const kept = automata.get(known);
   if (kept !== undefined) return kept;
-  const patterns = known.flatMap(({ value }, id) => {
-    const text = compact(byteText(value)).slice(0, VALUE_BYTES_MAX);
-    if (text === "") return [];
-    return [text, text.split("").reverse().join("")].map((form) => ({ text: form, id }));
+  const patterns = known.flatMap(({ value }, index) => {
+    const { plain, encoded } = formsOf(value);
+    return [plain, encoded].flatMap((forms, isEncoded) =>
+      forms.map((form) => ({ text: compact(form), id: index * 2 + isEncoded })),
+    );
   });
-  const automaton = new SecretAutomaton(patterns);
+  const automaton = new SecretAutomaton(patterns.filter(({ text }) => text !== ""));
   automata.set(known, automaton);
   return automaton;
 }

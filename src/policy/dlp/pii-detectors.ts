@@ -1,34 +1,53 @@
 /**
  * Detectors of personal data: cards and IBANs by checksum, mail addresses and phone numbers by form.
+ * National identity numbers are in identity-detectors.ts.
  *
  * @module
  */
-import { ALNUM, type Detector, DIGIT, isAt, runEnd, unitClass } from "./detector.ts";
-import type { Meter } from "./views.ts";
+import {
+  ALNUM,
+  type Detector,
+  DIGIT,
+  isAt,
+  pairsOf,
+  runEnd,
+  runStart,
+  type Span,
+  unitClass,
+} from "./detector.ts";
+import type { Meter } from "./meter.ts";
 
-const DIGITS = "0123456789".split("");
-const UPPER = unitClass("A-Z");
+const DIGITS = "0123456789";
 const UPPER_ALNUM = unitClass("A-Z0-9");
 const CARD_DIGITS_MIN = 13;
 const CARD_DIGITS_MAX = 19;
+/** Blanks, and plus signs, which are blanks in form encoding. */
+const CARD_GLUE = unitClass(" +-");
 
 const card: Detector = {
   name: "dlp.card-number",
   kind: "pii",
   confidence: "high",
-  prefixes: DIGITS,
-  matches(text, at, meter) {
-    if (isAt(text, at - 1, ALNUM) || text[at - 1] === ".") return false;
+  // The first two digits of every issuer below; a number may be grouped after its first digit.
+  prefixes: [
+    ...pairsOf("4", `${DIGITS} +-`),
+    ...pairsOf("5", "12345"),
+    ...pairsOf("2", "234567"),
+    ...pairsOf("3", "045678"),
+    ...pairsOf("6", "0245"),
+  ],
+  match(text, at, meter) {
+    if (isAt(text, at - 1, ALNUM) || text[at - 1] === ".") return null;
     let digits = "";
     for (let next = at; digits.length <= CARD_DIGITS_MAX; next += 1) {
       const end = runEnd(text, next, { units: DIGIT, max: CARD_DIGITS_MAX + 1 }, meter);
-      if (end === next) return false;
+      if (end === next) return null;
       digits += text.slice(next, end);
-      if (!isAt(text, end, ALNUM) && isCard(digits)) return true;
-      if (text[end] !== " " && text[end] !== "-") return false;
+      if (!isAt(text, end, ALNUM) && isCard(digits)) return { from: at, to: end };
+      if (!isAt(text, end, CARD_GLUE)) return null;
       next = end;
     }
-    return false;
+    return null;
   },
 };
 
@@ -77,23 +96,24 @@ const iban: Detector = {
   kind: "pii",
   confidence: "high",
   prefixes: [...IBAN_LENGTHS.keys()],
-  matches(text, at, meter) {
-    if (isAt(text, at - 1, ALNUM) || !isAt(text, at + 1, UPPER)) return false;
-    if (!isAt(text, at + 2, DIGIT) || !isAt(text, at + 3, DIGIT)) return false;
+  match(text, at, meter) {
+    if (isAt(text, at - 1, ALNUM)) return null;
+    if (!isAt(text, at + 2, DIGIT) || !isAt(text, at + 3, DIGIT)) return null;
     const length = IBAN_LENGTHS.get(text.slice(at, at + 2));
-    if (length === undefined) return false;
+    if (length === undefined) return null;
     const read = readGrouped(text, at, length, meter);
-    return read !== null && !isAt(text, read.end, ALNUM) && ibanRemainder(read.value) === 1;
+    if (read === null || isAt(text, read.to, ALNUM)) return null;
+    return ibanRemainder(read.value) === 1 ? { from: at, to: read.to } : null;
   },
 };
 
-/** Read `length` letters and digits; single blanks or hyphens between them are skipped. */
+/** Read `length` capitals and digits, single blanks and hyphens between them left out. */
 function readGrouped(
   text: string,
   from: number,
   length: number,
   meter: Meter,
-): { readonly value: string; readonly end: number } | null {
+): { readonly value: string; readonly to: number } | null {
   let value = "";
   let at = from;
   while (value.length < length) {
@@ -103,7 +123,7 @@ function readGrouped(
     at += 1;
   }
   meter.add(at - from);
-  return { value, end: at };
+  return { value, to: at };
 }
 
 function ibanRemainder(value: string): number {
@@ -120,20 +140,20 @@ const DOMAIN = unitClass("A-Za-z0-9.-");
 const DOMAIN_FORM = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}$/i;
 /** `logo@2x.png`: a file name, not an address. */
 const FILE_ENDING = /\.(?:png|jpe?g|gif|svg|webp|css|m?js|ts|json|md)$/i;
+const LETTERS = "abcdefghijklmnopqrstuvwxyz";
 
 const email: Detector = {
   name: "dlp.email-address",
   kind: "pii",
   confidence: "medium",
-  prefixes: ["@"],
-  matches(text, at, meter) {
-    let start = at;
-    while (start > 0 && at - start < 64 && isAt(text, start - 1, LOCAL_PART)) start -= 1;
-    meter.add(at - start);
-    if (start === at) return false;
+  prefixes: pairsOf("@", `${LETTERS}${LETTERS.toUpperCase()}${DIGITS}`),
+  match(text, at, meter) {
+    const from = runStart(text, at, { units: LOCAL_PART, max: 64 }, meter);
+    if (from === at) return null;
     const end = runEnd(text, at + 1, { units: DOMAIN, max: 253 }, meter);
     const domain = text.slice(at + 1, end).replace(/\.$/, "");
-    return DOMAIN_FORM.test(domain) && !FILE_ENDING.test(domain);
+    if (!DOMAIN_FORM.test(domain) || FILE_ENDING.test(domain)) return null;
+    return { from, to: at + 1 + domain.length };
   },
 };
 
@@ -143,15 +163,15 @@ const phone: Detector = {
   name: "dlp.phone-number",
   kind: "pii",
   confidence: "medium",
-  prefixes: ["+"],
-  matches(text, at, meter) {
-    if (isAt(text, at - 1, ALNUM) || !isAt(text, at + 1, DIGIT) || text[at + 1] === "0")
-      return false;
+  prefixes: pairsOf("+", "123456789"),
+  match(text, at, meter) {
+    if (isAt(text, at - 1, ALNUM)) return null;
     const end = runEnd(text, at + 1, { units: PHONE, max: 24 }, meter);
     const written = text.slice(at + 1, end).replace(/[ .()-]{1,24}$/, "");
-    if (isAt(text, at + 1 + written.length, ALNUM)) return false;
+    const to = at + 1 + written.length;
+    if (isAt(text, to, ALNUM)) return null;
     const digits = written.replace(/\D/g, "").length;
-    return digits >= 8 && digits <= 15 && !/[ .()-]{3}/.test(written);
+    return digits >= 8 && digits <= 15 && !/[ .()-]{3}/.test(written) ? { from: at, to } : null;
   },
 };
 
@@ -159,10 +179,11 @@ const nationalPhone: Detector = {
   name: "dlp.phone-number",
   kind: "pii",
   confidence: "low",
-  prefixes: ["("],
-  matches(text, at, meter) {
+  prefixes: pairsOf("(", DIGITS),
+  match(text, at, meter): Span | null {
     meter.add(15);
-    return /^\(\d{3}\) ?\d{3}-\d{4}(?!\d)/.test(text.slice(at, at + 15));
+    const found = /^\(\d{3}\) ?\d{3}-\d{4}(?!\d)/.exec(text.slice(at, at + 15));
+    return found === null ? null : { from: at, to: at + found[0].length };
   },
 };
 

@@ -8,33 +8,27 @@
  *
  * @module
  */
-import { byteText, type ContentPart } from "./byte-text.ts";
+import type { ByteText, ContentPart } from "./byte-text.ts";
 import type { Detector } from "./detector.ts";
 import { DETECTORS } from "./detectors.ts";
-import { Meter, viewsOf } from "./views.ts";
+import { Meter } from "./meter.ts";
+import { viewsOfPart } from "./views.ts";
 
 export interface DlpFinding {
-  /** A detector's name, or `dlp.opaque`. */
+  /** A detector's name, or `dlp.opaque`, `dlp.decompression-bomb`, `dlp.high-entropy`. */
   readonly detector: string;
-  readonly kind: "secret" | "pii" | "opaque";
-  /** Of `opaque`: `high` when the scan was cut short, `medium` for a compressed container. */
+  readonly kind: Detector["kind"] | "opaque";
+  /** Of `opaque`: `high` when the scan was cut short, `medium` for what cannot be read. */
   readonly confidence: "high" | "medium" | "low";
   /** The name of the part. */
   readonly part: string;
+  /** Matches in the view that has most, 1..1000. */
+  readonly count: number;
 }
 
+/** More matches of one detector in one view are not told apart. */
+const COUNT_MAX = 1000;
 const PARTS_MAX = 1024;
-
-/** First bytes of containers that hide their content: gzip, zip, zstd, xz, bzip2, 7z, rar. */
-const CONTAINERS = [
-  "\x1f\x8b",
-  "PK\x03\x04",
-  "\x28\xb5\x2f\xfd",
-  "\xfd7zXZ\0",
-  "BZh",
-  "7z\xbc\xaf\x27\x1c",
-  "Rar!\x1a\x07",
-];
 
 /**
  * Scan every part. One finding per detector and part, in the order of parts.
@@ -57,26 +51,27 @@ export function scanMeasured(
   const dispatch = dispatchOf(detectors);
   const findings = parts.slice(0, PARTS_MAX).flatMap((part) => scanPart(part, dispatch, meter));
   const cut = parts[PARTS_MAX];
-  return cut === undefined ? findings : [...findings, opaque(cut.name, "high")];
+  return cut === undefined ? findings : [...findings, opaque("dlp.opaque", cut.name, "high")];
 }
 
-function opaque(part: string, confidence: "high" | "medium"): DlpFinding {
-  return { detector: "dlp.opaque", kind: "opaque", confidence, part };
+function opaque(detector: string, part: string, confidence: "high" | "medium"): DlpFinding {
+  return { detector, kind: "opaque", confidence, part, count: 1 };
 }
 
-/** A detector, and those of its prefixes that begin as the list says in which it stands; none when that says it all. */
+/** A detector's prefix, and how far into it the pair of units stands by which it is looked for. */
 interface Candidate {
   readonly detector: Detector;
-  readonly prefixes: readonly string[];
+  readonly prefix: string;
+  readonly offset: number;
 }
 
 /**
- * Who may match where two given units stand: `lists[starts[first * 256 + second]]`; list 0 is nobody, as at almost
- * every place.
+ * Who may match where two given units stand: `lists[first * 256 + second]`, asked only where `pairs`
+ * has their bit, which is almost nowhere. The bits are 8 KiB and stay in the fastest memory.
  */
 interface Dispatch {
-  readonly starts: Uint16Array;
-  readonly lists: readonly (readonly Candidate[])[];
+  readonly pairs: Int32Array;
+  readonly lists: readonly (readonly Candidate[] | undefined)[];
 }
 
 const dispatches = new WeakMap<readonly Detector[], Dispatch>();
@@ -84,74 +79,79 @@ const dispatches = new WeakMap<readonly Detector[], Dispatch>();
 function dispatchOf(detectors: readonly Detector[]): Dispatch {
   const kept = dispatches.get(detectors);
   if (kept !== undefined) return kept;
-  const starts = new Uint16Array(1 << 16);
-  const lists: Candidate[][] = [[]];
+  const pairs = new Int32Array(1 << 11);
+  const lists: (Candidate[] | undefined)[] = Array.from({ length: 1 << 16 });
   for (const detector of detectors) {
-    const all = detector.prefixes.flatMap((prefix) =>
-      startsOf(prefix).map((start) => ({ start, prefix })),
-    );
-    for (const [start, some] of Map.groupBy(all, (each) => each.start)) {
-      starts[start] ||= lists.push([]) - 1;
-      const prefixes = some.map(({ prefix }) => prefix);
-      const isDecided = prefixes.some((prefix) => prefix.length <= 2);
-      lists[starts[start]!]!.push({ detector, prefixes: isDecided ? [] : prefixes });
+    for (const prefix of detector.prefixes) {
+      const offset = rarestPair(prefix);
+      const pair = (prefix.charCodeAt(offset) << 8) | prefix.charCodeAt(offset + 1);
+      pairs[pair >> 5] = pairs[pair >> 5]! | (1 << (pair & 31));
+      (lists[pair] ??= []).push({ detector, prefix, offset });
     }
   }
-  const dispatch = { starts, lists };
+  const dispatch = { pairs, lists };
   dispatches.set(detectors, dispatch);
   return dispatch;
 }
 
-/** The pairs of units that a prefix may begin with: after a single unit anything may stand, or nothing. */
-function startsOf(prefix: string): readonly number[] {
-  const first = prefix.charCodeAt(0) << 8;
-  if (prefix.length > 1) return [first | prefix.charCodeAt(1)];
-  return Array.from({ length: 256 }, (_, second) => first | second);
+const LOWER = /[a-z]/;
+
+/** Where the pair stands that ordinary text has least: not two small letters, when there is a choice. */
+function rarestPair(prefix: string): number {
+  for (let at = 0; at + 2 < prefix.length; at += 1) {
+    if (!LOWER.test(prefix[at]!) || !LOWER.test(prefix[at + 1]!)) return at;
+  }
+  return 0;
 }
 
 function scanPart(part: ContentPart, dispatch: Dispatch, meter: Meter): readonly DlpFinding[] {
-  const text = byteText(part.content);
-  const views = viewsOf(text, meter);
-  const found = new Map<string, DlpFinding>();
-  for (const view of views.texts) scanView(view, dispatch, { meter, found, part: part.name });
-  const findings = [...found.values()];
-  if (!views.complete) findings.push(opaque(part.name, "high"));
-  else if (views.texts.some(isContainer)) findings.push(opaque(part.name, "medium"));
+  const views = viewsOfPart(part, {}, meter);
+  const most = new Map<string, DlpFinding>();
+  for (const view of views.texts) {
+    const counts = new Map<Detector, number>();
+    scanView(view, dispatch, { meter, counts });
+    for (const [{ name, kind, confidence }, count] of counts) {
+      if (count <= (most.get(name)?.count ?? 0)) continue;
+      most.set(name, { detector: name, kind, confidence, part: part.name, count });
+    }
+  }
+  const findings = [...most.values()];
+  if (views.bomb) findings.push(opaque("dlp.decompression-bomb", part.name, "high"));
+  if (!views.complete) findings.push(opaque("dlp.opaque", part.name, "high"));
+  else if (views.sealed) findings.push(opaque("dlp.opaque", part.name, "medium"));
+  if (views.random) findings.push(opaque("dlp.high-entropy", part.name, "medium"));
   return findings;
-}
-
-function isContainer(view: string): boolean {
-  return CONTAINERS.some((magic) => view.startsWith(magic));
 }
 
 interface ScanState {
   readonly meter: Meter;
-  readonly found: Map<string, DlpFinding>;
-  readonly part: string;
+  readonly counts: Map<Detector, number>;
 }
 
-function scanView(view: string, { starts, lists }: Dispatch, state: ScanState): void {
-  state.meter.add(view.length);
-  let unit = view.charCodeAt(0);
-  for (let at = 0; at < view.length; at += 1) {
-    const next = at + 1 < view.length ? view.charCodeAt(at + 1) : 0;
-    const start = starts[(unit << 8) | next]!;
-    if (start !== 0) tryDetectors(view, at, lists[start]!, state);
-    unit = next;
+function scanView({ bytes, text }: ByteText, dispatch: Dispatch, state: ScanState): void {
+  const { pairs, lists } = dispatch;
+  state.meter.add(bytes.length);
+  let pair = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    pair = ((pair & 255) << 8) | bytes[at]!;
+    if (((pairs[pair >> 5]! >>> (pair & 31)) & 1) === 0) continue;
+    const candidates = lists[pair];
+    if (candidates !== undefined) tryCandidates(text, at - 1, candidates, state);
   }
 }
 
-function tryDetectors(
-  view: string,
-  at: number,
+function tryCandidates(
+  text: string,
+  pair: number,
   candidates: readonly Candidate[],
-  state: ScanState,
+  { meter, counts }: ScanState,
 ): void {
-  for (const { detector, prefixes } of candidates) {
-    const { name, kind, confidence } = detector;
-    state.meter.add(1);
-    if (prefixes.length > 0 && !prefixes.some((prefix) => view.startsWith(prefix, at))) continue;
-    if (state.found.has(name) || !detector.matches(view, at, state.meter)) continue;
-    state.found.set(name, { detector: name, kind, confidence, part: state.part });
+  meter.add(candidates.length);
+  for (const { detector, prefix, offset } of candidates) {
+    const at = pair - offset;
+    if (prefix.length > 2 && !text.startsWith(prefix, at)) continue;
+    const count = counts.get(detector) ?? 0;
+    if (count < COUNT_MAX && detector.match(text, at, meter) !== null)
+      counts.set(detector, count + 1);
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Meter } from "./views.ts";
+import type { Meter } from "./meter.ts";
 
 export interface Pattern {
   /** Byte text without blanks. Not empty. */
@@ -14,6 +14,7 @@ export interface Pattern {
 }
 
 const SKIPPED: ReadonlySet<number> = new Set([0, 9, 10, 11, 12, 13, 32]);
+const SKIP = 255;
 
 /** The text without what the search steps over. */
 export function compact(text: string): string {
@@ -27,12 +28,14 @@ export class SecretAutomaton {
   readonly #width: number;
   /** Row of a state times width plus column: the next state. */
   readonly #next: Int32Array;
+  /** For each state, 1 when a pattern ends in it. */
+  readonly #isEnd: Uint8Array;
   readonly #hits: readonly (readonly number[])[];
 
   constructor(patterns: readonly Pattern[]) {
     const units = [...new Set(patterns.flatMap((pattern) => pattern.text.split("")))];
     for (const [index, unit] of units.entries()) this.#columns[unit.charCodeAt(0)] = index + 1;
-    for (const unit of SKIPPED) this.#columns[unit] = 255;
+    for (const unit of SKIPPED) this.#columns[unit] = SKIP;
     this.#width = units.length + 1;
     const states = patterns.reduce((sum, pattern) => sum + pattern.text.length, 1);
     this.#next = new Int32Array(states * this.#width);
@@ -40,18 +43,20 @@ export class SecretAutomaton {
     for (const pattern of patterns) this.#insert(pattern, hits);
     this.#link(hits);
     this.#hits = hits.map((ids) => [...ids]);
+    this.#isEnd = Uint8Array.from(hits, (ids) => Math.min(ids.size, 1));
   }
 
-  /** The ids of all patterns that occur in the text. */
-  search(text: string, meter: Meter): ReadonlySet<number> {
-    meter.add(text.length);
+  /** The ids of all patterns that occur in the bytes. */
+  search(bytes: Uint8Array, meter: Meter): ReadonlySet<number> {
+    meter.add(bytes.length);
     const found = new Set<number>();
     let state = 0;
-    for (let at = 0; at < text.length; at += 1) {
-      const column = this.#columns[text.charCodeAt(at)] ?? 0;
-      if (column === 255) continue;
-      state = this.#next[state * this.#width + column] ?? 0;
-      for (const id of this.#hits[state] ?? []) found.add(id);
+    for (let at = 0; at < bytes.length; at += 1) {
+      const column = this.#columns[bytes[at]!]!;
+      if (column === SKIP) continue;
+      state = this.#next[state * this.#width + column]!;
+      if (this.#isEnd[state] === 0) continue;
+      for (const id of this.#hits[state]!) found.add(id);
     }
     return found;
   }
