@@ -21,6 +21,7 @@ const EXAMPLES = {
   "ccos.io.read-line": '(call :ccos.io.read-line "file-1")',
   "ccos.io.write-file": '(call :ccos.io.write-file "/workspace/report.md" "# Report\\n")',
   "ccos.io.write-line": '(call :ccos.io.write-line "file-1" "one more line")',
+  "ccos.label.declassify": '(call :ccos.label.declassify [:pii] "the report holds counts only")',
   "ccos.json.parse": '(call :ccos.json.parse "[1, 2]")',
   "ccos.json.stringify": '(call :ccos.json.stringify ["a" 1])',
   "ccos.json.stringify-pretty": '(call :ccos.json.stringify-pretty {"a" 1})',
@@ -41,6 +42,8 @@ const GRANTS = {
 
 function grantOf({ id, effects }) {
   if (id === "ccos.system.get-env") return "the name in `:env` or `:secrets`";
+  if (id === "ccos.label.declassify")
+    return '`:capabilities {:allow ["ccos.label.declassify"]}`, and an approval of each call';
   const named = effects.map((effect) => GRANTS[effect]).filter((grant) => grant !== undefined);
   return named.length === 0 ? "always" : named.join("; ");
 }

@@ -24,6 +24,8 @@ export const RECORD_TYPES = [
   "BudgetWarning",
   "BudgetExceeded",
   "StepProfileDerived",
+  "LabelsReceived",
+  "LabelsDeclassified",
   "StepStarted",
   "StepCompleted",
   "StepFailed",

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { FINDING_CODES } from "../foundation/finding-codes.ts";
 import { CASES as OTHER_CASES, swap } from "./finding-cases.ts";
+import { FLOW_CASES } from "./flow-cases.ts";
 import { GOVERNANCE_CASES } from "./governance-cases.ts";
 import { SETTINGS_CASES } from "./settings-cases.ts";
 import { DIGEST, MICROVM } from "./sample-config.ts";
@@ -10,17 +11,20 @@ import { loadConfig } from "./index.ts";
 const CASES = [...OTHER_CASES, ...GOVERNANCE_CASES];
 
 describe("loadConfig finds each code alone, at its path and line", () => {
-  test.each(CASES)("$code at $path", ({ code, path, line, source, production = false }) => {
-    const { findings, valid } = loadConfig(source, { file: "a.rtfs", production });
-    const seen = findings.map((each) => ({
-      code: each.code,
-      path: each.path,
-      line: each.span?.line,
-    }));
-    expect(seen).toEqual([{ code, path, line }]);
-    expect(valid).toBe(findings[0]?.severity === "warning");
-    expect(findings[0]?.message).not.toBe("");
-  });
+  test.each([...CASES, ...FLOW_CASES])(
+    "$code at $path",
+    ({ code, path, line, source, production = false }) => {
+      const { findings, valid } = loadConfig(source, { file: "a.rtfs", production });
+      const seen = findings.map((each) => ({
+        code: each.code,
+        path: each.path,
+        line: each.span?.line,
+      }));
+      expect(seen).toEqual([{ code, path, line }]);
+      expect(valid).toBe(findings[0]?.severity === "warning");
+      expect(findings[0]?.message).not.toBe("");
+    },
+  );
 
   test("the fixture itself is clean, in production too", () => {
     expect(loadConfig(MICROVM, { file: "a.rtfs" }).findings).toEqual([]);
@@ -28,7 +32,7 @@ describe("loadConfig finds each code alone, at its path and line", () => {
   });
 
   test("every code of the table has a case", () => {
-    const covered = new Set([...CASES, ...SETTINGS_CASES].map((each) => each.code));
+    const covered = new Set([...CASES, ...FLOW_CASES, ...SETTINGS_CASES].map((each) => each.code));
     expect(Object.keys(FINDING_CODES).filter((code) => !covered.has(code))).toEqual([]);
   });
 });

@@ -29,11 +29,13 @@ function tableOf(heading: string): readonly (readonly string[])[] {
 
 /** Every field once, so that the loaded object shows the whole schema. */
 const FULL = `(agent.config :plan "p" :agent-id "a"
-  :orchestrator {:isolation {:fs {:mounts {:name {:mode :ro :source "/x"}}}}}
+  :orchestrator {:isolation {:fs {:mounts {:name {:mode :ro :source "/x"}}}}
+                 :dlp {:rules [{:field "x" :action :block}] :dictionaries {:name ["word"]}}}
   :network {:egress {:rules [{:host "a.example.com" :json-rpc {:methods ["tools/*"]}}]}}
   :microvm {:kernel {:image "k" :cmdline "quiet"} :rootfs {:image "r"}}
   :capabilities {:fs {:paths ["/x"]}}
   :validity {:windows [{:days [:mon]}]}
+  :labels {:sources [{:env "name" :labels [:pii]}] :sinks [{:path "/x"}]}
   :governance {:policies {:name {}} :approvers [{:name "ann" :key "ed25519:"}]}
   :env {:name "x"} :secrets {:name {:source "env:T" :origins ["https://a.example.com"] :headers ["x"]}})`;
 

@@ -18,7 +18,14 @@ describe("loadConfig", () => {
       plan: null,
       orchestrator: {
         isolation: { mode: "wasm", fs: { ephemeral: false, mounts: new Map() } },
-        dlp: { enabled: false, policy: "lenient" },
+        dlp: {
+          enabled: false,
+          policy: "lenient",
+          rules: [],
+          canaries: [],
+          dictionaries: new Map(),
+          injection: "label",
+        },
       },
       network: {
         enabled: false,
@@ -65,6 +72,7 @@ describe("loadConfig", () => {
       marketplace: { registryPaths: [], readonly: null },
       env: new Map(),
       secrets: new Map(),
+      labels: { sources: [], sinks: [] },
       limits: {
         wallMs: 600_000,
         cpuMs: 600_000,

@@ -11,6 +11,8 @@ import { checkAgent } from "./agent-rules.ts";
 import { checkGovernance } from "./governance-rules.ts";
 import { type ExpressionProblem, readConfig } from "./expression.ts";
 import { checkMicrovm } from "./microvm-rules.ts";
+import { checkDlp } from "./dlp-rules.ts";
+import { checkLabels } from "./label-rules.ts";
 import { checkNetwork } from "./network-rules.ts";
 import { createReading } from "./reading.ts";
 import type { RuleContext } from "./rule-context.ts";
@@ -43,6 +45,8 @@ export function loadConfig(source: string, options: LoadOptions): LoadedConfig {
   checkMicrovm(context);
   checkNetwork(context);
   checkValidity(context);
+  checkDlp(context);
+  checkLabels(context);
   const findings = reading.findings();
   const valid = findings.every((each) => each.severity !== "error");
   return { config, findings, valid, spanOf: (path) => reading.spanOf(path) };

@@ -9,8 +9,11 @@
  */
 import type {
   CapabilityRule,
+  DlpPolicy,
+  DlpRule,
   EgressRule,
   FileRule,
+  FlowPlace,
   Policy,
   SecretBinding,
 } from "../policy/index.ts";
@@ -24,7 +27,7 @@ import {
   meetEntry,
   ruleEntry,
 } from "./egress-entry.ts";
-import type { AgentConfig } from "./types.ts";
+import type { AgentConfig, DlpRuleConfig, LabelsConfig } from "./types.ts";
 
 /** What every agent may use: no effect outside of its own run, or one that the run's records hold. */
 const BASE_CAPABILITIES = [
@@ -60,7 +63,6 @@ const RESPONSE_BYTES_MAX = 10_485_760;
 
 /** Compile a valid config. Pure: equal configs give equal policies. */
 export function compilePolicy(config: AgentConfig): Policy {
-  const { dlp } = config.orchestrator;
   const names = [
     ...[...config.env.keys()].map((name) => ({ rule: `env.${name}`, name })),
     ...[...config.secrets.keys()].map((name) => ({ rule: `secrets.${name}`, name })),
@@ -72,8 +74,60 @@ export function compilePolicy(config: AgentConfig): Policy {
     files: fileRules(config),
     environment: names,
     secrets: secretBindings(config),
-    dlp: { enabled: dlp.enabled, level: dlp.policy },
+    dlp: dlpPolicy(config),
+    ...flowPolicy(config),
   };
+}
+
+function dlpPolicy({ orchestrator }: AgentConfig): DlpPolicy {
+  const { enabled, policy, rules, canaries, dictionaries, injection } = orchestrator.dlp;
+  const path = "orchestrator.dlp";
+  const texts = canaries.map((text, index) => ({ rule: `${path}.canaries[${index}]`, text }));
+  const lists = [...dictionaries].map(([name, words]) => ({ name, words }));
+  return {
+    enabled,
+    level: policy,
+    ...(rules.length === 0 ? {} : { rules: rules.map(dlpRule) }),
+    ...(texts.length === 0 ? {} : { canaries: texts }),
+    ...(lists.length === 0 ? {} : { dictionaries: lists }),
+    ...(injection === "label" ? {} : { injection }),
+  };
+}
+
+function dlpRule(
+  { rule: detector, path, field, action, hosts }: DlpRuleConfig,
+  index: number,
+): DlpRule {
+  const about: DlpRule["about"] =
+    detector !== null
+      ? { kind: "detector", name: detector }
+      : path !== null
+        ? { kind: "path", path }
+        : { kind: "field", name: field ?? "" };
+  return { rule: `orchestrator.dlp.rules[${index}]`, about, action, hosts };
+}
+
+function flowPolicy({ labels }: AgentConfig): Pick<Policy, "flow"> {
+  if (labels.sources.length === 0) return {};
+  const sources = labels.sources.map((source, index) => ({
+    rule: `labels.sources[${index}]`,
+    place: flowPlace(source),
+    labels: source.labels,
+  }));
+  const sinks = labels.sinks.map((sink, index) => ({
+    rule: `labels.sinks[${index}]`,
+    place: flowPlace({ ...sink, env: null, injection: false }),
+    accepts: sink.accepts,
+  }));
+  return { flow: [{ sources, sinks }] };
+}
+
+function flowPlace(place: Omit<LabelsConfig["sources"][number], "labels">): FlowPlace {
+  const { host, path, capability, env } = place;
+  if (host !== null) return { kind: "host", host };
+  if (path !== null) return { kind: "path", path };
+  if (capability !== null) return { kind: "capability", capability };
+  return env === null ? { kind: "injection" } : { kind: "env", name: env };
 }
 
 interface BlockGrant {

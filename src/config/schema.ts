@@ -41,12 +41,14 @@ import {
   type BudgetConfig,
   type CapabilitiesConfig,
   type CausalChainConfig,
+  type DlpRuleConfig,
   type EgressRuleConfig,
   FEATURES,
   type FilePathConfig,
   type GovernanceConfig,
   type GovernancePolicy,
   ISOLATION_MODES,
+  type LabelsConfig,
   type LimitsConfig,
   type MarketplaceConfig,
   type MountConfig,
@@ -84,6 +86,14 @@ const mount: Decoder<MountConfig> = block<MountConfig>({
   source: field("source", optionalText),
 });
 
+const dlpRule: Decoder<DlpRuleConfig> = block<DlpRuleConfig>({
+  rule: field("rule", optionalText),
+  path: field("path", optionalText),
+  field: field("field", optionalProse),
+  action: field("action", requiredWord(["block", "redact", "report"])),
+  hosts: field("hosts", list(requiredText)),
+});
+
 const orchestrator: Decoder<OrchestratorConfig> = block<OrchestratorConfig>({
   isolation: field(
     "isolation",
@@ -103,6 +113,10 @@ const orchestrator: Decoder<OrchestratorConfig> = block<OrchestratorConfig>({
     block<OrchestratorConfig["dlp"]>({
       enabled: field("enabled", flag(false)),
       policy: field("policy", word(["strict", "moderate", "lenient"], "lenient")),
+      rules: field("rules", list(dlpRule)),
+      canaries: field("canaries", list(requiredProse)),
+      dictionaries: field("dictionaries", named(list(requiredProse))),
+      injection: field("injection", word(["label", "withhold"], "label")),
     }),
   ),
 });
@@ -297,6 +311,36 @@ const secret: Decoder<SecretConfig> = block<SecretConfig>({
   headers: field("headers", list(requiredText)),
 });
 
+/** A keyword or a string. */
+const label: Decoder<string> = (node, path, reading) =>
+  node?.kind === "keyword" ? node.text : requiredText(node, path, reading);
+
+const place = {
+  host: field("host", optionalText),
+  path: field("path", optionalText),
+  capability: field("capability", optionalText),
+} as const;
+
+const labels: Decoder<LabelsConfig> = block<LabelsConfig>({
+  sources: field(
+    "sources",
+    list(
+      block<LabelsConfig["sources"][number]>({
+        ...place,
+        env: field("env", optionalText),
+        injection: field("injection", flag(false)),
+        labels: field("labels", list(label)),
+      }),
+    ),
+  ),
+  sinks: field(
+    "sinks",
+    list(
+      block<LabelsConfig["sinks"][number]>({ ...place, accepts: field("accepts", list(label)) }),
+    ),
+  ),
+});
+
 const limits: Decoder<LimitsConfig> = block<LimitsConfig>({
   wallMs: field("wall-ms", integer(600_000, LIMIT_BOUNDS.wallMs)),
   cpuMs: field("cpu-ms", integer(600_000, LIMIT_BOUNDS.cpuMs)),
@@ -327,6 +371,7 @@ export const agentConfig: Decoder<AgentConfig> = block<AgentConfig>({
   marketplace: field("marketplace", marketplace),
   env: field("env", named(requiredProse)),
   secrets: field("secrets", named(secret)),
+  labels: field("labels", labels),
   limits: field("limits", limits),
 });
 

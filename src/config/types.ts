@@ -90,7 +90,29 @@ export interface AgentConfig {
   readonly marketplace: MarketplaceConfig;
   readonly env: ReadonlyMap<string, string>;
   readonly secrets: ReadonlyMap<string, SecretConfig>;
+  readonly labels: LabelsConfig;
   readonly limits: LimitsConfig;
+}
+
+/** Exactly one of the places is given. */
+export interface FlowPlaceConfig {
+  /** Host pattern. */
+  readonly host: string | null;
+  /** Absolute; covers what is below. */
+  readonly path: string | null;
+  /** Capability pattern. */
+  readonly capability: string | null;
+}
+
+export interface LabelsConfig {
+  readonly sources: readonly (FlowPlaceConfig & {
+    /** A variable or a secret. */
+    readonly env: string | null;
+    /** Replies that speak to a model. */
+    readonly injection: boolean;
+    readonly labels: readonly string[];
+  })[];
+  readonly sinks: readonly (FlowPlaceConfig & { readonly accepts: readonly string[] })[];
 }
 
 export interface OrchestratorConfig {
@@ -101,7 +123,29 @@ export interface OrchestratorConfig {
       readonly mounts: ReadonlyMap<string, MountConfig>;
     };
   };
-  readonly dlp: { readonly enabled: boolean; readonly policy: "strict" | "moderate" | "lenient" };
+  readonly dlp: {
+    readonly enabled: boolean;
+    readonly policy: "strict" | "moderate" | "lenient";
+    readonly rules: readonly DlpRuleConfig[];
+    /** Texts whose sight blocks, in any form. */
+    readonly canaries: readonly string[];
+    /** Words of the house, by the name of their list. */
+    readonly dictionaries: ReadonlyMap<string, readonly string[]>;
+    readonly injection: "label" | "withhold";
+  };
+}
+
+/** Exactly one of `rule`, `path` and `field` is given. */
+export interface DlpRuleConfig {
+  /** A rule's name as verdicts tell it: `dlp.card-number`. */
+  readonly rule: string | null;
+  /** A path into a JSON body: `$.user.ssn`. */
+  readonly path: string | null;
+  /** A field of a form. */
+  readonly field: string | null;
+  readonly action: "block" | "redact" | "report";
+  /** Host patterns; empty: every host. */
+  readonly hosts: readonly string[];
 }
 
 export interface MountConfig {

@@ -112,6 +112,11 @@ const HOST_CODES = {
     "A policy decides otherwise than what a recorded run was decided by",
     "See the calls that it flips",
   ),
+  LABEL_DENIED: entry(
+    77,
+    "What the run has received may not flow to this place",
+    "Send it before the labelled data is read, or let the sink accept its labels",
+  ),
   DLP_BLOCKED: entry(77, "Data that must not leave was found", "Remove it; see the named rule"),
   DNS_BLOCKED: entry(
     77,

@@ -119,6 +119,14 @@ export const FINDING_CODES = {
     "An egress rule cannot be read or contradicts itself",
     "See the message",
   ),
+  INVALID_DLP_RULE: error(
+    "A DLP rule, canary or dictionary cannot be read, or would find nothing or everything",
+    "See the message",
+  ),
+  INVALID_LABEL_RULE: error(
+    "A source or a sink of labels cannot be read, or says nothing",
+    "See the message",
+  ),
   ADDRESSES_IN_PRODUCTION: error(
     "A rule opens address ranges, which production refuses",
     "Remove :addresses",

@@ -18,6 +18,7 @@ import { quote } from "./display.ts";
 import { decideEgress } from "./egress-match.ts";
 import { decideFile } from "./file-match.ts";
 import { capabilityFix, environmentFix } from "./fix.ts";
+import { DECLASSIFY } from "./labels.ts";
 import type { AccessRequest, CapabilityRule, Policy, ResourceRequest, Verdict } from "./types.ts";
 
 /**
@@ -62,11 +63,24 @@ function decideCapability(policy: Policy, capability: string): Verdict {
     });
   }
   const granted = mostSpecific(policy.allow, (rule) => grants(policy, rule.pattern, capability));
-  if (granted !== null) return { kind: "allow", rule: granted.rule };
+  if (granted !== null)
+    return ASKING.get(capability)?.(granted.rule) ?? { kind: "allow", rule: granted.rule };
   return denyCapability(null, `no rule grants ${quote(capability)}`, {
     fix: capabilityFix(capability),
   });
 }
+
+/** Calls that a rule alone never settles: a person is asked each time. */
+const ASKING: ReadonlyMap<string, (rule: string) => Verdict> = new Map([
+  [
+    DECLASSIFY,
+    (rule) => ({
+      kind: "ask",
+      rule,
+      question: "May this run send what it has received as if it had not?",
+    }),
+  ],
+]);
 
 function decideResource(policy: Policy, resource: ResourceRequest): Verdict {
   switch (resource.kind) {

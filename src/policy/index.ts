@@ -12,14 +12,19 @@ export { compileDecide } from "./compiled.ts";
 export { decide } from "./decide.ts";
 export { decideEgress } from "./egress-match.ts";
 export { decideContent } from "./dlp/decide-content.ts";
-export type { ContentRequest } from "./dlp/decide-content.ts";
+export type { ContentDecision, ContentRequest } from "./dlp/decide-content.ts";
 export type { ContentPart } from "./dlp/byte-text.ts";
-export { DETECTORS } from "./dlp/detectors.ts";
+export { DETECTORS, DLP_RULE_NAMES } from "./dlp/detectors.ts";
+export { parseJsonPath } from "./dlp/json-path.ts";
+export { judgeIncoming, judgeOutgoing } from "./dlp/judge.ts";
+export type { Judgement, Outgoing } from "./dlp/judge.ts";
 export type { Detector } from "./dlp/detector.ts";
 export { findKnownSecrets } from "./dlp/known-secrets.ts";
 export type { KnownSecret, SecretFinding } from "./dlp/known-secrets.ts";
 export { scanContent } from "./dlp/scan.ts";
-export type { DlpFinding } from "./dlp/scan.ts";
+export type { DlpFinding, ScanOptions } from "./dlp/scan.ts";
+export { decideFlow, DECLASSIFY, PUBLIC_LABEL, receivedLabels } from "./labels.ts";
+export type { Received } from "./labels.ts";
 export { selectEgressRule } from "./egress-match.ts";
 export { explainVerdict } from "./explain.ts";
 export { matchHost, parseHostPattern, parseRuleHost } from "./host.ts";
@@ -36,8 +41,11 @@ export type {
   AccessRequest,
   CapabilityRule,
   DlpPolicy,
+  DlpRule,
   EgressRule,
   FileRule,
+  FlowPlace,
+  FlowPolicy,
   HttpTarget,
   JsonRpcRule,
   Policy,

@@ -41,6 +41,7 @@ export function meetPolicies(parent: Policy, child: Policy): Policy {
     environment: child.environment.filter((entry) => names.has(entry.name)),
     secrets: meetSecrets(parent.secrets, child.secrets),
     dlp: meetDlp(parent, child),
+    ...meetFlow(parent, child),
     ...meetBounds(parent, child),
   };
 }
@@ -224,8 +225,22 @@ function meetBounds(parent: Policy, child: Policy): Pick<Policy, "bounds"> {
   return bounds.length === 0 ? {} : { bounds };
 }
 
+function meetFlow(parent: Policy, child: Policy): Pick<Policy, "flow"> {
+  const flow = [...(parent.flow ?? []), ...(child.flow ?? [])];
+  return flow.length === 0 ? {} : { flow };
+}
+
 function meetDlp(parent: Policy, child: Policy): Policy["dlp"] {
   const active = [parent.dlp, child.dlp].filter((dlp) => dlp.enabled);
   const rank = Math.max(0, ...active.map((dlp) => DLP_LEVELS.indexOf(dlp.level)));
-  return { enabled: active.length > 0, level: DLP_LEVELS[rank] ?? "strict" };
+  const both = [parent.dlp, child.dlp];
+  const level = { enabled: active.length > 0, level: DLP_LEVELS[rank] ?? "strict" };
+  if (both.every((dlp) => Object.keys(dlp).length === 2)) return level;
+  return {
+    ...level,
+    rules: both.flatMap(({ rules = [] }) => rules),
+    canaries: both.flatMap(({ canaries = [] }) => canaries),
+    dictionaries: both.flatMap(({ dictionaries = [] }) => dictionaries),
+    meet: both,
+  };
 }

@@ -121,6 +121,29 @@ export interface SecretBinding {
 export interface DlpPolicy {
   readonly enabled: boolean;
   readonly level: "strict" | "moderate" | "lenient";
+  /** The first that is about a finding decides on it, before the level. Absent: none. */
+  readonly rules?: readonly DlpRule[];
+  /** Texts that stand where nobody has a reason to look: found in any form, they block, at every level. */
+  readonly canaries?: readonly { readonly rule: string; readonly text: string }[];
+  /** Words of the house, found whole and in any case; the finding is `dlp.dictionary.NAME`. */
+  readonly dictionaries?: readonly { readonly name: string; readonly words: readonly string[] }[];
+  /** What becomes of a reply that speaks to a model. Absent: `label`. */
+  readonly injection?: "label" | "withhold";
+  /** The settings that these are the meet of: each decides, and the strictest answer holds. */
+  readonly meet?: readonly DlpPolicy[];
+}
+
+export interface DlpRule {
+  readonly rule: string;
+  readonly about:
+    | { readonly kind: "detector"; readonly name: string }
+    /** A path into a JSON body, as in dlp/json-path.ts. */
+    | { readonly kind: "path"; readonly path: string }
+    /** A field of a form, in a body or a query. */
+    | { readonly kind: "field"; readonly name: string };
+  readonly action: "block" | "redact" | "report";
+  /** Host patterns. Empty: every host, and what is not sent to a host. */
+  readonly hosts: readonly string[];
 }
 
 /**
@@ -139,6 +162,30 @@ export interface PolicyBound {
   readonly files: readonly Pick<FileRule, "path" | "mode">[] | null;
 }
 
+/** A place that data comes from or goes to. Hosts and capabilities are patterns; a path covers what is below. */
+export type FlowPlace =
+  | { readonly kind: "host"; readonly host: string }
+  | { readonly kind: "path"; readonly path: string }
+  | { readonly kind: "capability"; readonly capability: string }
+  /** A variable, or the placeholder of a secret. */
+  | { readonly kind: "env"; readonly name: string }
+  /** A reply that speaks to a model. */
+  | { readonly kind: "injection" };
+
+/** What may flow where: labels of what comes from a source, and which of them a sink takes. */
+export interface FlowPolicy {
+  readonly sources: readonly {
+    readonly rule: string;
+    readonly place: FlowPlace;
+    readonly labels: readonly string[];
+  }[];
+  readonly sinks: readonly {
+    readonly rule: string;
+    readonly place: FlowPlace;
+    readonly accepts: readonly string[];
+  }[];
+}
+
 export interface Policy {
   readonly level: "pure" | "controlled" | "full";
   readonly allow: readonly CapabilityRule[];
@@ -151,6 +198,8 @@ export interface Policy {
   readonly environment: readonly { readonly rule: string; readonly name: string }[];
   readonly secrets: readonly SecretBinding[];
   readonly dlp: DlpPolicy;
+  /** Each holds by itself. Absent: nothing is labelled. */
+  readonly flow?: readonly FlowPolicy[];
   /** Absent: nobody but the agent's config says anything. */
   readonly bounds?: readonly PolicyBound[];
 }

@@ -24,6 +24,7 @@ import { createGate, type Gate, type GateEvent, type GateRoom } from "./gate.ts"
 import type { Refusal } from "./gate-guard.ts";
 import type { Launched } from "./guest-launch.ts";
 import type { Conversation, GuestLink } from "./guest-link.ts";
+import { createLabelGuard } from "./label-guard.ts";
 import { moduleDigests } from "./plan-modules.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { type StepTracker, trackSteps } from "./step-tracker.ts";
@@ -101,8 +102,11 @@ export async function conductPlan(
     data: startData(prepared, program.guestDigest),
     facts: stage.startFacts,
   });
+  const { flow = [] } = prepared.policy;
   const gate = createGate({
     ...stage.room,
+    // What nobody can allow is refused before anybody is asked.
+    guards: [...flow.map((each) => createLabelGuard(each, chain)), ...(stage.room.guards ?? [])],
     chain,
     policy: prepared.policy,
     registry: prepared.registry,

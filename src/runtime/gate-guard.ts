@@ -35,6 +35,8 @@ export interface AdmittedCall {
   readonly args: readonly Value[];
   /** Of the arguments as they were sent: `sha256:` and 64 hex digits. */
   readonly digest: string;
+  /** What leaves as the body, where the policy redacts it. Absent: the capability's own. */
+  readonly redactedBody?: Uint8Array;
 }
 
 /** A refusal on the way: `denied` when a rule said no, `refused` when the call itself is malformed. */

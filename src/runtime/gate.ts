@@ -20,13 +20,13 @@ import {
   type AccessRequest,
   canonicalCapability,
   decide,
-  decideContent,
   findKnownSecrets,
+  judgeIncoming,
+  judgeOutgoing,
   type KnownSecret,
   type Policy,
   type ResourceRequest,
   type SecretFinding,
-  scanContent,
   type Verdict,
 } from "../policy/index.ts";
 import { type EffectRow, fromWire, toWire, type Value } from "../rtfs/index.ts";
@@ -220,7 +220,8 @@ function judge(room: GateRoom, call: NumberedCall): Judged | Refused {
   const request: AccessRequest = { capability: id, resource };
   const place = { call, id, resource };
 
-  const { verdict, facts } = decideCall(room, call, { capability, request, args });
+  const decided = decideCall(room, call, { capability, request, args });
+  const { verdict, facts, redactedBody } = decided;
   if (verdict.kind === "deny") return { ...place, refusal: denialOf(verdict, facts) };
   if (!asked.ok) return { ...place, refusal: malformed(asked.error.path, asked.error.message) };
   const unfit = validatorOf(capability).input.check(args);
@@ -231,7 +232,8 @@ function judge(room: GateRoom, call: NumberedCall): Judged | Refused {
   const { number, step } = call;
   const { rule } = verdict;
   const question = verdict.kind === "ask" ? verdict.question : null;
-  return { admitted: { number, step, capability, request, rule, question, args, digest }, facts };
+  const admitted = { number, step, capability, request, rule, question, args, digest };
+  return { admitted: redactedBody === null ? admitted : { ...admitted, redactedBody }, facts };
 }
 
 async function askGuards(
@@ -304,27 +306,28 @@ function decideCall(
   room: GateRoom,
   { step, rows }: GateCall,
   { capability, request, args }: Deciding,
-): { verdict: Verdict; facts: JsonObject } {
+): { verdict: Verdict; facts: JsonObject; redactedBody: Uint8Array | null } {
   const verdict = decide(room.policy, request);
   const { resource } = request;
-  if (verdict.kind === "deny" || resource === null) return { verdict, facts: {} };
+  const asDecided = { verdict, facts: {}, redactedBody: null };
+  if (verdict.kind === "deny" || resource === null) return asDecided;
   const beyond = rows === undefined ? null : beyondPlan(rows, step, { capability, resource });
-  if (beyond !== null) return { verdict: beyond, facts: {} };
-  if (capability.outgoing === undefined) return { verdict, facts: {} };
+  if (beyond !== null) return { ...asDecided, verdict: beyond };
+  if (capability.outgoing === undefined) return asDecided;
   const parts = capability.outgoing(args);
   const knownSecrets = room.matchSecrets(parts);
-  const content = decideContent(room.policy, {
-    direction: "out",
+  const content = judgeOutgoing(room.policy, {
     request,
-    findings: scanContent(parts),
+    parts,
     knownSecrets,
     placeholders: findKnownSecrets(parts, room.placeholders),
   });
   const facts: JsonObject =
     knownSecrets.length === 0
-      ? {}
-      : { knownSecrets: knownSecrets.map((finding) => ({ ...finding })) };
-  return { verdict: content.kind === "allow" ? verdict : content, facts };
+      ? content.facts
+      : { ...content.facts, knownSecrets: knownSecrets.map((finding) => ({ ...finding })) };
+  const decided = content.verdict.kind === "allow" ? verdict : content.verdict;
+  return { verdict: decided, facts, redactedBody: content.body };
 }
 
 /** Scan and validate what came back. A result that fails is withheld: the program gets the error. */
@@ -338,17 +341,12 @@ function examine(room: GateRoom, call: AdmittedCall, executed: Executed): Execut
     const message = `the result at "${unfit.path}" is ${unfit.actual}, the contract says ${unfit.expected}`;
     return { ok: false, code: "SCHEMA_OUTPUT", message, facts: executed.facts };
   }
-  if (call.request.resource?.kind !== "http" || !room.policy.dlp.enabled) return executed;
+  if (call.request.resource?.kind !== "http") return executed;
   const parts = [{ name: "response", content: JSON.stringify(executed.value) }];
-  const verdict = decideContent(room.policy, {
-    direction: "in",
-    request: call.request,
-    findings: scanContent(parts),
-    knownSecrets: [],
-    placeholders: [],
-  });
-  if (verdict.kind !== "deny") return executed;
-  return { ok: false, code: verdict.code, message: verdict.reason, facts: executed.facts };
+  const judged = judgeIncoming(room.policy, call.request, parts);
+  const facts = { ...executed.facts, ...judged.facts };
+  if (judged.verdict.kind !== "deny") return { ...executed, facts };
+  return { ok: false, code: judged.verdict.code, message: judged.verdict.reason, facts };
 }
 
 function recordOutcome(room: GateRoom, call: NumberedCall, executed: Executed): void {

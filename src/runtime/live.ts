@@ -226,7 +226,9 @@ async function brokered(
       facts: {},
     };
   }
-  return await broker.fetch(request, rule, signal);
+  const { redactedBody } = call;
+  const sent = redactedBody === undefined ? request : { ...request, body: redactedBody };
+  return await broker.fetch(sent, rule, signal);
 }
 
 function redecide(

@@ -90,6 +90,7 @@ export function prepareRun(given: RunInputs): PreparedRun {
   const config = budgetedConfig(boundedConfig(governed, inputs));
   const compiled = boundPolicy(compilePolicy(config), inputs.bounds);
   const policy = file === null ? compiled : narrowedPolicy(compiled, file, registry);
+  if (inputs.command !== null && policy.flow !== undefined) throw labelsUnheld();
   const outline = outlineOf(inputs);
   const admission = outline === null ? null : admitPlan(outline, policy, registry);
   return {
@@ -153,6 +154,15 @@ function budgetedConfig(config: AgentConfig): AgentConfig {
   if (times.length === 0) return config;
   const wallMs = Math.min(config.limits.wallMs, ...times);
   return { ...config, limits: { ...config.limits, wallMs } };
+}
+
+function labelsUnheld(): CcosError {
+  return new CcosError("UNENFORCEABLE", {
+    what: "Cannot start this program",
+    why: "labels: what a program of its own receives does not pass the gate, so its labels are not known",
+    fix: "Write it as a plan, or remove :labels",
+    details: { fields: ["labels.sources"] },
+  });
 }
 
 function refused(what: string, why: string): CcosError {

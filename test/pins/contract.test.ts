@@ -25,6 +25,8 @@ describe("the chain's format", () => {
       "BudgetWarning",
       "BudgetExceeded",
       "StepProfileDerived",
+      "LabelsReceived",
+      "LabelsDeclassified",
       "StepStarted",
       "StepCompleted",
       "StepFailed",

@@ -2,15 +2,15 @@
  * Decide on content: may these bytes leave, may these bytes come in?
  *
  * Known secrets first, whatever the DLP setting: a value or a placeholder may stand only in a
- * header that its binding names. Then the findings, by level: `strict` blocks every high-confidence
- * finding and everything opaque, `moderate` high-confidence secrets and scans cut short, `lenient`
- * nothing. What is not blocked is for the caller to record.
+ * header that its binding names. Then the findings, each as actions.ts says. What is not blocked is
+ * for the caller to redact and to record.
  *
  * @module
  */
 import { bindingAllows } from "../binding.ts";
 import { quote } from "../display.ts";
 import type { AccessRequest, Policy, Verdict } from "../types.ts";
+import { actionOf } from "./actions.ts";
 import type { SecretFinding } from "./known-secrets.ts";
 import type { DlpFinding } from "./scan.ts";
 
@@ -27,14 +27,37 @@ export interface ContentRequest {
 
 const HEADER_PART = "header ";
 
-/** Decide on the content of one request or reply. Denials carry the code `DLP_BLOCKED`. */
-export function decideContent(policy: Policy, content: ContentRequest): Verdict {
+type Denial = Extract<Verdict, { kind: "deny" }>;
+
+export type ContentDecision =
+  | Denial
+  | {
+      readonly kind: "allow";
+      readonly rule: string;
+      /** What must be taken out of the body first (redact.ts). Absent: nothing. */
+      readonly redact?: readonly DlpFinding[];
+    };
+
+/**
+ * Decide on the content of one request or reply. Denials carry the code `DLP_BLOCKED`.
+ *
+ * What is to be redacted and does not stand in a body that leaves is denied.
+ */
+export function decideContent(policy: Policy, content: ContentRequest): ContentDecision {
   const misplaced = findMisplaced(policy, content);
   if (misplaced !== null) return denySecret(misplaced, content.direction);
-  const blocking = content.findings.find((finding) => blocks(policy, finding));
-  return blocking === undefined
-    ? { kind: "allow", rule: "orchestrator.dlp" }
-    : denyFinding(blocking, policy, content.direction);
+  const redact: DlpFinding[] = [];
+  for (const finding of content.findings) {
+    const action = actionOf(policy.dlp, finding, content);
+    if (action === "report") continue;
+    const isRedactable = content.direction === "out" && finding.part === "body";
+    if (action === "block" || !isRedactable) {
+      return denyFinding(finding, policy, content.direction);
+    }
+    redact.push(finding);
+  }
+  const allowed = { kind: "allow", rule: "orchestrator.dlp" } as const;
+  return redact.length === 0 ? allowed : { ...allowed, redact };
 }
 
 function findMisplaced(policy: Policy, content: ContentRequest): SecretFinding | null {
@@ -54,19 +77,7 @@ function isBound(policy: Policy, request: AccessRequest, finding: SecretFinding)
   );
 }
 
-function blocks(policy: Policy, finding: DlpFinding): boolean {
-  if (!policy.dlp.enabled) return false;
-  switch (policy.dlp.level) {
-    case "strict":
-      return finding.confidence === "high" || finding.kind === "opaque";
-    case "moderate":
-      return finding.confidence === "high" && finding.kind !== "pii";
-    case "lenient":
-      return false;
-  }
-}
-
-function denySecret(finding: SecretFinding, direction: "out" | "in"): Verdict {
+function denySecret(finding: SecretFinding, direction: "out" | "in"): Denial {
   const name = quote(finding.name);
   const where = quote(finding.part);
   const found =
@@ -86,7 +97,7 @@ function denySecret(finding: SecretFinding, direction: "out" | "in"): Verdict {
   };
 }
 
-function denyFinding(finding: DlpFinding, policy: Policy, direction: "out" | "in"): Verdict {
+function denyFinding(finding: DlpFinding, policy: Policy, direction: "out" | "in"): Denial {
   const way = direction === "out" ? "leave" : "come in";
   return {
     kind: "deny",

@@ -149,10 +149,11 @@ function readZipEntry(bytes: Uint8Array, bytesMax: number): Outcome {
   return short(8) === 8 ? inflateAt(bytes, from, bytesMax) : UNREADABLE;
 }
 
-/** The coding `deflate` is zlib's format; some send raw deflate. */
+/** The coding `deflate` is zlib's format; some send raw deflate, which has no header that is a multiple of 31. */
 function readDeflate(bytes: Uint8Array, bytesMax: number): Outcome {
-  const zlib = inflateAt(bytes, 2, bytesMax);
-  return zlib.kind === "unreadable" ? inflateAt(bytes, 0, bytesMax) : zlib;
+  const header = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
+  const isZlib = (header & 0x0f00) === 0x0800 && header % 31 === 0;
+  return inflateAt(bytes, isZlib ? 2 : 0, bytesMax);
 }
 
 /** Whether a deflate block may begin here: its type is known, its counts are in range. */

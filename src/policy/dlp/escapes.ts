@@ -9,6 +9,7 @@
  * @module
  */
 import { ofBytes, ofUnits } from "./byte-text.ts";
+import { isAt, unitClass } from "./detector.ts";
 
 const NONE = 255;
 const HEX = new Uint8Array(256).fill(NONE);
@@ -115,11 +116,11 @@ function softBreak(bytes: Uint8Array, at: number): number {
 }
 
 /** What may stand after a backslash; other units are bytes of something else. */
-const ESCAPED: ReadonlySet<string> = new Set("nrtbfux\"'\\/0".split(""));
+const ESCAPED = unitClass("nrtbfux\"'\\/0");
 
 function nextBackslash(text: string, from: number): number {
   let at = text.indexOf("\\", from);
-  while (at !== -1 && !ESCAPED.has(text[at + 1] ?? "")) at = text.indexOf("\\", at + 1);
+  while (at !== -1 && !isAt(text, at + 1, ESCAPED)) at = text.indexOf("\\", at + 1);
   return at;
 }
 

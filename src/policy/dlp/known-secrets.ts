@@ -12,7 +12,7 @@ import type { ContentPart } from "./byte-text.ts";
 import { compact, SecretAutomaton } from "./secret-automaton.ts";
 import { Meter } from "./meter.ts";
 import { formsOf } from "./secret-forms.ts";
-import { viewsOfPart } from "./views.ts";
+import { type ViewedPart, viewParts } from "./views.ts";
 
 export interface KnownSecret {
   readonly name: string;
@@ -48,7 +48,9 @@ export function findMeasured(
 ): readonly SecretFinding[] {
   if (known.length === 0) return [];
   const automaton = automatonOf(known);
-  return parts.flatMap((part) => findInPart(part, { known, automaton, meter }));
+  return viewParts(parts, meter).flatMap((viewed) =>
+    findInPart(viewed, { known, automaton, meter }),
+  );
 }
 
 interface Search {
@@ -57,9 +59,8 @@ interface Search {
   readonly meter: Meter;
 }
 
-function findInPart(part: ContentPart, search: Search): readonly SecretFinding[] {
+function findInPart({ part, views }: ViewedPart, search: Search): readonly SecretFinding[] {
   const { known, automaton, meter } = search;
-  const views = viewsOfPart(part, {}, meter);
   const forms = new Map<number, SecretFinding["form"]>();
   for (const [index, view] of views.texts.entries()) {
     for (const hit of automaton.search(view.bytes, meter)) {

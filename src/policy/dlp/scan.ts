@@ -1,23 +1,31 @@
 /**
  * Scan content for what must not leave: every detector over every view of every part.
  *
- * Read in this order: scanContent, scanPart, scanView. Linear in the content (views.ts bounds the
- * decoding, detector.ts bounds each try). What cannot be looked into fully (compressed content, a
+ * Read in this order: scanContent, scanPart. Linear in the content (views.ts bounds the decoding,
+ * detector.ts bounds each try). What cannot be looked into fully (compressed content, a
  * decoding budget that ran out, too many parts) is itself a finding, `dlp.opaque`. Findings say
  * where and what kind, never the data.
  *
  * @module
  */
-import type { ByteText, ContentPart } from "./byte-text.ts";
+import type { DlpPolicy } from "../types.ts";
+import type { ContentPart } from "./byte-text.ts";
 import type { Detector } from "./detector.ts";
 import { DETECTORS } from "./detectors.ts";
+import { eachMatch } from "./dispatch.ts";
+import { houseRulesOf } from "./house-rules.ts";
+import { findMeasured } from "./known-secrets.ts";
 import { Meter } from "./meter.ts";
-import { viewsOfPart } from "./views.ts";
+import { findStructured } from "./structured.ts";
+import { type ViewedPart, viewParts } from "./views.ts";
 
 export interface DlpFinding {
-  /** A detector's name, or `dlp.opaque`, `dlp.decompression-bomb`, `dlp.high-entropy`. */
+  /**
+   * A detector's name, `dlp.opaque`, `dlp.decompression-bomb`, `dlp.high-entropy`; of canaries and
+   * structured rules, the place in the config.
+   */
   readonly detector: string;
-  readonly kind: Detector["kind"] | "opaque";
+  readonly kind: Detector["kind"] | "opaque" | "canary" | "structured";
   /** Of `opaque`: `high` when the scan was cut short, `medium` for what cannot be read. */
   readonly confidence: "high" | "medium" | "low";
   /** The name of the part. */
@@ -26,9 +34,15 @@ export interface DlpFinding {
   readonly count: number;
 }
 
-/** More matches of one detector in one view are not told apart. */
+/** More matches of one detector in one view are not counted. */
 const COUNT_MAX = 1000;
 const PARTS_MAX = 1024;
+
+/** Absent: the built-in detectors alone. The same settings each time: what is built from them is kept. */
+export interface ScanOptions {
+  readonly dlp: DlpPolicy;
+  readonly direction: "out" | "in";
+}
 
 /**
  * Scan every part. One finding per detector and part, in the order of parts.
@@ -37,9 +51,18 @@ const PARTS_MAX = 1024;
  */
 export function scanContent(
   parts: readonly ContentPart[],
-  detectors: readonly Detector[] = DETECTORS,
+  options?: ScanOptions,
 ): readonly DlpFinding[] {
-  return scanMeasured(parts, detectors, new Meter());
+  const meter = new Meter();
+  if (options === undefined) return scanMeasured(parts, DETECTORS, meter);
+  const { dlp, direction } = options;
+  const house = houseRulesOf(dlp);
+  const detectors = direction === "in" ? house.inbound : house.outbound;
+  return [
+    ...canariesIn(parts, house.canaries, meter),
+    ...(direction === "out" ? structuredIn(parts, dlp) : []),
+    ...scanMeasured(parts, detectors, meter),
+  ];
 }
 
 /** As scanContent, counting the work done. */
@@ -48,68 +71,56 @@ export function scanMeasured(
   detectors: readonly Detector[],
   meter: Meter,
 ): readonly DlpFinding[] {
-  const dispatch = dispatchOf(detectors);
-  const findings = parts.slice(0, PARTS_MAX).flatMap((part) => scanPart(part, dispatch, meter));
+  const viewed = viewParts(parts.slice(0, PARTS_MAX), meter);
+  const findings = viewed.flatMap((each) => scanPart(each, detectors, meter));
   const cut = parts[PARTS_MAX];
   return cut === undefined ? findings : [...findings, opaque("dlp.opaque", cut.name, "high")];
+}
+
+function canariesIn(
+  parts: readonly ContentPart[],
+  canaries: Parameters<typeof findMeasured>[1],
+  meter: Meter,
+): readonly DlpFinding[] {
+  return findMeasured(parts, canaries, meter).map(({ name, part }) => ({
+    detector: name,
+    kind: "canary",
+    confidence: "high",
+    part,
+    count: 1,
+  }));
+}
+
+function structuredIn(parts: readonly ContentPart[], dlp: DlpPolicy): readonly DlpFinding[] {
+  const rules = (dlp.rules ?? []).filter(({ about }) => about.kind !== "detector");
+  if (rules.length === 0) return [];
+  return viewParts(parts.slice(0, PARTS_MAX), new Meter()).flatMap(({ part, views }) => {
+    const text = views.texts[0]?.text ?? "";
+    const counts = new Map<string, number>();
+    for (const { rule } of findStructured(part.name, text, rules)) {
+      counts.set(rule.rule, Math.min(COUNT_MAX, (counts.get(rule.rule) ?? 0) + 1));
+    }
+    return [...counts].map(([detector, count]): DlpFinding => {
+      return { detector, kind: "structured", confidence: "high", part: part.name, count };
+    });
+  });
 }
 
 function opaque(detector: string, part: string, confidence: "high" | "medium"): DlpFinding {
   return { detector, kind: "opaque", confidence, part, count: 1 };
 }
 
-/** A detector's prefix, and how far into it the pair of units stands by which it is looked for. */
-interface Candidate {
-  readonly detector: Detector;
-  readonly prefix: string;
-  readonly offset: number;
-}
-
-/**
- * Who may match where two given units stand: `lists[first * 256 + second]`, asked only where `pairs`
- * has their bit, which is almost nowhere. The bits are 8 KiB and stay in the fastest memory.
- */
-interface Dispatch {
-  readonly pairs: Int32Array;
-  readonly lists: readonly (readonly Candidate[] | undefined)[];
-}
-
-const dispatches = new WeakMap<readonly Detector[], Dispatch>();
-
-function dispatchOf(detectors: readonly Detector[]): Dispatch {
-  const kept = dispatches.get(detectors);
-  if (kept !== undefined) return kept;
-  const pairs = new Int32Array(1 << 11);
-  const lists: (Candidate[] | undefined)[] = Array.from({ length: 1 << 16 });
-  for (const detector of detectors) {
-    for (const prefix of detector.prefixes) {
-      const offset = rarestPair(prefix);
-      const pair = (prefix.charCodeAt(offset) << 8) | prefix.charCodeAt(offset + 1);
-      pairs[pair >> 5] = pairs[pair >> 5]! | (1 << (pair & 31));
-      (lists[pair] ??= []).push({ detector, prefix, offset });
-    }
-  }
-  const dispatch = { pairs, lists };
-  dispatches.set(detectors, dispatch);
-  return dispatch;
-}
-
-const LOWER = /[a-z]/;
-
-/** Where the pair stands that ordinary text has least: not two small letters, when there is a choice. */
-function rarestPair(prefix: string): number {
-  for (let at = 0; at + 2 < prefix.length; at += 1) {
-    if (!LOWER.test(prefix[at]!) || !LOWER.test(prefix[at + 1]!)) return at;
-  }
-  return 0;
-}
-
-function scanPart(part: ContentPart, dispatch: Dispatch, meter: Meter): readonly DlpFinding[] {
-  const views = viewsOfPart(part, {}, meter);
+function scanPart(
+  { part, views }: ViewedPart,
+  detectors: readonly Detector[],
+  meter: Meter,
+): readonly DlpFinding[] {
   const most = new Map<string, DlpFinding>();
   for (const view of views.texts) {
     const counts = new Map<Detector, number>();
-    scanView(view, dispatch, { meter, counts });
+    eachMatch(view, detectors, meter, (detector) => {
+      counts.set(detector, Math.min(COUNT_MAX, (counts.get(detector) ?? 0) + 1));
+    });
     for (const [{ name, kind, confidence }, count] of counts) {
       if (count <= (most.get(name)?.count ?? 0)) continue;
       most.set(name, { detector: name, kind, confidence, part: part.name, count });
@@ -121,37 +132,4 @@ function scanPart(part: ContentPart, dispatch: Dispatch, meter: Meter): readonly
   else if (views.sealed) findings.push(opaque("dlp.opaque", part.name, "medium"));
   if (views.random) findings.push(opaque("dlp.high-entropy", part.name, "medium"));
   return findings;
-}
-
-interface ScanState {
-  readonly meter: Meter;
-  readonly counts: Map<Detector, number>;
-}
-
-function scanView({ bytes, text }: ByteText, dispatch: Dispatch, state: ScanState): void {
-  const { pairs, lists } = dispatch;
-  state.meter.add(bytes.length);
-  let pair = 0;
-  for (let at = 0; at < bytes.length; at += 1) {
-    pair = ((pair & 255) << 8) | bytes[at]!;
-    if (((pairs[pair >> 5]! >>> (pair & 31)) & 1) === 0) continue;
-    const candidates = lists[pair];
-    if (candidates !== undefined) tryCandidates(text, at - 1, candidates, state);
-  }
-}
-
-function tryCandidates(
-  text: string,
-  pair: number,
-  candidates: readonly Candidate[],
-  { meter, counts }: ScanState,
-): void {
-  meter.add(candidates.length);
-  for (const { detector, prefix, offset } of candidates) {
-    const at = pair - offset;
-    if (prefix.length > 2 && !text.startsWith(prefix, at)) continue;
-    const count = counts.get(detector) ?? 0;
-    if (count < COUNT_MAX && detector.match(text, at, meter) !== null)
-      counts.set(detector, count + 1);
-  }
 }

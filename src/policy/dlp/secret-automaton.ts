@@ -26,10 +26,8 @@ export class SecretAutomaton {
   /** Unit to column; column 0 is every unit that no pattern has, 255 a skipped one. */
   readonly #columns: Uint8Array = new Uint8Array(256);
   readonly #width: number;
-  /** Row of a state times width plus column: the next state. */
+  /** At the row of a state plus a column: the row of the next state, negative where a pattern ends in it. */
   readonly #next: Int32Array;
-  /** For each state, 1 when a pattern ends in it. */
-  readonly #isEnd: Uint8Array;
   readonly #hits: readonly (readonly number[])[];
 
   constructor(patterns: readonly Pattern[]) {
@@ -43,20 +41,26 @@ export class SecretAutomaton {
     for (const pattern of patterns) this.#insert(pattern, hits);
     this.#link(hits);
     this.#hits = hits.map((ids) => [...ids]);
-    this.#isEnd = Uint8Array.from(hits, (ids) => Math.min(ids.size, 1));
+    for (const [at, state] of this.#next.entries()) {
+      const isEnd = this.#hits[state]!.length > 0;
+      this.#next[at] = isEnd ? -state * this.#width : state * this.#width;
+    }
   }
 
   /** The ids of all patterns that occur in the bytes. */
   search(bytes: Uint8Array, meter: Meter): ReadonlySet<number> {
     meter.add(bytes.length);
+    const columns = this.#columns;
+    const next = this.#next;
     const found = new Set<number>();
-    let state = 0;
+    let row = 0;
     for (let at = 0; at < bytes.length; at += 1) {
-      const column = this.#columns[bytes[at]!]!;
+      const column = columns[bytes[at]!]!;
       if (column === SKIP) continue;
-      state = this.#next[state * this.#width + column]!;
-      if (this.#isEnd[state] === 0) continue;
-      for (const id of this.#hits[state]!) found.add(id);
+      row = next[row + column]!;
+      if (row >= 0) continue;
+      row = -row;
+      for (const id of this.#hits[row / this.#width]!) found.add(id);
     }
     return found;
   }

@@ -41,31 +41,35 @@ export interface Views {
   readonly random: boolean;
 }
 
-/** The codings of the whole content, as a `Content-Encoding` header says them; absent: none. */
-export interface ViewOptions {
-  readonly codings?: string;
-}
-
 const kept = new WeakMap<ContentPart, Views>();
 
-/** All views of a part, made once for as long as the part lives. */
-export function viewsOfPart(part: ContentPart, options: ViewOptions, meter: Meter): Views {
-  const known = kept.get(part);
-  if (known !== undefined) return known;
-  const views = viewsOf(byteText(part.content), options, meter);
-  kept.set(part, views);
-  return views;
+export interface ViewedPart {
+  readonly part: ContentPart;
+  readonly views: Views;
 }
 
-/** All views of one byte text. */
-export function viewsOf(content: ByteText, options: ViewOptions, meter: Meter): Views {
-  const { text } = content;
-  if (text.length > BUDGET_CEILING) {
+/**
+ * All views of each part, made once for as long as the part lives. A header `content-encoding` among
+ * the parts says the codings of the body.
+ */
+export function viewParts(parts: readonly ContentPart[], meter: Meter): readonly ViewedPart[] {
+  const header = parts.find(({ name }) => name === "header content-encoding")?.content;
+  const codings = typeof header === "string" ? header : "";
+  return parts.map((part) => {
+    const known = kept.get(part);
+    if (known !== undefined) return { part, views: known };
+    const views = viewsOf(byteText(part.content), part.name === "body" ? codings : "", meter);
+    kept.set(part, views);
+    return { part, views };
+  });
+}
+
+function viewsOf(content: ByteText, codings: string, meter: Meter): Views {
+  if (content.bytes.length > BUDGET_CEILING) {
     return { texts: [], complete: false, sealed: false, bomb: false, random: false };
   }
   const making = new Making(content, meter);
-  const { codings } = options;
-  if (codings !== undefined) making.add(undoCodings(text, codings, making.left));
+  if (codings !== "") making.add(undoCodings(content.text, codings, making.left));
   for (let depth = 0; depth < DEPTH_MAX && making.complete; depth += 1) making.goDeeper();
   return making.views();
 }
