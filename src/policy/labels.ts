@@ -43,7 +43,15 @@ function isSource(place: FlowPlace, { request, hosts, isInjection }: Received): 
       return isInjection;
     case "host":
       return hosts.some((host) => matchHost(place.host, host)) || isAt(place, request);
-    default:
+    case "path":
+      // What is written or deleted gives nothing back.
+      return (
+        request.resource?.kind === "file" &&
+        request.resource.operation === "read" &&
+        isAt(place, request)
+      );
+    case "env":
+    case "capability":
       return isAt(place, request);
   }
 }

@@ -1,8 +1,7 @@
 /**
  * The table of tokens that name themselves by a prefix, as their issuers document them.
  *
- * Sources: the issuers' pages and the rules of secretlint, which a test holds this table against
- * (test/adversary/dlp-secretlint.test.ts). A file of data: longer than others, and flat.
+ * Source: the pages of the issuers. A file of data: longer than others, and flat.
  *
  * @module
  */
