@@ -41,7 +41,8 @@ export class SecretAutomaton {
     for (const pattern of patterns) this.#insert(pattern, hits);
     this.#link(hits);
     this.#hits = hits.map((ids) => [...ids]);
-    for (const [at, state] of this.#next.entries()) {
+    for (let at = 0; at < this.#next.length; at += 1) {
+      const state = this.#next[at]!;
       const isEnd = this.#hits[state]!.length > 0;
       this.#next[at] = isEnd ? -state * this.#width : state * this.#width;
     }
