@@ -9,7 +9,7 @@
  * @module
  */
 import { decodeBody, encodeFrame } from "../src/foundation/framing.ts";
-import type { JsonValue } from "../src/foundation/json.ts";
+import type { JsonObject, JsonValue } from "../src/foundation/json.ts";
 import {
   type GuestMessage,
   type HostMessage,
@@ -20,6 +20,7 @@ import {
 import { formatSpan, type SourceSpan } from "../src/foundation/source-span.ts";
 import { EXERCISE, EXERCISE_TURNS } from "./exercise.ts";
 import {
+  type CallMetadata,
   compiledEngine,
   compileProgram,
   type Diagnostic,
@@ -52,11 +53,12 @@ class ChannelHost implements Host {
     this.#channel = channel;
   }
 
-  call(capability: string, args: readonly Value[]): Value {
+  call(capability: string, args: readonly Value[], metadata: CallMetadata | null): Value {
     const id = ++this.#calls;
-    const answer = this.#exchange({ type: "call", id, capability, args: args.map(toWire) }, () =>
-      this.#answer(id),
-    );
+    const terms = termsOf(metadata);
+    const call = { type: "call", id, capability, args: args.map(toWire) } as const;
+    const message = terms === null ? call : { ...call, terms };
+    const answer = this.#exchange(message, () => this.#answer(id));
     if (answer?.type !== "result") throw new BrokenChannel("the host ended the run");
     if (!answer.ok) throw errorOf(answer.error);
     const value = fromWire(answer.value);
@@ -96,6 +98,18 @@ class ChannelHost implements Host {
     return answer;
   }
 }
+
+/** What `^{:idempotency … :retry …}` around the call says. Null: nothing. */
+function termsOf(metadata: CallMetadata | null): JsonObject | null {
+  if (metadata === null) return null;
+  const told = TERMS.flatMap((name) => {
+    const value = metadata.get(name);
+    return value === undefined ? [] : [[name, toWire(value)] as const];
+  });
+  return told.length === 0 ? null : Object.fromEntries(told);
+}
+
+const TERMS = ["idempotency", "retry"] as const;
 
 function errorOf({ kind, code, message, retryable }: WireError): RtfsError {
   return new RtfsError(kind, message, { code, retryable });

@@ -63,7 +63,7 @@ function titled(source: string, title: string): boolean {
 const PATH = /^(?:\.?[a-z][\w-]*\/)[\w./-]*$|^[\w.-]+\.(?:md|cjs|mjs|toml)$/;
 /** Paths of a user's machine or inside a wall, and commands' words. */
 const NOT_OURS =
-  /^(?:runs|keys|process|gvisor|wasm|microvm|inputs|workspace|image|deployments|generations|consoles)\/|^(?:plan|agent|chain|payload|sha256|ccos)\b/;
+  /^(?:runs|keys|idempotency|process|gvisor|wasm|microvm|inputs|workspace|image|deployments|generations|consoles)\/|^(?:plan|agent|chain|payload|sha256|ccos)\b/;
 
 /** Written in two halves, so that this file does not find itself. */
 const UNFINISHED = new RegExp(

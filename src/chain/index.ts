@@ -30,7 +30,7 @@ export {
   loadPublicKey,
   readPublicKey,
 } from "./host-key.ts";
-export { openPayloads, type PayloadStore } from "./payloads.ts";
+export { continuePayloads, openPayloads, type PayloadStore } from "./payloads.ts";
 export { readRecords } from "./read.ts";
 export { type ChainRecord, digestOf, isRecordType, linkRecord, type RecordType } from "./record.ts";
 export { repairTornTail } from "./repair.ts";

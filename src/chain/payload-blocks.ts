@@ -9,7 +9,7 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { CcosError } from "../foundation/errors.ts";
-import { openRandom, type RandomFile } from "../host/index.ts";
+import { openInOrder, type RandomFile } from "../host/index.ts";
 
 /** Largest payload, bytes. */
 export const PAYLOAD_BYTES_MAX: number = 64 * 1024 * 1024;
@@ -44,6 +44,9 @@ export interface Blocks {
   readonly file: RandomFile;
   readonly key: Uint8Array;
   readonly index: ReadonlyMap<string, Location>;
+  /** How many blocks are whole, and where the last of them ends in the file. */
+  readonly count: number;
+  readonly end: number;
   /** Why not every block could be read; null when all could. */
   readonly damage: string | null;
 }
@@ -105,15 +108,14 @@ export async function openBlock(
 
 /** Read the file once to know where each payload lies; contents are read again when asked for. */
 export async function loadBlocks(path: string, key: Uint8Array): Promise<Blocks> {
-  const file = await openRandom(path);
+  const file = await openInOrder(path);
   const index = new Map<string, Location>();
   try {
     const magic = await file.read(0, Math.min(MAGIC.length, file.size));
     if (magic === null || !MAGIC.subarray(0, magic.length).equals(magic)) {
       throw damaged(path, "it does not begin as a payload file");
     }
-    const damage = await indexBlocks(file, key, index);
-    return { file, key, index, damage };
+    return { file, key, index, ...(await indexBlocks(file, key, index)) };
   } catch (cause) {
     await file.close();
     throw cause;
@@ -124,22 +126,21 @@ async function indexBlocks(
   file: RandomFile,
   key: Uint8Array,
   index: Map<string, Location>,
-): Promise<string | null> {
-  let offset = MAGIC.length;
-  for (let number = 0; offset + 4 <= file.size; number++) {
-    const header = await file.read(offset, 4);
-    const length = header === null ? 0 : Buffer.from(header).readUInt32BE();
-    if (length < NONCE_BYTES + TAG_BYTES || length > BLOCK_BYTES_MAX) {
-      return `block ${number} has no possible length`;
-    }
-    if (offset + 4 + length > file.size) return null;
-    const block = { number, offset: offset + 4, length };
+): Promise<Pick<Blocks, "count" | "end" | "damage">> {
+  let end = MAGIC.length;
+  for (let count = 0; ; count++) {
+    const header = end + 4 <= file.size ? await file.read(end, 4) : null;
+    if (header === null) return { count, end, damage: null };
+    const length = Buffer.from(header).readUInt32BE();
+    if (length < NONCE_BYTES + TAG_BYTES || length > BLOCK_BYTES_MAX)
+      return { count, end, damage: `block ${count} has no possible length` };
+    if (end + 4 + length > file.size) return { count, end, damage: null };
+    const block = { number: count, offset: end + 4, length };
     const plain = await openBlock(file, key, block);
-    if (plain === null) return `block ${number} does not decrypt`;
+    if (plain === null) return { count, end, damage: `block ${count} does not decrypt` };
     indexEntries(plain, block, index);
-    offset += 4 + length;
+    end += 4 + length;
   }
-  return null;
 }
 
 function indexEntries(plain: Buffer, block: Block, index: Map<string, Location>): void {

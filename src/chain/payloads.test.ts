@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { JsonValue } from "../foundation/json.ts";
-import { openPayloads, type PayloadStore } from "./payloads.ts";
+import { continuePayloads, openPayloads, type PayloadStore } from "./payloads.ts";
 import { digestOf } from "./record.ts";
 
 let directory = "";
@@ -202,5 +202,57 @@ describe("openPayloads", () => {
     writeFileSync(keyPath, "x".repeat(32), { mode: 0o600 });
     await expect(store.sync()).rejects.toMatchObject({ code: "CHAIN_UNWRITABLE" });
     expect(readFileSync(keyPath, "utf8")).toBe("x".repeat(32));
+  });
+});
+
+describe("continuePayloads", () => {
+  const sizeNow = (): number => statSync(path).size;
+
+  test("keeps what was there, drops a cut block, and goes on behind it", async () => {
+    const first = await written([["one"], ["two"]]);
+    const whole = sizeNow();
+    await continued(["three"]);
+    const bytes = readFileSync(path);
+    for (const size of [bytes.length - 1, whole + 5, whole + 3, whole]) {
+      writeFileSync(path, bytes.subarray(0, size));
+      const added = await continued([`after ${size}`]);
+      expect(await Promise.all([...first, ...added].map(textOf))).toEqual([
+        '"one"',
+        '"two"',
+        `"after ${size}"`,
+      ]);
+    }
+  });
+
+  async function continued(values: readonly JsonValue[]): Promise<string[]> {
+    const store = await continuePayloads(path, keyPath, true);
+    const digests = values.map((value) => keep(store, value));
+    await store.close();
+    return digests;
+  }
+
+  test("begins anew where nothing was kept, and refuses where something was", async () => {
+    writeFileSync(keyPath, new Uint8Array(32), { mode: 0o600 });
+    await expect(continuePayloads(path, keyPath, true)).rejects.toMatchObject({
+      code: "CHAIN_INTEGRITY",
+    });
+    expect(existsSync(keyPath)).toBe(true);
+    const store = await continuePayloads(path, keyPath, false);
+    const digest = keep(store, "first");
+    await store.close();
+    expect(await textOf(digest)).toBe('"first"');
+  });
+
+  test("refuses an erased key and a changed block, and leaves them", async () => {
+    await written([["one"], ["two"]]);
+    const key = readFileSync(keyPath);
+    rmSync(keyPath);
+    await expect(continuePayloads(path, keyPath, true)).rejects.toThrow(/its key is erased/);
+    writeFileSync(keyPath, key, { mode: 0o600 });
+    const bytes = readFileSync(path);
+    bytes[40] = (bytes[40] ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+    await expect(continuePayloads(path, keyPath, true)).rejects.toThrow(/block 0 does not decrypt/);
+    expect(readFileSync(path)).toEqual(bytes);
   });
 });

@@ -14,10 +14,12 @@ import {
   type AppendFile,
   createExclusive,
   openExclusive,
+  openForAppending,
   readBounded,
   readOwned,
   removeFile,
   syncDirectory,
+  truncateTo,
 } from "../host/index.ts";
 import {
   type Blocks,
@@ -82,22 +84,65 @@ export async function openPayloads(path: string, keyPath: string): Promise<Paylo
 }
 
 /**
+ * The payloads of a run that goes on: what was kept is there, what a crash cut short is not.
+ *
+ * @param isNamed - Whether a record names a payload: then there must be some.
+ * @throws {CcosError} as {@link openPayloads}; `CHAIN_INTEGRITY` when a block is damaged or the key is erased.
+ */
+export async function continuePayloads(
+  path: string,
+  keyPath: string,
+  isNamed: boolean,
+): Promise<PayloadStore> {
+  const file = await readBounded(path, MAGIC.length - 1);
+  const isBegun = file.ok ? file.value.length >= MAGIC.length : file.error !== "absent";
+  if (!isBegun) {
+    if (isNamed) throw damaged(path, "it is gone");
+    // Killed while the files were made.
+    await removeFile(path);
+    await removeFile(keyPath);
+    return new WritingStore(path, keyPath);
+  }
+  const key = await readOwned(keyPath, KEY_BYTES);
+  if (!key.ok) throw damaged(path, "its key is erased");
+  const blocks = await loadBlocks(path, key.value);
+  const { size } = blocks.file;
+  await blocks.file.close();
+  if (blocks.damage !== null) throw damaged(path, blocks.damage);
+  if (size > blocks.end) await truncateTo(path, blocks.end);
+  const open = { file: await openForAppending(path), key: key.value };
+  return new WritingStore(path, keyPath, { ...blocks, open });
+}
+
+interface OpenFiles {
+  readonly file: AppendFile;
+  readonly key: Uint8Array;
+}
+
+interface Continued extends Pick<Blocks, "index" | "count"> {
+  readonly open: OpenFiles;
+}
+
+/**
  * A run under way: keeps what it is given, and answers from memory only what is not yet on disk.
  */
 class WritingStore implements PayloadStore {
   readonly #path: string;
   readonly #keyPath: string;
-  readonly #kept = new Set<string>();
+  readonly #kept: Set<string>;
   #pending: (readonly [string, Uint8Array])[] = [];
   #pendingBytes = 0;
-  #blocks = 0;
-  #open: { readonly file: AppendFile; readonly key: Uint8Array } | null = null;
+  #blocks: number;
+  #open: OpenFiles | null;
   #syncing: Promise<void> = Promise.resolve();
   #failure: CcosError | null = null;
 
-  constructor(path: string, keyPath: string) {
+  constructor(path: string, keyPath: string, there?: Continued) {
     this.#path = path;
     this.#keyPath = keyPath;
+    this.#kept = new Set(there?.index.keys());
+    this.#blocks = there?.count ?? 0;
+    this.#open = there?.open ?? null;
   }
 
   put(digest: string, bytes: Uint8Array): void {
@@ -231,10 +276,7 @@ class ReadingStore implements PayloadStore {
   }
 }
 
-async function createFiles(
-  path: string,
-  keyPath: string,
-): Promise<{ file: AppendFile; key: Uint8Array }> {
+async function createFiles(path: string, keyPath: string): Promise<OpenFiles> {
   const key = randomBytes(KEY_BYTES);
   if (!(await createExclusive(keyPath, key, 0o600))) {
     throw new Error("a payload key stands there already");

@@ -44,6 +44,8 @@ export const RECORD_TYPES = [
   "RunFailed",
   "RunCancelled",
   "EmergencyStopped",
+  "RunResumed",
+  "CallRetried",
   "DeploymentCreated",
   "SupervisorStarted",
   "StateEntered",

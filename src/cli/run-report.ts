@@ -17,7 +17,11 @@ export async function runAndReport(
   const screen = new RunScreen(io);
   // The settings are the run's too: what of them is not followed is told with it.
   for (const finding of findings) screen.show({ kind: "warning", finding });
-  const { report, json } = await runPlan(io, inputs, io.early, { staged, screen });
+  return showReport(io, screen, await runPlan(io, inputs, io.early, { staged, screen }));
+}
+
+/** Print a run's end; its exit code. @throws {CcosError} `PROVIDER_CRASHED`. */
+export function showReport(io: Io, screen: RunScreen, { report, json }: Reported): number {
   if (io.json) io.out(JSON.stringify(json));
   else {
     if (report.outcome.kind === "value") io.out(valueText(report.outcome.value));

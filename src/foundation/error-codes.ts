@@ -226,6 +226,38 @@ const HOST_CODES = {
     "See the first divergent record",
   ),
   REPLAY_UNAVAILABLE: entry(65, "This run cannot be replayed", "See the reason"),
+  IDEMPOTENCY_CONFLICT: entry(
+    65,
+    "An idempotency key was used for two calls that are not the same",
+    "Make the key of what tells the effects apart",
+  ),
+  IDEMPOTENCY_IN_DOUBT: entry(
+    65,
+    "A run that died began the effect with this key, and it cannot be asked for twice",
+    "Resume that run: `ccos resume RUN`",
+  ),
+  IDEMPOTENCY_UNAVAILABLE: entry(
+    69,
+    "The host's table of effects with keys cannot say what an effect gave",
+    "See the reason; rows end after a week",
+  ),
+  RUN_LOCKED: entry(
+    69,
+    "Another process runs or resumes this run",
+    "Wait for it; a killed one holds nothing",
+    true,
+  ),
+  RESUME_REFUSED: entry(65, "This run cannot go on", "See the reason; nothing was changed"),
+  RESUME_DIVERGED: entry(
+    65,
+    "The program did not do again what the chain says it did",
+    "Nothing was changed; verify the run with --replay",
+  ),
+  RESUME_IN_DOUBT: entry(
+    65,
+    "Nobody can say whether the last effect before the crash took place",
+    "Look at its target, then resume with --assume-done VALUE or --assume-not-done",
+  ),
   RUN_NOT_FOUND: entry(65, "No such run", "See `ccos chain list`"),
   PACKAGE_INVALID: entry(
     65,

@@ -70,6 +70,8 @@ export type GuestMessage =
       readonly id: number;
       readonly capability: string;
       readonly args: readonly JsonValue[];
+      /** Wire values by name: what the plan says of how the call may be made. */
+      readonly terms?: JsonObject;
     }
   | { readonly type: "result"; readonly ok: true; readonly value: JsonValue }
   | {
@@ -135,6 +137,10 @@ const GUEST_SHAPES: Readonly<Record<string, Shape>> = {
   metric: { name: isShort, value: isNumber },
   event: { name: isShort, data: isObject },
 };
+/** Fields that a message may leave out. */
+const OPTIONAL_FIELDS: Readonly<Record<string, Shape>> = {
+  call: { terms: isObject },
+};
 const HOST_SHAPES: Readonly<Record<string, Shape>> = {
   hello: { version: isId, session: isShort, image: isShort },
   execute: {
@@ -185,9 +191,12 @@ function parseMessage<T>(
     if (!Object.hasOwn(frame, key) || !check(frame[key]))
       return err(`${type}.${key} is missing or malformed`);
   }
+  const optional = OPTIONAL_FIELDS[type] ?? {};
   for (const key of Object.keys(frame)) {
-    if (key !== "type" && !Object.hasOwn(shape, key))
+    if (key === "type" || Object.hasOwn(shape, key)) continue;
+    if (!Object.hasOwn(optional, key))
       return err(`${type} has no field ${JSON.stringify(key.slice(0, 40))}`);
+    if (!optional[key]?.(frame[key])) return err(`${type}.${key} is malformed`);
   }
   return ok(frame as T);
 }

@@ -124,6 +124,29 @@ export async function openRandom(path: string): Promise<RandomFile> {
   return { size, read: (at, length) => readExactly(file, at, length), close: () => file.close() };
 }
 
+/** Bytes that one read of the disk brings when several small ones follow each other. */
+const WINDOW_BYTES = 1024 * 1024;
+
+/** As {@link openRandom}, for reads that go through the file from its begin to its end: one trip to the disk for many. */
+export async function openInOrder(path: string): Promise<RandomFile> {
+  const file = await openRandom(path);
+  let window: Uint8Array = new Uint8Array();
+  let start = 0;
+  const read: RandomFile["read"] = async (offset, length) => {
+    if (length > WINDOW_BYTES) return await file.read(offset, length);
+    const isWithin = offset >= start && offset + length <= start + window.length;
+    if (!isWithin) {
+      const bytes = Math.max(length, Math.min(WINDOW_BYTES, file.size - offset));
+      const next = await file.read(offset, bytes);
+      if (next === null) return null;
+      window = next;
+      start = offset;
+    }
+    return window.slice(offset - start, offset - start + length);
+  };
+  return { ...file, read };
+}
+
 async function openForReading(path: string): Promise<FileHandle> {
   const what = `Cannot read "${path}"`;
   let file: FileHandle;

@@ -252,3 +252,14 @@ export async function cutTail(path: string, from: number, tail: Uint8Array): Pro
     await file.close();
   }
 }
+
+/** Shorten a regular file of ours, durably: what follows its first `bytes` bytes is dropped. */
+export async function truncateTo(path: string, bytes: number): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW);
+  try {
+    await file.truncate(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

@@ -5,6 +5,7 @@ export { serveWithToken, type TokenAnswer, type TokenRequest } from "./token-ser
 export { processesNaming, type Supervised, superviseProcess } from "./supervised.ts";
 export {
   errnoOf,
+  openInOrder,
   openRandom,
   type RandomFile,
   readBounded,
@@ -25,6 +26,7 @@ export {
   removeFile,
   replaceContent,
   syncDirectory,
+  truncateTo,
   writeAtomic,
 } from "./files.ts";
 export {
@@ -70,6 +72,7 @@ export {
   readLineDatabase,
 } from "./line-database.ts";
 export { type LogFile, openLogFile } from "./log-file.ts";
+export { type Database, openDatabase } from "./database.ts";
 export { lockDirectory, type NameLease } from "./name-lease.ts";
 export { leaseUser, type UserLease } from "./user-lease.ts";
 export { type MeasuredFile, measureFile } from "./measured-file.ts";

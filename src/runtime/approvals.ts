@@ -145,6 +145,8 @@ function actionOf(prepared: PreparedRun, call: AdmittedCall | null): ApprovalAct
 
 async function ask(room: ApprovalRoom, wish: Wish, granted: Granted[]): Promise<Refusal | null> {
   const { action, approvals } = wish;
+  const named = room.prepared.config.governance.approvers.length;
+  if (named < approvals) return unanswerable(wish, named);
   const isGranted = granted.some(
     (each) => each.approvals >= approvals && isCovered(action, each.action),
   );
@@ -162,6 +164,18 @@ async function ask(room: ApprovalRoom, wish: Wish, granted: Granted[]): Promise<
   await room.chain.commit();
   tell(room, wish, opened, { state: "requested", why: "" });
   return settle(room, wish, await room.desk.wait(opened.request), granted);
+}
+
+/** Nobody is asked who does not exist. */
+function unanswerable({ action: { rule }, approvals }: Wish, named: number): Refusal {
+  return {
+    how: "denied",
+    code: "APPROVAL_DENIED",
+    rule,
+    reason: `${approvals} must agree, and the config names ${named === 0 ? "no approver" : named}`,
+    fix: "Name who may agree in governance.approvers",
+    facts: {},
+  };
 }
 
 function dataOf({ action, approvals, call }: Wish): JsonObject {

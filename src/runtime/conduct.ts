@@ -323,8 +323,10 @@ async function passCall(
   room: Talk,
 ): Promise<null> {
   room.counter.declared++;
-  const { id, capability, args, rows } = call;
-  const answer = await room.gate.pass({ step: room.steps.current(), capability, args, rows });
+  const { id, capability, args, rows, terms } = call;
+  const step = room.steps.current();
+  const wish = { step, capability, args, rows, ...(terms === undefined ? {} : { terms }) };
+  const answer = await room.gate.pass(wish);
   send(
     answer.ok
       ? { type: "result", id, ok: true, value: answer.value }
@@ -405,7 +407,7 @@ function hostCode(code: string): ErrorCode | undefined {
   return DENIAL_CODES.has(code) ? (code as ErrorCode) : undefined;
 }
 
-const LIMIT_CODES: Record<Extract<Ending, { kind: "killed" }>["by"], ErrorCode> = {
+export const LIMIT_CODES: Record<Extract<Ending, { kind: "killed" }>["by"], ErrorCode> = {
   timeout: "LIMIT_TIME",
   memory: "LIMIT_MEMORY",
   cpu: "LIMIT_CPU",

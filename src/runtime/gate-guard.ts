@@ -12,6 +12,7 @@ import type { ErrorCode } from "../foundation/error-codes.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { AccessRequest } from "../policy/index.ts";
 import type { Value } from "../rtfs/index.ts";
+import type { CallTerms } from "./call-terms.ts";
 
 /** What an effect gave back; `facts` go into the record, `value` beside it. */
 export type Executed =
@@ -37,6 +38,10 @@ export interface AdmittedCall {
   readonly digest: string;
   /** What leaves as the body, where the policy redacts it. Absent: the capability's own. */
   readonly redactedBody?: Uint8Array;
+  /** What the plan says of how it may be made. Absent: nothing. */
+  readonly terms?: CallTerms;
+  /** A person said that the attempt before the crash did not take place. */
+  readonly isKnownUndone?: boolean;
 }
 
 /** A refusal on the way: `denied` when a rule said no, `refused` when the call itself is malformed. */

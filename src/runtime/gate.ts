@@ -31,9 +31,11 @@ import {
 } from "../policy/index.ts";
 import { type EffectRow, fromWire, toWire, type Value } from "../rtfs/index.ts";
 import { beyondPlan } from "./beyond-plan.ts";
+import { readTerms, termsData } from "./call-terms.ts";
 import { validatorOf, wireError } from "./contracts.ts";
 import type { AdmittedCall, Executed, GateGuard, Refusal } from "./gate-guard.ts";
 import { denialOf, malformed, unanswered, unknown } from "./gate-refusals.ts";
+import { fitTerms } from "./repeatable.ts";
 import { describeResource } from "./resource-text.ts";
 
 export interface GateCall {
@@ -43,6 +45,8 @@ export interface GateCall {
   readonly args: readonly JsonValue[];
   /** What the calls of the admitted plan that this can be can do. Absent: an external program, which has no plan. */
   readonly rows?: readonly EffectRow[];
+  /** Of the guest's message. */
+  readonly terms?: JsonObject;
 }
 
 export type GateAnswer =
@@ -118,8 +122,8 @@ export interface GateCounts {
   receivedBytes: number;
 }
 
-export function createGate(room: GateRoom): Gate {
-  const counts: GateCounts = {
+export function newCounts(): GateCounts {
+  return {
     intended: 0,
     denied: 0,
     refused: 0,
@@ -129,6 +133,10 @@ export function createGate(room: GateRoom): Gate {
     sentBytes: 0,
     receivedBytes: 0,
   };
+}
+
+export function createGate(room: GateRoom): Gate {
+  const counts = newCounts();
   let number = 0;
   let inFlight = 0;
   let waiting: (() => void)[] = [];
@@ -200,7 +208,7 @@ async function passGate(
   }
 }
 
-function bytesOf(fact: JsonValue | undefined): number {
+export function bytesOf(fact: JsonValue | undefined): number {
   return typeof fact === "number" ? fact : 0;
 }
 
@@ -232,8 +240,14 @@ function judge(room: GateRoom, call: NumberedCall): Judged | Refused {
   const { number, step } = call;
   const { rule } = verdict;
   const question = verdict.kind === "ask" ? verdict.question : null;
-  const admitted = { number, step, capability, request, rule, question, args, digest };
-  return { admitted: redactedBody === null ? admitted : { ...admitted, redactedBody }, facts };
+  const bare = { number, step, capability, request, rule, question, args, digest };
+  const admitted = redactedBody === null ? bare : { ...bare, redactedBody };
+  const said = readTerms(call.terms);
+  const terms = said.ok && said.value !== null ? fitTerms(admitted, said.value) : said;
+  if (!terms.ok) return { ...place, refusal: malformed("", terms.error) };
+  return terms.value === null
+    ? { admitted, facts }
+    : { admitted: { ...admitted, terms: terms.value }, facts };
 }
 
 async function askGuards(
@@ -251,14 +265,22 @@ async function askGuards(
 }
 
 function intend(room: GateRoom, counts: GateCounts, { admitted, facts }: Judged): void {
-  const { number, step, request, rule, digest } = admitted;
+  const { number, step, request, rule, digest, terms } = admitted;
   const { capability, resource } = request;
   counts.intended++;
   if (resource?.kind === "http") counts.network++;
   if (resource?.kind === "file") counts.files++;
   room.chain.append({
     type: "CallIntended",
-    data: { args: digest, call: number, capability, resource: describe(resource), rule, step },
+    data: {
+      args: digest,
+      call: number,
+      capability,
+      resource: describe(resource),
+      rule,
+      step,
+      ...(terms === undefined ? {} : { terms: termsData(terms) }),
+    },
     facts,
   });
 }

@@ -45,6 +45,8 @@ export {
   wishesOfPlan,
   wishesOfRun,
 } from "./policy-learn.ts";
+export { type Resumed, resumeRun } from "./resume.ts";
+export type { Assumption } from "./resume-doubt.ts";
 export { type Replay, replayRun } from "./replay.ts";
 export { type EarlyLaunch, launchEarly } from "./early-launch.ts";
 export { runAgent, type RunEvent, type RunReport } from "./run.ts";

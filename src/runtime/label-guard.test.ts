@@ -34,7 +34,16 @@ function call(
 ): AdmittedCall {
   const capability = registry.find(id)!;
   const request = { capability: id, resource };
-  return { number: 7, step: null, capability, request, rule: "r", question: null, args, digest: "sha256:0" };
+  return {
+    number: 7,
+    step: null,
+    capability,
+    request,
+    rule: "r",
+    question: null,
+    args,
+    digest: "sha256:0",
+  };
 }
 
 function fetching(url: string): AdmittedCall {

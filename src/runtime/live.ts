@@ -7,7 +7,10 @@
 import { join } from "node:path";
 import type { CapabilityPorts, HttpCall, HttpReply, PortAnswer } from "../capability/index.ts";
 import {
+  appendingStore,
+  type ChainRecord,
   type ChainWriter,
+  continuePayloads,
   type HostKey,
   hostLog,
   loadOrCreateHostKey,
@@ -19,6 +22,7 @@ import {
   type SignedHead,
 } from "../chain/index.ts";
 import { type Broker, type BrokerOptions, createBroker } from "../egress/index.ts";
+import type { ErrorCode } from "../foundation/error-codes.ts";
 import { CcosError } from "../foundation/errors.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import {
@@ -38,14 +42,18 @@ import {
   type Verdict,
 } from "../policy/index.ts";
 import { anchorAtSeal } from "./anchor-seal.ts";
+import type { Usage } from "../isolation/index.ts";
+import type { Observed } from "./books.ts";
 import type { Stage } from "./conduct.ts";
 import { executedOf } from "./gate.ts";
 import type { AdmittedCall, Executed } from "./gate-guard.ts";
 import type { HaltWatch } from "./halt.ts";
-import { govern, type GovernanceEvent, liveOutside } from "./govern.ts";
+import { govern, type GovernanceEvent, liveOutside, type Outside } from "./govern.ts";
+import { type IdempotencyTable, openIdempotencyTable } from "./idempotency-table.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { placeholdersOf } from "./secrets.ts";
+import { type TermedExecution, termedExecution } from "./termed-execution.ts";
 import type { World } from "./world.ts";
 
 /** What the egress puts into requests at the edge. Only here are secrets in the clear. */
@@ -55,8 +63,11 @@ export interface LiveStage extends Stage {
   readonly broker: Broker;
   readonly halt: HaltWatch;
   readonly edge: EdgeMaterial;
+  readonly outside: Outside;
   /** Sign the head and keep it; the chain is closed. */
   seal(): Promise<SignedHead>;
+  /** The run broke before its program ended: its ending and its head, where they can be written. */
+  abandon(code: ErrorCode): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -73,23 +84,14 @@ export interface LiveOptions {
   /** The agent's log lines, already redacted. */
   readonly log: CapabilityPorts["log"];
   readonly notice: (event: GovernanceEvent) => void;
+  /** The records that stand there already, verified; the chain goes on behind them. Absent: it begins. */
+  readonly past?: readonly ChainRecord[];
 }
 
 export async function openLiveStage(world: World, options: LiveOptions): Promise<LiveStage> {
   const { prepared, directory, secrets } = options;
   const placeholders = placeholdersOf(directory.id, prepared.config);
-  const [payloads, store, key] = await Promise.all([
-    openPayloads(directory.payloads, directory.payloadKey),
-    newStore(directory.chain),
-    loadOrCreateHostKey(join(world.stateDir, "keys")),
-  ]);
-  const chain = openChain({
-    store,
-    chainId: directory.id,
-    configDigest: prepared.digests.config,
-    nowMs: world.nowMs,
-    before: () => payloads.sync(),
-  });
+  const { chain, payloads, key } = await openChainFiles(world, options);
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const edge: EdgeMaterial = {
@@ -106,40 +108,110 @@ export async function openLiveStage(world: World, options: LiveOptions): Promise
     ...edge,
   });
   const run = directory.id;
-  const governed = govern({
-    prepared,
-    chain,
+  const outside = liveOutside(world, { prepared, run, signal });
+  // A run that goes on is governed by its record too: see resume-stage.ts.
+  const governed =
+    options.past === undefined
+      ? govern({ prepared, chain, run, outside, observe: options.notice })
+      : null;
+  const table = lazyTable(world);
+  const terms = termedExecution({
     run,
-    outside: liveOutside(world, { prepared, run, signal }),
-    observe: options.notice,
+    agent: prepared.config.agentId,
+    plan: prepared.digests.plan,
+    chain,
+    placeholders,
+    table: table.open,
   });
   const files = createFileAccess({ roots: fileRoots(prepared, directory) });
-  const ports = livePorts(world, options, { broker, files, placeholders });
+  const ports = livePorts(world, options, { broker, files, placeholders, terms });
   return {
     chain,
     broker,
     halt: options.halt,
     edge,
     startFacts: options.startFacts,
-    admitStart: governed.admitStart,
-    observed: (usage) => ({
-      network: broker.counters.started,
-      sentBytes: broker.counters.sentBytes,
-      receivedBytes: broker.counters.receivedBytes,
-      files: files.begun,
-      strayBytes: usage?.strayBytes ?? null,
-    }),
+    outside,
+    ...(governed === null ? {} : { admitStart: governed.admitStart }),
+    observed: (usage) => observedOf({ broker, files, terms }, usage),
     endEffects: () => stop.abort(),
     room: {
-      execute: (call) => executeLive(call, ports, prepared, signal),
+      execute: (call) => executeLive(call, ports, { prepared, signal, terms }),
       matchSecrets: (parts) => findKnownSecrets(parts, secrets),
       placeholders,
       keepResult: keepInto(payloads, directory.id),
-      guards: [...governed.guards, options.halt],
+      guards: [...(governed?.guards ?? []), options.halt],
     },
     seal: () => seal(world, options, chain, key),
-    close: () => closeAll([() => governed.close(), () => chain.close(), () => payloads.close()]),
+    abandon: async (code) => {
+      chain.append({ type: "RunFailed", data: { code } });
+      await seal(world, options, chain, key);
+    },
+    close: () =>
+      closeAll([
+        async () => governed?.close(),
+        () => chain.close(),
+        () => payloads.close(),
+        () => table.close(),
+      ]),
   };
+}
+
+function observedOf(
+  { broker: { counters }, files, terms: { beyond } }: Omit<PortRoom, "placeholders">,
+  usage: Usage | null,
+): Observed {
+  return {
+    network: counters.started - beyond.network,
+    sentBytes: counters.sentBytes - beyond.sentBytes,
+    receivedBytes: counters.receivedBytes - beyond.receivedBytes,
+    files: files.begun,
+    strayBytes: usage?.strayBytes ?? null,
+  };
+}
+
+/** Most runs have no effect with a key. */
+function lazyTable(world: World): {
+  readonly open: () => Promise<IdempotencyTable>;
+  readonly close: () => Promise<void>;
+} {
+  let opening: Promise<IdempotencyTable> | null = null;
+  return {
+    open: () => (opening ??= openIdempotencyTable(world.stateDir, world.nowMs)),
+    close: async () => (await opening?.catch(() => null))?.close(),
+  };
+}
+
+interface ChainFiles {
+  readonly chain: ChainWriter;
+  readonly payloads: PayloadStore;
+  readonly key: HostKey;
+}
+
+/** New files for a run that begins; those that are there for one that goes on. */
+export async function openChainFiles(
+  world: World,
+  { directory, prepared, past }: Pick<LiveOptions, "directory" | "prepared" | "past">,
+): Promise<ChainFiles> {
+  const { payloads: path, payloadKey } = directory;
+  const last = past?.at(-1);
+  const isNamed = past?.some(({ body }) => body.type === "CallCompleted") ?? false;
+  const [payloads, store, key] = await Promise.all([
+    last === undefined
+      ? openPayloads(path, payloadKey)
+      : continuePayloads(path, payloadKey, isNamed),
+    last === undefined ? newStore(directory.chain) : appendingStore(directory.chain),
+    loadOrCreateHostKey(join(world.stateDir, "keys")),
+  ]);
+  const chain = openChain({
+    store,
+    chainId: directory.id,
+    configDigest: prepared.digests.config,
+    nowMs: world.nowMs,
+    before: () => payloads.sync(),
+    ...(last === undefined ? {} : { after: { seq: last.body.seq, hash: last.hash } }),
+  });
+  return { chain, payloads, key };
 }
 
 /** All results of one run together, bytes. */
@@ -165,6 +237,7 @@ interface PortRoom {
   readonly broker: Broker;
   readonly files: FileAccess;
   readonly placeholders: readonly KnownSecret[];
+  readonly terms: TermedExecution;
 }
 
 type PortsFor = (call: AdmittedCall) => CapabilityPorts;
@@ -172,7 +245,7 @@ type PortsFor = (call: AdmittedCall) => CapabilityPorts;
 function livePorts(
   world: World,
   options: LiveOptions,
-  { broker, files, placeholders }: PortRoom,
+  { broker, files, placeholders, terms }: PortRoom,
 ): PortsFor {
   const { prepared } = options;
   const { env } = prepared.config;
@@ -181,9 +254,20 @@ function livePorts(
     sleep,
     environment: (name) => placeholders.find((each) => each.name === name)?.value ?? env.get(name),
     log: options.log,
-    http: (request, signal) => brokered(broker, prepared, { call, request, signal }),
+    http: (request, signal) => {
+      const keyed = withKey(request, terms.keyOf(call));
+      return brokered(broker, prepared, { call, request: keyed, signal });
+    },
     files,
   });
+}
+
+const KEY_HEADER = "idempotency-key";
+
+/** By its key the other side takes the request once. What the program wrote itself stands. */
+function withKey(request: HttpCall, key: string | null): HttpCall {
+  if (key === null || request.headers.some(([name]) => name === KEY_HEADER)) return request;
+  return { ...request, headers: [...request.headers, [KEY_HEADER, key]] };
 }
 
 /** `/workspace` is the run's own directory; every other granted path is the host path of the same name. */
@@ -247,16 +331,25 @@ function redecide(
   return { verdict, rule: rule ?? null };
 }
 
+interface Executing {
+  readonly prepared: PreparedRun;
+  readonly signal: AbortSignal;
+  readonly terms: TermedExecution;
+}
+
 async function executeLive(
   call: AdmittedCall,
   portsFor: PortsFor,
-  prepared: PreparedRun,
-  signal: AbortSignal,
+  { prepared, signal, terms }: Executing,
 ): Promise<Executed> {
   const ms = callMsOf(prepared, call.capability.manifest.id);
+  const endMs = performance.now() + ms;
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+  const time = { signal: deadline, msLeft: () => endMs - performance.now() };
+  const make = async (): Promise<Executed> =>
+    executedOf(await call.capability.invoke(call.args, portsFor(call), deadline));
   try {
-    return executedOf(await call.capability.invoke(call.args, portsFor(call), deadline));
+    return await (call.terms === undefined ? make() : terms.execute(call, time, make));
   } catch (cause) {
     if (deadline.aborted) {
       return {
@@ -266,8 +359,10 @@ async function executeLive(
         facts: {},
       };
     }
+    if (cause instanceof CcosError && cause.code === "CHAIN_UNWRITABLE") throw cause;
+    const code = cause instanceof CcosError ? cause.code : "INTERNAL";
     const message = cause instanceof Error ? cause.message : "the provider failed";
-    return { ok: false, code: "INTERNAL", message, facts: {} };
+    return { ok: false, code, message, facts: {} };
   }
 }
 
@@ -279,9 +374,10 @@ function callMsOf({ config, inputs }: PreparedRun, capability: string): number {
   return Math.min(config.limits.callMs, ...bounds);
 }
 
-async function seal(
+/** Sign the head of what is durable, log it, and keep it. */
+export async function seal(
   world: World,
-  { directory, prepared, log: say }: LiveOptions,
+  { directory, prepared, log: say }: Pick<LiveOptions, "directory" | "prepared" | "log">,
   chain: ChainWriter,
   key: HostKey,
 ): Promise<SignedHead> {

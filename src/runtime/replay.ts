@@ -7,16 +7,10 @@
  *
  * @module
  */
-import {
-  type ChainRecord,
-  type ChainWriter,
-  linkRecord,
-  openPayloads,
-  type PayloadStore,
-  readRecords,
-} from "../chain/index.ts";
+import { type ChainRecord, openPayloads, type PayloadStore } from "../chain/index.ts";
 import { CcosError } from "../foundation/errors.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../foundation/json.ts";
+import { unreachable } from "../foundation/result.ts";
 import type { SecretFinding } from "../policy/index.ts";
 import { observedOf } from "./books.ts";
 import { conductPlan, type Stage } from "./conduct.ts";
@@ -24,6 +18,15 @@ import type { AdmittedCall, Executed } from "./gate-guard.ts";
 import { govern, recordedOutside } from "./govern.ts";
 import { changedModules } from "./plan-modules.ts";
 import { type PreparedRun, prepareRun } from "./prepare.ts";
+import {
+  Divergence,
+  gistOf,
+  loadRecords,
+  OutsideEnd,
+  RecordedChain,
+  type RecordGist,
+  recordedAnswer,
+} from "./recorded-chain.ts";
 import { type RunDirectory, readRunInputs } from "./run-directory.ts";
 import { placeholdersOf } from "./secrets.ts";
 import { chooseWall } from "./choose-wall.ts";
@@ -48,14 +51,6 @@ export type Replay =
       readonly replayed: RecordGist;
     };
 
-export interface RecordGist {
-  readonly type: string;
-  readonly data: JsonObject;
-}
-
-/** More records than a run with the default limit on calls can write; keeps replay's memory bounded. */
-const REPLAY_RECORDS_MAX = 500_000;
-
 /** Replay a run whose chain was verified. */
 export async function replayRun(
   world: World,
@@ -79,6 +74,7 @@ async function replayRecords(
   signal: AbortSignal,
 ): Promise<Replay> {
   const recorded = await loadRecords(run);
+  if (recorded === null) throw unavailable(run, "it has too many records");
   const inputs = await readRunInputs(run);
   if (inputs.command !== null) {
     const why = "an external program's inside cannot be replayed; its effects are in the chain";
@@ -154,7 +150,7 @@ function recordedStage(
     endEffects: () => undefined,
     observed: () => observedOf(factsNow()),
     room: {
-      execute: (call) => recordedAnswer(run, cursor, payloads, call),
+      execute: (call) => answerOf(run, cursor, payloads, call),
       matchSecrets: () => (fact("knownSecrets") ?? []) as unknown as readonly SecretFinding[],
       placeholders: placeholdersOf(run.id, prepared.config),
       keepResult: () => undefined,
@@ -174,137 +170,26 @@ function verdictOf(recorded: readonly ChainRecord[], cursor: RecordedChain): Rep
   return { kind: "identical", records: recorded.length, head: cursor.head.hash, decisions };
 }
 
-async function loadRecords(run: RunDirectory): Promise<readonly ChainRecord[]> {
-  const records: ChainRecord[] = [];
-  for await (const record of readRecords(run.chain)) {
-    if (records.push(record) > REPLAY_RECORDS_MAX)
-      throw unavailable(run, `it has more than ${REPLAY_RECORDS_MAX} records`);
-  }
-  return records;
-}
-
-/** The recorded outcome of the call whose intent was just replayed. */
-async function recordedAnswer(
+/** @throws {CcosError} `REPLAY_UNAVAILABLE`. */
+async function answerOf(
   run: RunDirectory,
   cursor: RecordedChain,
   payloads: PayloadStore,
   call: AdmittedCall,
 ): Promise<Executed> {
-  const next = cursor.upcoming();
-  if (next === undefined)
-    throw unavailable(run, `it was cut after the intent of call ${call.number}`);
-  const { type, data, facts } = next.body;
-  if (isOutsideEnd(next)) throw new OutsideEnd(textOf(facts["by"]));
-  if (type === "CallFailed" && data["call"] === call.number) {
-    return {
-      ok: false,
-      code: data["code"] as Extract<Executed, { ok: false }>["code"],
-      message: textOf(data["message"]),
-      facts,
-    };
-  }
-  if (type !== "CallCompleted" || data["call"] !== call.number) {
-    throw new Divergence(next.body.seq, gistOf(next), {
-      type: "CallCompleted",
-      data: { call: call.number },
-    });
-  }
-  const digest = textOf(data["result"]);
-  const payload = await payloads.get(digest);
-  if (payload === null)
-    throw unavailable(
-      run,
-      `the result ${digest} of call ${call.number} is not in the payload store (erased?)`,
-    );
-  return { ok: true, value: JSON.parse(new TextDecoder().decode(payload)) as JsonValue, facts };
-}
-
-/** A chain writer that writes nothing: each record is built as live, with recorded time and facts, and compared. */
-class RecordedChain implements ChainWriter {
-  readonly #recorded: readonly ChainRecord[];
-  #next = 0;
-
-  constructor(recorded: readonly ChainRecord[]) {
-    this.#recorded = recorded;
-  }
-
-  get head(): { readonly seq: number; readonly hash: string } {
-    const last = this.#recorded[this.#next - 1];
-    return { seq: this.#next - 1, hash: last?.hash ?? "" };
-  }
-
-  upcoming(): ChainRecord | undefined {
-    return this.#recorded[this.#next];
-  }
-
-  append(input: Parameters<ChainWriter["append"]>[0]): ChainRecord {
-    const expected = this.upcoming();
-    const gist = { type: input.type, data: input.data };
-    if (expected !== undefined && expected.body.type !== input.type && isOutsideEnd(expected)) {
-      throw new OutsideEnd(textOf(expected.body.facts["by"]));
-    }
-    if (expected === undefined)
-      throw new Divergence(this.#next, { type: "(the chain ended)", data: {} }, gist);
-    const { ts, facts, seq, chain, prev } = expected.body;
-    const record = linkRecord({
-      ...expected.body,
-      chain,
-      seq,
-      prev,
-      ts,
-      facts,
-      type: input.type,
-      data: input.data,
-    });
-    if (record.hash !== expected.hash) throw new Divergence(seq, gistOf(expected), gist);
-    this.#next++;
-    return record;
-  }
-
-  commit(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-function textOf(value: JsonValue | undefined): string {
-  return typeof value === "string" ? value : "";
-}
-
-const OUTSIDE_ENDS = new Set<string>(["LimitReached", "RunCancelled", "EmergencyStopped"]);
-
-/** A limit, a cancel, an emergency stop: the outside ended the program at a point that no replay can find again. */
-function isOutsideEnd(record: ChainRecord): boolean {
-  return OUTSIDE_ENDS.has(record.body.type);
-}
-
-function gistOf(record: ChainRecord): RecordGist {
-  return { type: record.body.type, data: record.body.data };
-}
-
-/** Control flow of this file only: leaves the conduct at the first record that differs. */
-class Divergence extends Error {
-  readonly difference: {
-    readonly seq: number;
-    readonly recorded: RecordGist;
-    readonly replayed: RecordGist;
-  };
-
-  constructor(seq: number, recorded: RecordGist, replayed: RecordGist) {
-    super(`record ${seq} differs`);
-    this.difference = { seq, recorded, replayed };
-  }
-}
-
-class OutsideEnd extends Error {
-  readonly by: string;
-
-  constructor(by: string) {
-    super(`ended by ${by}`);
-    this.by = by;
+  const answer = await recordedAnswer(cursor, payloads, call);
+  switch (answer.kind) {
+    case "answer":
+      return answer.executed;
+    case "cut":
+      throw unavailable(run, `it was cut after the intent of call ${call.number}`);
+    case "erased":
+      throw unavailable(
+        run,
+        `the result ${answer.digest} of call ${call.number} is not in the payload store (erased?)`,
+      );
+    default:
+      return unreachable(answer);
   }
 }
 

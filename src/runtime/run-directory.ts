@@ -16,6 +16,8 @@ import {
   ensurePrivateDir,
   fileIdentity,
   listDirectory,
+  lockDirectory,
+  type NameLease,
   readBounded,
   writeAtomic,
 } from "../host/index.ts";
@@ -88,6 +90,21 @@ export async function createRunDirectory(
     0o600,
   );
   return storage === "file" ? run : { ...run, chain: join(run.path, "chain.db") };
+}
+
+/**
+ * The right to write a run's records, from its begin to its end or its resumption. The kernel gives it back when its
+ * holder dies, however that dies.
+ *
+ * @throws {CcosError} `RUN_LOCKED`.
+ */
+export async function claimRun(run: RunDirectory): Promise<NameLease> {
+  const lease = await lockDirectory(run.path);
+  if (lease !== null) return lease;
+  throw new CcosError("RUN_LOCKED", {
+    what: `Cannot write ${run.id}`,
+    why: "another process runs or resumes it",
+  });
 }
 
 /** @throws {CcosError} `RUN_NOT_FOUND`; `REPLAY_UNAVAILABLE` when the kept inputs are gone or malformed. */

@@ -11,7 +11,7 @@ import { CcosError } from "../foundation/errors.ts";
 import { newRunId } from "../foundation/ids.ts";
 import { isJsonObject, type JsonObject } from "../foundation/json.ts";
 import { errnoOf } from "../host/index.ts";
-import type { Candidate, IsolationProvider, Usage } from "../isolation/index.ts";
+import type { Candidate, IsolationProvider, SandboxLimits, Usage } from "../isolation/index.ts";
 import { approvalsOfPlan } from "./approvals.ts";
 import { type Books, booksText } from "./books.ts";
 import { type Conducted, conductPlan, type ProgramOutcome, type StepEvent } from "./conduct.ts";
@@ -21,7 +21,7 @@ import { HaltWatch } from "./halt.ts";
 import type { GovernanceEvent } from "./govern.ts";
 import { type LiveStage, openLiveStage } from "./live.ts";
 import { type PreparedRun, prepareRun, refuseUnenforceable, type RunInputs } from "./prepare.ts";
-import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
+import { claimRun, createRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { loadClientIdentity, loadSecrets } from "./secrets.ts";
 import { chooseWall } from "./choose-wall.ts";
 import { refuseUnsigned } from "./envelope-check.ts";
@@ -82,14 +82,51 @@ export interface RunReport {
  *   `ISOLATION_UNAVAILABLE`, `SECRET_UNAVAILABLE`; at any time `CHAIN_UNWRITABLE`. A program that fails, is
  *   refused or is killed is a report, not an exception.
  */
-export async function runAgent(world: World, given: RunOptions): Promise<RunReport> {
+export async function runAgent(world: World, options: RunOptions): Promise<RunReport> {
+  const prepared = prepareRun(options.inputs);
+  const id = newRunId(world.nowMs(), world.randomBytes(16));
+  return await runPrepared(world, prepared, options, {
+    id,
+    limits: sandboxLimits(prepared.config),
+    open: (place) => openRun(world, id, { prepared, observe: options.observe, place }),
+  });
+}
+
+/** How the books of a run are opened: new ones, or those of a run that goes on (resume.ts). */
+export interface Opening {
+  readonly id: string;
+  readonly limits: SandboxLimits;
+  readonly open: (place: RunPlace) => Promise<OpenedRun>;
+}
+
+/** Where a run takes place, and who may end it. */
+export interface RunPlace {
+  readonly wall: IsolationProvider;
+  /** What the outside says of it. */
+  readonly facts: JsonObject;
+  readonly halt: HaltWatch;
+  readonly signal: AbortSignal;
+}
+
+export interface OpenedRun {
+  readonly directory: RunDirectory;
+  readonly stage: LiveStage;
+}
+
+/** The list above, from the prepared run on. @throws {CcosError} as {@link runAgent}. */
+export async function runPrepared(
+  world: World,
+  prepared: PreparedRun,
+  given: Omit<RunOptions, "inputs">,
+  { id, limits, open }: Opening,
+): Promise<RunReport> {
   const startedMs = performance.now();
-  const prepared = prepareRun(given.inputs);
   for (const finding of prepared.warnings) given.observe({ kind: "warning", finding });
-  refuseUnenforceable(prepared.config, given.inputs.configFile);
+  refuseUnenforceable(prepared.config, prepared.inputs.configFile);
   const halt = new HaltWatch(world, prepared.config);
   halt.refuseStart();
-  const options = { ...given, signal: AbortSignal.any([given.signal, halt.signal]) };
+  const signal = AbortSignal.any([given.signal, halt.signal]);
+  const options = { ...given, signal };
 
   const needs = needsOf(prepared.inputs, prepared.config, prepared.policy);
   const {
@@ -107,12 +144,11 @@ export async function runAgent(world: World, given: RunOptions): Promise<RunRepo
 
   refuseOtherImage(facts, options.image ?? null);
   await refuseUnsigned(world, prepared, facts);
-  const id = newRunId(world.nowMs(), world.randomBytes(16));
   const launching =
-    needs.kind === "rtfs" ? await beginLaunch(world, prepared, wall, options) : null;
+    needs.kind === "rtfs" ? await beginLaunch(world, prepared, { wall, limits, options }) : null;
   try {
-    const room = { prepared, options, wall, facts, halt };
-    const opened = await orUnwritable(id, () => openRun(world, id, room));
+    const opened = await orUnwritable(id, () => open({ wall, facts, halt, signal }));
+    halt.begin(opened.stage.chain);
     const report = await conductAndSeal(world, prepared, {
       id,
       wall,
@@ -152,12 +188,10 @@ function refuseOtherImage({ machine }: JsonObject, expected: JsonObject | null):
 async function beginLaunch(
   world: World,
   prepared: PreparedRun,
-  wall: IsolationProvider,
-  { waiting, signal }: Pick<RunOptions, "waiting" | "signal">,
+  { wall, limits, options: { waiting, signal } }: Launch,
 ): Promise<Launching | null> {
   if (prepared.admission?.admitted !== true) return null;
   const guest = await loadGuest(world);
-  const limits = sandboxLimits(prepared.config);
   // A machine is of its config: neither a guest that waits nor the next run can have it before that is read.
   const isShared = wall.machine === undefined;
   // While people are asked, no guest waits: its wall clock would run.
@@ -184,6 +218,12 @@ async function beginLaunch(
   };
 }
 
+interface Launch {
+  readonly wall: IsolationProvider;
+  readonly limits: SandboxLimits;
+  readonly options: Pick<RunOptions, "waiting" | "signal">;
+}
+
 interface Launching {
   /** The guest; it starts at the first call where it did not before. */
   readonly launched: () => Promise<Launched>;
@@ -207,39 +247,36 @@ async function conductAndSeal(
   }
 }
 
-/** A run that breaks before its program ends still gets its ending and its head, where they can be written. */
+/** A run that breaks before its program ends still gets its ending, unless that is what broke it. */
 async function orEnded<T>(stage: LiveStage, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (cause instanceof CcosError && cause.code !== "CHAIN_UNWRITABLE") {
-      stage.chain.append({ type: "RunFailed", data: { code: cause.code } });
-      await stage.seal();
-    }
+    if (cause instanceof CcosError && cause.code !== "CHAIN_UNWRITABLE")
+      await stage.abandon(cause.code);
     throw cause;
   }
 }
 
-interface Opening {
+interface NewRun {
   readonly prepared: PreparedRun;
-  readonly options: RunOptions;
-  readonly wall: IsolationProvider;
-  readonly facts: JsonObject;
-  readonly halt: HaltWatch;
+  readonly observe: RunOptions["observe"];
+  readonly place: RunPlace;
 }
 
 async function openRun(
   world: World,
   id: string,
-  { prepared, options, wall, facts, halt }: Opening,
-): Promise<{ directory: RunDirectory; stage: LiveStage }> {
+  { prepared, observe, place: { wall, facts, halt, signal } }: NewRun,
+): Promise<OpenedRun> {
   const { configFile } = prepared.inputs;
   const secrets = await loadSecrets(prepared.config, configFile, world.environment);
   const identity = await loadClientIdentity(prepared.config, configFile, world.nowMs());
   const { mode } = prepared.config.causalChain.storage;
   const storage = mode === "sqlite" ? "database" : "file";
   const directory = await createRunDirectory(world.stateDir, id, prepared.inputs, storage);
-  options.observe({ kind: "started", run: id, directory: directory.path, wall: wall.name, facts });
+  const lease = await claimRun(directory);
+  observe({ kind: "started", run: id, directory: directory.path, wall: wall.name, facts });
   const stage = await openLiveStage(world, {
     prepared,
     secrets,
@@ -247,12 +284,15 @@ async function openRun(
     directory,
     startFacts: facts,
     halt,
-    signal: options.signal,
-    log: (level, text) => options.observe({ kind: "log", level, text }),
-    notice: options.observe,
+    signal,
+    log: (level, text) => observe({ kind: "log", level, text }),
+    notice: observe,
   });
-  halt.begin(stage.chain);
-  return { directory, stage };
+  const close = async (): Promise<void> => {
+    await stage.close();
+    lease.release();
+  };
+  return { directory, stage: { ...stage, close } };
 }
 
 /** What the disk says while a run is opened or sealed is the chain's failure, not a defect. */
@@ -276,7 +316,7 @@ interface Conduct {
   readonly wall: IsolationProvider;
   readonly stage: LiveStage;
   readonly directory: RunDirectory;
-  readonly options: RunOptions;
+  readonly options: Omit<RunOptions, "inputs">;
 }
 
 async function conduct(world: World, prepared: PreparedRun, room: Conduct): Promise<Conducted> {

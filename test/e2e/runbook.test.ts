@@ -22,6 +22,7 @@ const buildsImages = (process.env["REQUIRE_ISOLATION"] ?? "").includes("microvm/
 /** What another test runs: a run that was cut; and what `.ci/run` installs. */
 const ELSEWHERE = [
   "npx ccos chain verify RUN",
+  "npx ccos resume RUN",
   "sudo apt install qemu-system-x86 squashfs-tools",
   ...(buildsImages ? [] : [IMAGE_BUILD]),
 ];

@@ -45,6 +45,8 @@ describe("the chain's format", () => {
       "RunFailed",
       "RunCancelled",
       "EmergencyStopped",
+      "RunResumed",
+      "CallRetried",
       "DeploymentCreated",
       "SupervisorStarted",
       "StateEntered",
@@ -154,6 +156,7 @@ const HELP = `ccos 0.1.0: run agents you do not trust, and prove what they did
   check              Validate an agent config: all findings with code, path, place and suggestion
   plan               Before anything runs: each step with its calls, targets, verdicts, and the chosen wall
   run                Run an agent's plan, or any program, behind the walls; one line per effect as it is decided
+  resume             Go on with a run that was killed, from its chain; no effect that took place is repeated
   why                Ask whether an effect would be allowed, and which rule decides; exit 77 when denied
   approvals list     What waits for an approval, and what is granted for always; --all has the rest too
   approvals show     One request: what exactly is asked, by whom, who may answer, and what a wider scope would allow

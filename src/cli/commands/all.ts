@@ -37,6 +37,7 @@ import { rtfsRepl } from "./rtfs/repl.ts";
 import { rtfsTest } from "./rtfs/test.ts";
 import { rtfsEffects } from "./rtfs/effects.ts";
 import { policyDiff, policyLearn, policyProve, policySign, policyTest } from "./policy.ts";
+import { resume } from "./resume.ts";
 import { run } from "./run.ts";
 import { vmSpec } from "./vm-spec.ts";
 import { why } from "./why.ts";
@@ -47,6 +48,7 @@ export const ALL_COMMANDS: readonly Command[] = [
   check,
   plan,
   run,
+  resume,
   why,
   approvalsList,
   approvalsShow,

@@ -1,5 +1,5 @@
 /**
- * `^{…} form`: entries for judging before a run, `runtime.…` entries for the host's calls, and where
+ * `^{…} form`: entries for judging before a run, `runtime.…`, `idempotency` and `retry` for the host's calls, and where
  * a function is evaluated.
  *
  * @module
@@ -13,6 +13,8 @@ import { findLocal } from "./names.ts";
 import type { Node } from "./node.ts";
 
 const RUNTIME = "runtime.";
+/** How a call may be made; the host reads them with the call (src/runtime/call-terms.ts). */
+const TERMS: ReadonlySet<string> = new Set(["idempotency", "retry"]);
 const DELEGATION_HINT = 'Write ^:delegation :remote "model" (fn [x] x)';
 const FUNCTION_HEADS = new Set(["fn", "lambda", "λ", "defn"]);
 
@@ -85,7 +87,8 @@ export function withMetadata(
     }
     entries.push([known, value]);
     const name = known instanceof Keyword ? known.name : String(known);
-    if (name.startsWith(RUNTIME)) runtime.push([name, analyser.form(value, inner)]);
+    if (name.startsWith(RUNTIME) || TERMS.has(name))
+      runtime.push([name, analyser.form(value, inner)]);
   }
   if (entries.length === 0) return make(context);
   // Metadata ends with the form, so a call in it is not the last thing that happens.

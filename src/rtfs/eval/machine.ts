@@ -19,7 +19,7 @@ import { ErrorValue, FunctionValue, Keyword, List, type Value, MapValue } from "
 /** What effects and steps go through. Synchronous: a call blocks the program. */
 export interface Host {
   /**
-   * @param metadata - The `runtime.…` entries of the `^{…}` around the call; null: none.
+   * @param metadata - The `runtime.…`, `idempotency` and `retry` entries of the `^{…}` around the call; null: none.
    * @throws {RtfsError} what the program gets; any other exception ends the run at once.
    */
   call(capability: string, args: readonly Value[], metadata: CallMetadata | null): Value;
@@ -30,7 +30,7 @@ export interface Host {
   contextSet?(key: string, value: Value): void;
 }
 
-/** Names begin with `runtime.`. */
+/** Names begin with `runtime.`, or are `idempotency` and `retry`. */
 export type CallMetadata = ReadonlyMap<string, Value>;
 
 /**
