@@ -12,7 +12,8 @@ expect() { grep -Eq "$1" "$log" || { echo "missing in the demo's output: $1"; ex
 expect 'DENIED +EGRESS_DENIED'
 expect 'DENIED +DLP_BLOCKED'
 expect 'books balance \(declared ([0-9]+) = gate \1 · network ([0-9]+) = egress \2\)'
-tail -n 2 "$log" | head -n 1 | grep -q 'chain VALID' || { echo "the last lines must say chain VALID"; exit 1; }
+tail -n 3 "$log" | head -n 1 | grep -q 'chain VALID' || { echo "the last lines must say chain VALID"; exit 1; }
+tail -n 2 "$log" | head -n 1 | grep -q 'head LOGGED' || { echo "the last lines must say head LOGGED"; exit 1; }
 tail -n 1 "$log" | grep -q 'replay IDENTICAL' || { echo "the last line must say replay IDENTICAL"; exit 1; }
 [ "$took_ms" -lt 10000 ] || { echo "the demo took ${took_ms} ms, promised under 10 s"; exit 1; }
 echo "demo: ${took_ms} ms"
