@@ -30,6 +30,7 @@ const EXAMPLES = {
     '(call :ccos.network.http-fetch {:url "https://api.example.com/v1/items" :method "POST" :headers {"content-type" "application/json"} :body "{}"})',
   "ccos.system.current-time": "(call :ccos.system.current-time)",
   "ccos.system.current-timestamp-ms": "(call :ccos.system.current-timestamp-ms)",
+  "ccos.system.random-hex": "(call :ccos.system.random-hex 16)",
   "ccos.system.get-env": '(call :ccos.system.get-env "API")',
   "ccos.system.sleep-ms": "(call :ccos.system.sleep-ms 250)",
 };

@@ -36,6 +36,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 const ports = (): CapabilityPorts => ({
   nowMs: () => 1_700_000_001_999,
+  randomBytes: (length: number) => new Uint8Array(length).fill(0xab),
   sleep: (ms) => Promise.resolve(void slept.push(ms)),
   environment: (name) => (name === "SHOP" ? "http://shop.test" : undefined),
   log: (level, text) => void logged.push(`${level} ${text}`),
@@ -88,6 +89,7 @@ describe("the built-ins", () => {
     ["ccos.system.get-env", ["HOME"], null],
     ["ccos.system.current-time", [], 1_700_000_001],
     ["ccos.system.current-timestamp-ms", [], 1_700_000_001_999],
+    ["ccos.system.random-hex", [3], "ababab"],
     ["ccos.system.sleep-ms", [60_000], null],
     [
       "ccos.json.parse",

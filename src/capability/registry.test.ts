@@ -61,6 +61,7 @@ describe("createRegistry", () => {
       "ccos.system.current-time",
       "ccos.system.current-timestamp-ms",
       "ccos.system.get-env",
+      "ccos.system.random-hex",
       "ccos.system.sleep-ms",
     ]);
   });

@@ -64,6 +64,8 @@ export type PortAnswer<T> =
 export interface CapabilityPorts {
   /** Milliseconds since the Unix epoch: recorded as a fact, replayed from the record. */
   nowMs(): number;
+  /** As many random bytes; recorded as the result, replayed from the record. */
+  randomBytes(length: number): Uint8Array;
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;
   /** The agent's declared variables; a secret gives its placeholder. Undefined: not declared. */
   environment(name: string): string | undefined;

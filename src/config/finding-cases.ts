@@ -86,6 +86,12 @@ export const CASES: readonly Case[] = [
   },
   { code: "UNSUPPORTED_VERSION", path: "version", line: 2, source: plain(':version "9"') },
   {
+    code: "INVALID_DETERMINISM",
+    path: "orchestrator.determinism.seed",
+    line: 2,
+    source: plain(":orchestrator {:determinism {:random :deterministic}}"),
+  },
+  {
     code: "INVALID_VALIDITY",
     path: "validity.until",
     line: 2,

@@ -18,6 +18,7 @@ describe("loadConfig", () => {
       plan: null,
       orchestrator: {
         isolation: { mode: "wasm", fs: { ephemeral: false, mounts: new Map() } },
+        determinism: { time: "real", random: "real", epoch: null, seed: null },
         dlp: {
           enabled: false,
           policy: "lenient",

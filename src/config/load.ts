@@ -17,7 +17,7 @@ import { checkNetwork } from "./network-rules.ts";
 import { createReading } from "./reading.ts";
 import type { RuleContext } from "./rule-context.ts";
 import { agentConfig } from "./schema.ts";
-import { checkValidity } from "./validity-rules.ts";
+import { checkDeterminism, checkValidity } from "./validity-rules.ts";
 import type { LoadedConfig, LoadOptions } from "./types.ts";
 
 /**
@@ -45,6 +45,7 @@ export function loadConfig(source: string, options: LoadOptions): LoadedConfig {
   checkMicrovm(context);
   checkNetwork(context);
   checkValidity(context);
+  checkDeterminism(context);
   checkDlp(context);
   checkLabels(context);
   const findings = reading.findings();

@@ -49,6 +49,7 @@ describe("compilePolicy, capabilities", () => {
       "ccos.json.*",
       "ccos.system.current-time",
       "ccos.system.current-timestamp-ms",
+      "ccos.system.random-hex",
       "ccos.system.sleep-ms",
       "ccos.system.get-env",
     ]);

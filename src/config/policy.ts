@@ -40,6 +40,7 @@ const BASE_CAPABILITIES = [
   "ccos.json.*",
   "ccos.system.current-time",
   "ccos.system.current-timestamp-ms",
+  "ccos.system.random-hex",
   "ccos.system.sleep-ms",
   "ccos.system.get-env",
 ] as const;

@@ -108,6 +108,15 @@ const orchestrator: Decoder<OrchestratorConfig> = block<OrchestratorConfig>({
       ),
     }),
   ),
+  determinism: field(
+    "determinism",
+    block<OrchestratorConfig["determinism"]>({
+      time: field("time", word(["real", "deterministic"], "real")),
+      random: field("random", word(["real", "deterministic"], "real")),
+      epoch: field("epoch", optionalText),
+      seed: field("seed", optionalText),
+    }),
+  ),
   dlp: field(
     "dlp",
     block<OrchestratorConfig["dlp"]>({

@@ -123,6 +123,15 @@ export interface OrchestratorConfig {
       readonly mounts: ReadonlyMap<string, MountConfig>;
     };
   };
+  /** Where time and randomness of capabilities come from. */
+  readonly determinism: {
+    readonly time: "real" | "deterministic";
+    readonly random: "real" | "deterministic";
+    /** RFC 3339: the beginning of deterministic time; null: the run's own. */
+    readonly epoch: string | null;
+    /** Null only where nothing is drawn from it. */
+    readonly seed: string | null;
+  };
   readonly dlp: {
     readonly enabled: boolean;
     readonly policy: "strict" | "moderate" | "lenient";

@@ -38,6 +38,19 @@ export function checkValidity({ config, complain }: RuleContext): void {
   }
 }
 
+/** Time that is the same in every run begins at a moment; what is drawn is drawn from a seed. */
+export function checkDeterminism({ config, complain }: RuleContext): void {
+  const { time, random, epoch, seed } = config.orchestrator.determinism;
+  const refuse = (key: string, message: string): void =>
+    complain("INVALID_DETERMINISM", `orchestrator.determinism.${key}`, message);
+  if (epoch !== null && momentOf(epoch) === null)
+    refuse("epoch", `${quoted(epoch)} is no moment such as 2026-12-01T08:00:00Z`);
+  if (epoch !== null && time === "real") refuse("epoch", "real time has no beginning of its own");
+  if (random === "deterministic" && (seed === null || seed === ""))
+    refuse("seed", "deterministic randomness is drawn from a seed");
+  if (random === "real" && seed !== null) refuse("seed", "nothing is drawn from it");
+}
+
 /** @throws {TypeError} for a config with errors. */
 export function compileValidity({ validity }: AgentConfig): Validity {
   const { from, until, windows } = validity;

@@ -34,6 +34,10 @@ export const FINDING_CODES = {
   ),
   PLACEHOLDER_VALUE: error("A value is a placeholder from an example", "Write the real value"),
   UNSUPPORTED_VERSION: error("The schema version is not known", 'Write :version "0.1"'),
+  INVALID_DETERMINISM: error(
+    "Time or randomness cannot be made the same in every run as written",
+    "Give deterministic randomness a seed, and an epoch to deterministic time only",
+  ),
   INVALID_VALIDITY: error(
     "A moment, a time of day or a zone of the validity cannot be read",
     "Write moments as 2026-12-01T08:00:00Z, times as 08:00, zones by their IANA name",

@@ -52,6 +52,7 @@ import { govern, type GovernanceEvent, liveOutside, type Outside } from "./gover
 import { type IdempotencyTable, openIdempotencyTable } from "./idempotency-table.ts";
 import type { PreparedRun } from "./prepare.ts";
 import type { RunDirectory } from "./run-directory.ts";
+import { sourcesOf } from "./determinism.ts";
 import { placeholdersOf } from "./secrets.ts";
 import { type TermedExecution, termedExecution } from "./termed-execution.ts";
 import type { World } from "./world.ts";
@@ -249,8 +250,11 @@ function livePorts(
 ): PortsFor {
   const { prepared } = options;
   const { env } = prepared.config;
+  const beganMs = options.past?.[0]?.body.ts ?? Math.trunc(world.nowMs());
+  const sources = sourcesOf(prepared.config, { plan: prepared.digests.plan, beganMs }, world);
   return (call) => ({
-    nowMs: world.nowMs,
+    nowMs: () => sources.nowMs(call),
+    randomBytes: (length) => sources.randomBytes(call, length),
     sleep,
     environment: (name) => placeholders.find((each) => each.name === name)?.value ?? env.get(name),
     log: options.log,

@@ -90,8 +90,9 @@ interface Step {
 
 function profileOf({ step, parent, row }: Step, policy: Policy, config: AgentConfig): StepProfile {
   const grants = policy.egress.flatMap((rule) => networkGrant(rule, row));
-  const real = (kind: "clock" | "random"): Determinism =>
-    row.has(kind) ? "real" : "deterministic";
+  const { time, random } = config.orchestrator.determinism;
+  const real = (kind: "clock" | "random", asked: Determinism): Determinism =>
+    row.has(kind) ? asked : "deterministic";
   const { capabilities, features } = config;
   return {
     step,
@@ -106,7 +107,7 @@ function profileOf({ step, parent, row }: Step, policy: Policy, config: AgentCon
       capabilitiesMount: "ro",
       allowedPaths: policy.files.flatMap((rule) => fileGrant(rule, row)),
     },
-    determinism: { time: real("clock"), random: real("random") },
+    determinism: { time: real("clock", time), random: real("random", random) },
     featureGates: {
       llm: row.has("llm") && capabilities.llm.enabled && features.includes("llm"),
       gpu: row.has("gpu") && features.includes("gpu"),

@@ -138,6 +138,7 @@ test("an empty config grants the base set, and no file, host, variable or secret
       "ccos.json.*",
       "ccos.system.current-time",
       "ccos.system.current-timestamp-ms",
+      "ccos.system.random-hex",
       "ccos.system.sleep-ms",
       "ccos.system.get-env",
     ],

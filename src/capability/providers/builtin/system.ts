@@ -65,4 +65,28 @@ const sleepMs: Capability = defineCapability({
   },
 });
 
-export const SYSTEM: readonly Capability[] = [getEnv, currentTime, currentTimestampMs, sleepMs];
+/** Most random bytes of one call. */
+const RANDOM_BYTES_MAX = 1024;
+
+const randomHex: Capability = defineCapability({
+  id: "ccos.system.random-hex",
+  summary: "1 to 1024 random bytes as hexadecimal text",
+  effects: ["random"],
+  parameters: [{ name: "bytes", type: ":int" }],
+  output: ":string",
+  access([bytes]) {
+    const count = typeof bytes === "number" && Number.isInteger(bytes) ? bytes : 0;
+    if (count >= 1 && count <= RANDOM_BYTES_MAX) return ok(null);
+    return invalid("[0]", `expected an integer from 1 to ${RANDOM_BYTES_MAX}`);
+  },
+  invoke: ([bytes], ports) =>
+    Promise.resolve(done(Buffer.from(ports.randomBytes(bytes as number)).toString("hex"))),
+});
+
+export const SYSTEM: readonly Capability[] = [
+  getEnv,
+  currentTime,
+  currentTimestampMs,
+  randomHex,
+  sleepMs,
+];
