@@ -15,7 +15,7 @@ import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import type { GuestMessage, HostMessage } from "../foundation/protocol.ts";
 import { unreachable } from "../foundation/result.ts";
 import { lineText } from "../foundation/source-span.ts";
-import type { Ending, Usage } from "../isolation/index.ts";
+import { type Ending, MOCK_NAME, type Usage } from "../isolation/index.ts";
 import type { Admission } from "./admission.ts";
 import { type JudgedStart, judgeStart } from "./admission-report.ts";
 import { balanceBooks, type Books, booksData, booksFacts, type Observed } from "./books.ts";
@@ -131,7 +131,7 @@ export async function conductPlan(
   const room = { stage, gate, steps, counter, callsMax };
   execution.stdout.resume();
   execution.stderr.resume();
-  const conversation = finished(await talk(prepared, program, link, room), steps);
+  const conversation = finished(await talk(prepared, program, link, room), steps, prepared.inputs);
   const ending = conversation.kind === "closed" ? await execution.ending : null;
   const usage = execution.usage();
   const closing = session.close();
@@ -209,9 +209,17 @@ function refusePlan(prepared: PreparedRun, chain: ChainWriter): ProgramOutcome {
   };
 }
 
-/** A value is believed only where the plan can have one: a guest that leaves calls out says so too. */
-function finished(conversation: Conversation, steps: StepTracker): Conversation {
+/**
+ * A value is believed only where the plan can have one: a guest that leaves calls out would say so too. The mock runs
+ * nothing of a plan, and its record says that.
+ */
+function finished(
+  conversation: Conversation,
+  steps: StepTracker,
+  { bounds }: PreparedRun["inputs"],
+): Conversation {
   if (conversation.kind !== "result" || !conversation.message.ok) return conversation;
+  if (bounds?.provider?.value === MOCK_NAME) return conversation;
   const ended = steps.end();
   return ended.ok ? conversation : { kind: "violation", reason: ended.error };
 }
