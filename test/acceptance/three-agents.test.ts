@@ -106,8 +106,8 @@ async function behind(wall: Wall, name: string, args: readonly string[]): Promis
     .split("\n")
     .map((row) => (JSON.parse(row) as { body: Told }).body);
   expect(told[0]?.facts?.["wall"], done.stderr).toBe(wall);
-  // A step's profile names the kind of wall that the config asks for.
-  const unnamed = { config: null, isolation: null, profile: null };
+  // A step's profile names the kind of wall that the config asks for; an envelope, the config.
+  const unnamed = { config: null, isolation: null, profile: null, envelope: null };
   const chain = told.map(({ type, data }) => [type, { ...data, ...unnamed }]);
   return { status: done.status, stdout: done.stdout, chain };
 }
