@@ -7,7 +7,7 @@
  * @module
  */
 import { err, ok, type Result } from "../foundation/result.ts";
-import type { JsonRpcRule } from "../policy/index.ts";
+import { coversRpcMethod, type JsonRpcRule } from "../policy/index.ts";
 import type { Fields } from "./request-headers.ts";
 import { type JsonNode, readStrictJson } from "./strict-json.ts";
 
@@ -63,20 +63,13 @@ function refuseMessage({ methods, tools }: JsonRpcRule, message: JsonNode): stri
   if (textOf(message, "jsonrpc") !== "2.0") return "a message is not JSON-RPC 2.0";
   const method = textOf(message, "method");
   if (method === null) return "a message calls no method";
-  if (!methods.some((pattern) => matches(pattern, method))) {
+  if (!methods.some((pattern) => coversRpcMethod(pattern, method))) {
     return `method ${shown(method)} is not among its :methods`;
   }
   if (method !== "tools/call" || tools === null) return null;
   const tool = textOf(memberOf(message, "params"), "name");
   if (tool === null) return "a call of a tool names none";
   return tools.includes(tool) ? null : `tool ${shown(tool)} is not among its :tools`;
-}
-
-/** Exact, or a prefix and `/*`. */
-function matches(pattern: string, method: string): boolean {
-  return pattern.endsWith("/*")
-    ? method.startsWith(pattern.slice(0, -1)) && method.length >= pattern.length
-    : pattern === method;
 }
 
 function memberOf(node: JsonNode | null, name: string): JsonNode | null {

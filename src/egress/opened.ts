@@ -9,7 +9,7 @@
  * @module
  */
 import type { ConnectRequest } from "../host/index.ts";
-import { type Authority, isAddressLiteral, matchHost } from "../policy/index.ts";
+import { type Authority, isAddressLiteral, opensTunnel, speaksOfTls } from "../policy/index.ts";
 import type { ProxyTarget, Room } from "./proxy-types.ts";
 import { denial, recordDenial, refuseFull } from "./proxy-verdict.ts";
 
@@ -18,14 +18,8 @@ import { denial, recordDenial, refuseFull } from "./proxy-verdict.ts";
  * where no rule lets it pass and some rule speaks of https requests to it.
  */
 export function isOpened({ options }: Room, { host, port }: Authority): boolean {
-  const about = options.rules.filter(
-    (rule) =>
-      rule.methods.length > 0 &&
-      rule.schemes.includes("https") &&
-      rule.ports.includes(port) &&
-      matchHost(rule.host, host),
-  );
-  if (about.some((rule) => rule.inspect === true)) return true;
+  const about = options.rules.filter((rule) => speaksOfTls(rule, host, port));
+  if (about.some((rule) => opensTunnel(rule, host, port))) return true;
   return about.length > 0 && options.decideConnect(host, port).kind === "deny";
 }
 

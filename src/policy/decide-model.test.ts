@@ -298,6 +298,109 @@ describe("meetPolicies", () => {
     );
   });
 
+  test("meetPolicies demands of what is sent whatever parent's and child's own rule demand", () => {
+    const pin = fc.constantFrom("sha256/A", "sha256/B", "sha256/C");
+    const rpc = fc.constantFrom("tools/call", "tools/*", "tools/list", "a/b/*", "a/*");
+    const tool = fc.constantFrom("t", "u");
+    const demands = fc.record(
+      {
+        inspect: fc.constant(true),
+        websocket: fc.constant(true),
+        pins: some(pin),
+        jsonRpc: fc.record({ methods: some(rpc), tools: fc.option(some(tool)) }),
+      },
+      { requiredKeys: [] },
+    );
+    // Of few hosts and one port, so that several rules are about one request.
+    const dense = fc.record({
+      host: fc.constantFrom("x.test", "a.x.test", "*.x.test"),
+      methods: fc.constantFrom(["GET"], ["GET"], []),
+      paths: fc.constantFrom([], [], ["/v/*"]),
+      addresses: fc.constant([]),
+      tunnel: fc.boolean(),
+    });
+    const ends = { schemes: ["https"], ports: [443] } as const;
+    const demanding = fc.array(
+      fc.tuple(egressRule, dense, demands).map(([rule, shape, more]): EgressRule => {
+        return { ...rule, ...ends, ...shape, ...more };
+      }),
+      { minLength: 1, maxLength: 3 },
+    );
+    const asked = fc.constantFrom<ResourceRequest>(
+      { kind: "http", method: "GET", target: target("https://a.x.test/v/a") },
+      { kind: "http", method: "GET", target: target("https://x.test/") },
+      { kind: "connect", host: "a.x.test", port: 443 },
+      { kind: "connect", host: "x.test", port: 443 },
+    );
+    const called = ["tools/call", "tools/list", "tools/", "a/b", "a/b/c", "a/b/*", "b"];
+    const mayCall = (rule: EgressRule, name: string, used: string): boolean => {
+      const { jsonRpc } = rule;
+      const names = (pattern: string): boolean =>
+        pattern === name || new RegExp(`^${pattern.replace("*", ".+")}$`).test(name);
+      if (jsonRpc?.methods.some(names) === false) return false;
+      return name !== "tools/call" || (jsonRpc?.tools?.includes(used) ?? true);
+    };
+    const opens = (rules_: readonly EgressRule[], to: { host: string; port: number }): boolean =>
+      rules_.some(
+        (each) =>
+          each.inspect === true && hostCovers(each.host, to.host) && each.ports.includes(to.port),
+      );
+    let seen = 0;
+    fc.assert(
+      fc.property(demanding, demanding, asked, (one, other, resource) => {
+        if (resource?.kind !== "http" && resource?.kind !== "connect") return;
+        const both = meetPolicies({ ...EMPTY, egress: one }, { ...EMPTY, egress: other });
+        const met = selectEgressRule(both.egress, resource);
+        if (met === null) return;
+        seen += 1;
+        for (const rules_ of [one, other]) {
+          const own = selectEgressRule(rules_, resource);
+          if (resource.kind === "connect") expect(opens(rules_, resource)).toBe(false);
+          if (own?.inspect !== true) expect(met).not.toHaveProperty("inspect");
+          if (own?.websocket !== true) expect(met).not.toHaveProperty("websocket");
+          if (own?.pins !== undefined)
+            expect(own.pins).toEqual(expect.arrayContaining([...(met.pins ?? ["none"])]));
+          for (const name of called) {
+            for (const used of ["t", "u", "v"]) {
+              if (own !== null && mayCall(met, name, used))
+                expect(mayCall(own, name, used)).toBe(true);
+            }
+          }
+        }
+      }),
+      { numRuns: 8000 },
+    );
+    expect(seen).toBeGreaterThan(500);
+  });
+
+  test("meetPolicies keeps what both have", () => {
+    const rule: EgressRule = {
+      rule: "r",
+      host: "x.test",
+      schemes: ["https"],
+      ports: [443],
+      methods: ["POST"],
+      paths: [],
+      addresses: [],
+      tunnel: false,
+      inspect: true,
+      websocket: true,
+      pins: ["sha256/A", "sha256/B"],
+      jsonRpc: { methods: ["tools/*"], tools: ["t", "u"] },
+      requestBytesMax: 9,
+      responseBytesMax: 9,
+    };
+    const asked: EgressRule = {
+      ...rule,
+      pins: ["sha256/B", "sha256/C"],
+      jsonRpc: { methods: ["tools/call", "a"], tools: null },
+    };
+    const { egress } = meetPolicies({ ...EMPTY, egress: [rule] }, { ...EMPTY, egress: [asked] });
+    expect(egress).toEqual([
+      { ...rule, pins: ["sha256/B"], jsonRpc: { methods: ["tools/call"], tools: ["t", "u"] } },
+    ]);
+  });
+
   test.each([
     ["*.a.test", "a.test", null],
     ["*.a.test", "x.a.test", "x.a.test"],

@@ -84,6 +84,18 @@ function specificity(rule: EgressRule): number {
   return host * 2 + (rule.paths.length > 0 ? 1 : 0);
 }
 
+/** Whether the rule has tunnels to this host opened, whatever another lets pass. */
+export function opensTunnel(rule: EgressRule, host: string, port: number): boolean {
+  return rule.inspect === true && speaksOfTls(rule, host, port);
+}
+
+/** Whether the rule speaks of requests that would come inside a tunnel to this host. */
+export function speaksOfTls(rule: EgressRule, host: string, port: number): boolean {
+  const { methods, schemes, ports } = rule;
+  const speaks = methods.length > 0 && schemes.includes("https") && ports.includes(port);
+  return speaks && matchHost(rule.host, host);
+}
+
 /** Decide a network request against the egress rules alone. */
 export function decideEgress(rules: readonly EgressRule[], request: NetworkRequest): Verdict {
   const { host } = request.kind === "http" ? request.target : request;

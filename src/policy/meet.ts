@@ -2,9 +2,10 @@
  * What a child may do: never more than its parent grants, never more than it asked for.
  *
  * `decide(meet(p, c), r)` allows only what both allow. Grants are intersected pair by pair, denies
- * are united, the stricter level and DLP win. Where two rules overlap, byte limits and private
- * addresses are those of every rule that could have decided, so a child cannot gain by splitting
- * a rule. Rule ids of a pair are joined with ` & `.
+ * are united, the stricter level and DLP win. Where two rules overlap, byte limits, private
+ * addresses, pins and demands on what is sent are those of every rule that could have decided, so a
+ * child cannot gain by splitting a rule. What one side opens to read it passes in no tunnel. Rule ids
+ * of a pair are joined with ` & `.
  *
  * @module
  */
@@ -14,7 +15,15 @@ import { matchCapability } from "./capability-pattern.ts";
 import { selectFileRule } from "./file-match.ts";
 import { matchHost } from "./host.ts";
 import { matchPath } from "./path-pattern.ts";
-import type { CapabilityRule, EgressRule, FileRule, Policy, SecretBinding } from "./types.ts";
+import { coversRpcMethod } from "./rpc-method.ts";
+import type {
+  CapabilityRule,
+  EgressRule,
+  FileRule,
+  JsonRpcRule,
+  Policy,
+  SecretBinding,
+} from "./types.ts";
 
 /** Pairs of rules are compared with each other, so a list may not be longer than this. */
 const RULES_MAX = 256;
@@ -131,7 +140,22 @@ function meetEgress(
   child: readonly EgressRule[],
 ): readonly EgressRule[] {
   const regions = pairs(parent, child, meetRule);
-  return regions.map((region) => clamp(clamp(region, parent), child));
+  return regions.flatMap((region) => {
+    const clamped = clamp(clamp(region, parent), child);
+    if (!clamped.tunnel || !isOpenedBy(clamped, [...parent, ...child])) return [clamped];
+    const isEmpty = clamped.schemes.length === 0 || clamped.methods.length === 0;
+    return isEmpty ? [] : [{ ...clamped, tunnel: false }];
+  });
+}
+
+/** Whether a tunnel of this region could be to a host whose tunnels some rule has opened. */
+function isOpenedBy(region: EgressRule, rules: readonly EgressRule[]): boolean {
+  return rules.some(
+    (rule) =>
+      rule.inspect === true &&
+      narrower(region.host, rule.host, coversHost) !== null &&
+      common(region.ports, rule.ports).length > 0,
+  );
 }
 
 function meetRule(one: EgressRule, other: EgressRule): EgressRule | null {
@@ -150,12 +174,40 @@ function meetRule(one: EgressRule, other: EgressRule): EgressRule | null {
     ports,
     methods,
     paths,
-    addresses: meetRanges(one.addresses, other.addresses),
     tunnel,
+    ...meetLimits(one, other),
+  };
+}
+
+type Limits = Omit<
+  EgressRule,
+  "rule" | "host" | "schemes" | "ports" | "methods" | "paths" | "tunnel"
+>;
+
+/** What holds once either of two rules could have decided. */
+function meetLimits(one: EgressRule, other: EgressRule): Limits {
+  const jsonRpc = meetJsonRpc(one.jsonRpc, other.jsonRpc);
+  const pins = one.pins && other.pins ? common(one.pins, other.pins) : (one.pins ?? other.pins);
+  return {
+    addresses: meetRanges(one.addresses, other.addresses),
+    ...(one.inspect === true && other.inspect === true ? { inspect: true } : {}),
+    ...(one.websocket === true && other.websocket === true ? { websocket: true } : {}),
+    ...(jsonRpc === undefined ? {} : { jsonRpc }),
+    ...(pins === undefined ? {} : { pins }),
     requestBytesMax: Math.min(one.requestBytesMax, other.requestBytesMax),
     responseBytesMax: Math.min(one.responseBytesMax, other.responseBytesMax),
     ...askOf(one, other),
   };
+}
+
+function meetJsonRpc(
+  one: JsonRpcRule | undefined,
+  other: JsonRpcRule | undefined,
+): JsonRpcRule | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  const methods = pairs(one.methods, other.methods, (a, b) => narrower(a, b, coversRpcMethod));
+  const tools = one.tools && other.tools ? common(one.tools, other.tools) : null;
+  return { methods: [...new Set(methods)], tools: tools ?? one.tools ?? other.tools };
 }
 
 /** One who asks is enough. */
@@ -168,13 +220,8 @@ function clamp(region: EgressRule, rules: readonly EgressRule[]): EgressRule {
   let clamped = region;
   for (const rule of rules) {
     if (meetRule(region, rule) === null) continue;
-    clamped = {
-      ...clamped,
-      addresses: meetRanges(clamped.addresses, rule.addresses),
-      requestBytesMax: Math.min(clamped.requestBytesMax, rule.requestBytesMax),
-      responseBytesMax: Math.min(clamped.responseBytesMax, rule.responseBytesMax),
-      ...askOf(clamped, rule),
-    };
+    const { inspect: _inspect, websocket: _websocket, ...kept } = clamped;
+    clamped = { ...kept, ...meetLimits(clamped, rule) };
   }
   return clamped;
 }

@@ -152,6 +152,7 @@ describe("widenings", () => {
     requestBytesMax: 10,
     responseBytesMax: 10,
   };
+  const { pins: _pins, ...UNPINNED } = RULE;
   const base: Policy = {
     ...EMPTY,
     allow: [{ rule: "base", pattern: "a" }],
@@ -177,7 +178,8 @@ describe("widenings", () => {
     ["private addresses", { egress: [{ ...RULE, addresses: ["10.0.0.0/7"] }] }, "10.0.0.0/7"],
     ["a program's own requests", { egress: [{ ...RULE, inspect: true }] }, "send it itself"],
     ["a WebSocket", { egress: [{ ...RULE, websocket: true }] }, "be a WebSocket"],
-    ["no pin", { egress: [{ ...RULE, pins: [] }] }, "takes other keys"],
+    ["no pin", { egress: [UNPINNED] }, "takes other keys"],
+
     ["another pin", { egress: [{ ...RULE, pins: ["a", "b"] }] }, "takes other keys"],
     ["bytes that leave", { egress: [{ ...RULE, requestBytesMax: 11 }] }, "lets 11 bytes leave"],
     ["bytes that come", { egress: [{ ...RULE, responseBytesMax: 11 }] }, "lets 11 bytes come"],
@@ -195,6 +197,113 @@ describe("widenings", () => {
   ])("finds %s", (_what, change, why) => {
     expect([...widenings(base, { ...base, ...change }, ACTORS)][0]?.why).toContain(why);
     expect([...widenings({ ...base, ...change }, { ...base, ...change }, ACTORS)]).toEqual([]);
+  });
+
+  const CALLS: EgressRule = { ...RULE, jsonRpc: { methods: ["tools/*"], tools: ["t"] } };
+  const READ: EgressRule = { ...RULE, paths: [], inspect: true };
+  const PASSED: EgressRule = { ...RULE, rule: "passed", paths: [], methods: [], tunnel: true };
+  const LOOKS: Policy["dlp"] = {
+    enabled: true,
+    level: "lenient",
+    rules: [
+      { rule: "r0", about: { kind: "path", path: "$.ssn" }, action: "block", hosts: [] },
+      { rule: "r1", about: { kind: "detector", name: "dlp.iban" }, action: "redact", hosts: [] },
+    ],
+    canaries: [{ rule: "c", text: "canary-of-the-house" }],
+    dictionaries: [{ name: "house", words: ["Falkenstein", "Adler"] }],
+    injection: "withhold",
+  };
+  const [FIRST, SECOND] = LOOKS.rules ?? [];
+  const BLOCKS = { ...SECOND!, rule: "r2", action: "block" } as const;
+  const FLOW = {
+    sources: [{ rule: "s", place: { kind: "path", path: "/w" }, labels: ["a", "b"] }],
+    sinks: [{ rule: "t", place: { kind: "host", host: "x.test" }, accepts: ["a"] }],
+  } as const;
+  const flow = (change: object): Partial<Policy> => ({ flow: [{ ...FLOW, ...change }] });
+
+  test.each<[string, Partial<Policy>, Partial<Policy>, string | null]>([
+    ["bodies", { egress: [CALLS] }, { egress: [RULE] }, "methods or tools"],
+    [
+      "a method of bodies",
+      { egress: [CALLS] },
+      { egress: [{ ...CALLS, jsonRpc: { methods: ["a"], tools: ["t"] } }] },
+      "methods or tools",
+    ],
+    [
+      "any tool",
+      { egress: [CALLS] },
+      { egress: [{ ...CALLS, jsonRpc: { methods: ["tools/*"], tools: null } }] },
+      "methods or tools",
+    ],
+    [
+      "one method of many",
+      { egress: [CALLS] },
+      { egress: [{ ...CALLS, jsonRpc: { methods: ["tools/call"], tools: [] } }] },
+      null,
+    ],
+    ["no key at all", { egress: [UNPINNED] }, { egress: [{ ...RULE, pins: [] }] }, null],
+    [
+      "any key for none",
+      { egress: [{ ...RULE, pins: [] }] },
+      { egress: [UNPINNED] },
+      "takes other keys",
+    ],
+    [
+      "a tunnel that was opened",
+      { egress: [READ, PASSED] },
+      { egress: [{ ...RULE, paths: [] }, PASSED] },
+      "passes unread",
+    ],
+    ["no canary", { dlp: LOOKS }, { dlp: { ...LOOKS, canaries: [] } }, "canary"],
+    [
+      "no canary with DLP off",
+      { dlp: { ...LOOKS, enabled: false } },
+      { dlp: { enabled: false, level: "lenient" } },
+      "canary",
+    ],
+    ["fewer words", { dlp: LOOKS }, { dlp: { ...LOOKS, dictionaries: [] } }, "dictionary"],
+    ["replies", { dlp: LOOKS }, { dlp: { ...LOOKS, injection: "label" } }, "not withheld"],
+    ["no rules", { dlp: LOOKS }, { dlp: { ...LOOKS, rules: [] } }, "decide otherwise"],
+    ["their order", { dlp: LOOKS }, { dlp: { ...LOOKS, rules: [SECOND!, FIRST!] } }, "otherwise"],
+    [
+      "a rule in front",
+      { dlp: LOOKS },
+      { dlp: { ...LOOKS, rules: [BLOCKS, FIRST!, SECOND!] } },
+      "otherwise",
+    ],
+    [
+      "a rule behind",
+      { dlp: LOOKS },
+      { dlp: { ...LOOKS, rules: [FIRST!, SECOND!, BLOCKS] } },
+      null,
+    ],
+    [
+      "a mild rule behind",
+      { dlp: LOOKS },
+      { dlp: { ...LOOKS, rules: [FIRST!, SECOND!, { ...BLOCKS, action: "report" }] } },
+      "otherwise",
+    ],
+    ["no labels", flow({}), {}, "labels"],
+    ["a source less", flow({}), flow({ sources: [] }), "labels"],
+    [
+      "a label less",
+      flow({}),
+      flow({ sources: [{ ...FLOW.sources[0], labels: ["a"] }] }),
+      "labels",
+    ],
+    ["a sink more", flow({}), flow({ sinks: [{ ...FLOW.sinks[0], accepts: ["b"] }] }), "labels"],
+    [
+      "a source more",
+      flow({}),
+      flow({ sources: [{ ...FLOW.sources[0], place: { kind: "injection" } }, ...FLOW.sources] }),
+      null,
+    ],
+    ["labels at all", {}, flow({}), null],
+  ])("of demands and content finds %s", (_what, before, after, why) => {
+    const [found] = widenings({ ...base, ...before }, { ...base, ...after }, ACTORS);
+    if (why === null) expect(found).toBeUndefined();
+    else expect(found?.why).toContain(why);
+    expect([...widenings({ ...base, ...after }, { ...base, ...after }, ACTORS)]).toEqual([]);
   });
 
   test("finds what is below a path that ends in a slash and is named itself", () => {

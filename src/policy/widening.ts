@@ -3,17 +3,27 @@
  *
  * Exact over the rules: each case in which they can match is decided under both policies by `decide` itself
  * (representatives.ts says why those cases are all). Read in this order: Widening, widenings, wider. What `decide` does
- * not see is compared too: private addresses and sizes of the rule that decides, secrets, inspection of content.
+ * not see is compared too: private addresses, sizes and demands of the rule that decides, secrets, inspection of
+ * content, labels.
  *
  * @module
  */
 import { parseRange, rangeContains } from "./address.ts";
 import { bindingAllows } from "./binding.ts";
 import { decide } from "./decide.ts";
-import { selectEgressRule } from "./egress-match.ts";
+import { opensTunnel, selectEgressRule } from "./egress-match.ts";
 import { capabilitiesOf, freshName, requestsOf } from "./representatives.ts";
 import { parseTarget } from "./target.ts";
-import type { AccessRequest, EgressRule, Policy, ResourceRequest, Verdict } from "./types.ts";
+import { coversRpcMethod } from "./rpc-method.ts";
+import type {
+  AccessRequest,
+  EgressRule,
+  JsonRpcRule,
+  Policy,
+  ResourceRequest,
+  Verdict,
+} from "./types.ts";
+import { widerContent, widerFlows } from "./widening-content.ts";
 
 /** One thing that the second policy lets happen and the first does not. */
 export interface Widening {
@@ -47,11 +57,9 @@ export function* widenings(before: Policy, after: Policy, actors: Actors): Gener
     if (why !== null) yield { request, why };
   }
   yield* secretWidenings(before, after, fresh);
-  const rank = ({ dlp }: Policy): number => (dlp.enabled ? DLP_LEVELS.indexOf(dlp.level) + 1 : 0);
-  if (rank(after) < rank(before)) yield { request: null, why: "content is inspected less" };
+  const content = widerContent(before.dlp, after.dlp) ?? widerFlows(before, after);
+  if (content !== null) yield { request: null, why: content };
 }
-
-const DLP_LEVELS = ["lenient", "moderate", "strict"];
 
 function* requestsFor(
   before: Policy,
@@ -74,6 +82,8 @@ function wider(before: Policy, after: Policy, request: AccessRequest): string | 
   if (now.kind === "deny" || request.resource === null) return null;
   const { resource } = request;
   if (resource.kind !== "http" && resource.kind !== "connect") return null;
+  if (resource.kind === "connect" && isRead(before, resource) && !isRead(after, resource))
+    return "its tunnel was opened and passes unread";
   const [was, is] = [
     selectEgressRule(before.egress, resource),
     selectEgressRule(after.egress, resource),
@@ -95,14 +105,28 @@ function widerRule(was: EgressRule, is: EgressRule): string | null {
   if (is.inspect === true && was.inspect !== true)
     return `${is.rule} lets a program send it itself`;
   if (is.websocket === true && was.websocket !== true) return `${is.rule} lets it be a WebSocket`;
-  const [pins, fewer] = [is.pins ?? [], was.pins ?? []];
-  if (fewer.length > 0 && (pins.length === 0 || pins.some((pin) => !fewer.includes(pin))))
+  const { pins } = was;
+  if (pins !== undefined && (is.pins === undefined || is.pins.some((pin) => !pins.includes(pin))))
     return `${is.rule} takes other keys of the host`;
+  if (was.jsonRpc !== undefined && callsBeyond(was.jsonRpc, is.jsonRpc))
+    return `${is.rule} lets a body call other methods or tools`;
   if (is.requestBytesMax > was.requestBytesMax)
     return `${is.rule} lets ${is.requestBytesMax} bytes leave, not ${was.requestBytesMax}`;
   if (is.responseBytesMax > was.responseBytesMax)
     return `${is.rule} lets ${is.responseBytesMax} bytes come, not ${was.responseBytesMax}`;
   return null;
+}
+
+function isRead({ egress }: Policy, { host, port }: { host: string; port: number }): boolean {
+  return egress.some((rule) => opensTunnel(rule, host, port));
+}
+
+function callsBeyond(was: JsonRpcRule, is: JsonRpcRule | undefined): boolean {
+  if (is === undefined) return true;
+  const isKnown = (method: string): boolean =>
+    was.methods.some((each) => coversRpcMethod(each, method));
+  if (!is.methods.every(isKnown)) return true;
+  return was.tools !== null && is.tools?.every((tool) => was.tools?.includes(tool)) !== true;
 }
 
 function contains(outer: string, inner: string): boolean {
