@@ -48,9 +48,9 @@ import { createGate, type Gate, type GateEvent } from "./gate.ts";
 import type { Observed } from "./books.ts";
 import type { Conversation } from "./guest-link.ts";
 import type { LiveStage } from "./live.ts";
-import type { PreparedRun } from "./prepare.ts";
+import { type PreparedRun, wantsProxy } from "./prepare.ts";
 import { type CallRoom, judgeEnd, serveCapabilities, talkTo } from "./program-calls.ts";
-import { programOf, speaksOverChannel, type StagedContent, wantsProxy } from "./program-file.ts";
+import { programOf, speaksOverChannel, type StagedContent } from "./program-file.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { guestFile, mountsOf, sandboxLimits, type World } from "./world.ts";
 

@@ -90,7 +90,7 @@ export function prepareRun(given: RunInputs): PreparedRun {
   const config = budgetedConfig(boundedConfig(governed, inputs));
   const compiled = boundPolicy(compilePolicy(config), inputs.bounds);
   const policy = file === null ? compiled : narrowedPolicy(compiled, file, registry);
-  if (inputs.command !== null && policy.flow !== undefined) throw labelsUnheld();
+  if (inputs.command !== null) refuseUnread(inputs, policy);
   const outline = outlineOf(inputs);
   const admission = outline === null ? null : admitPlan(outline, policy, registry);
   return {
@@ -156,13 +156,34 @@ function budgetedConfig(config: AgentConfig): AgentConfig {
   return { ...config, limits: { ...config.limits, wallMs } };
 }
 
-function labelsUnheld(): CcosError {
-  return new CcosError("UNENFORCEABLE", {
-    what: "Cannot start this program",
-    why: "labels: what a program of its own receives does not pass the gate, so its labels are not known",
-    fix: "Write it as a plan, or remove :labels",
-    details: { fields: ["labels.sources"] },
-  });
+/** Some rule lets a program speak to hosts itself. */
+export function wantsProxy(policy: Policy): boolean {
+  return policy.egress.some((rule) => rule.tunnel || rule.inspect === true);
+}
+
+/** What a program of its own sends and receives past the gate is neither scanned nor labelled. */
+function refuseUnread({ program }: RunInputs, policy: Policy): void {
+  if (policy.flow !== undefined) {
+    const why =
+      "what a program of its own receives does not pass the gate, so its labels are not known";
+    throw unheld("labels.sources", why, "Write it as a plan, or remove :labels");
+  }
+  const { enabled, canaries = [] } = policy.dlp;
+  const looks = enabled || canaries.length > 0;
+  // A tunnel that passes unread is said so by its rule; any other request of the program could be read, and is not.
+  const isUnread = wantsProxy(policy) && policy.egress.some((rule) => !rule.tunnel);
+  if (!looks || !isUnread || program?.kind === "bytecode") return;
+  const why =
+    "DLP does not see what a program sends through its proxy, which a rule with :inspect or :tunnel gives it";
+  const fix =
+    "Remove :inspect and :tunnel, so that its requests are calls; or have rules with :tunnel alone, which pass unread";
+  throw unheld(enabled ? "orchestrator.dlp.enabled" : "orchestrator.dlp.canaries", why, fix);
+}
+
+function unheld(field: string, why: string, fix: string): CcosError {
+  const what = "Cannot start this program";
+  const details = { fields: [field] };
+  return new CcosError("UNENFORCEABLE", { what, why: `${field}: ${why}`, fix, details });
 }
 
 function refused(what: string, why: string): CcosError {

@@ -6,7 +6,7 @@
 import type { AgentConfig } from "../config/index.ts";
 import type { SandboxFile, SandboxProgram, ScriptLanguage } from "../isolation/index.ts";
 import type { Policy } from "../policy/index.ts";
-import type { RunInputs } from "./prepare.ts";
+import { type RunInputs, wantsProxy } from "./prepare.ts";
 import { guestFile, type World } from "./world.ts";
 
 /** A file that the program must see, as it was read. */
@@ -36,11 +36,6 @@ export function needsOf(inputs: RunInputs, config: AgentConfig, policy: Policy):
 /** A program whose config grants effects needs the capability socket; one without may run in a wall that has none. */
 function wantsEffects(config: AgentConfig): boolean {
   return config.network.enabled || config.capabilities.fs.enabled || config.secrets.size > 0;
-}
-
-/** Some rule lets a program speak to hosts itself. */
-export function wantsProxy(policy: Policy): boolean {
-  return policy.egress.some((rule) => rule.tunnel || rule.inspect === true);
 }
 
 /** Calls cross descriptor 3 and not the capability socket. */
