@@ -25,10 +25,17 @@ export interface Expansion {
   readonly sealed: boolean;
   /** Something would decode to more than the bound. */
   readonly bomb: boolean;
+  /** The tries ran out: something may have been left unread. */
+  readonly cut: boolean;
 }
 
-/** A failed try costs 0.1 ms; more beginnings than this in one text are not all tried. */
-const TRIES_MAX = 64;
+/** What one content may cost: over all its views, so that beginnings in many of them do not multiply. */
+export interface ExpandBudget {
+  /** Bytes that further views may have. */
+  readonly bytesMax: number;
+  /** Beginnings that may still be tried; a failed try costs 0.1 ms. Counted down. */
+  readonly tries: { left: number };
+}
 
 type Outcome =
   | { readonly kind: "read"; readonly text: string; readonly consumed: number }
@@ -40,6 +47,8 @@ interface Format {
   readonly magic: string;
   /** A weak magic stands in ordinary bytes by chance, so that failing to read it says nothing. */
   readonly weak: boolean;
+  /** Whether what follows the magic can be tried at all; a look at few bytes. Absent: always. */
+  readonly begins?: (bytes: Uint8Array) => boolean;
   readonly read: (bytes: Uint8Array, bytesMax: number) => Outcome;
 }
 
@@ -50,8 +59,8 @@ const FORMATS: readonly Format[] = [
   ...["\x01", "\x5e", "\x9c", "\xda"].map((level) => ({
     magic: `x${level}`,
     weak: true,
-    read: (bytes: Uint8Array, bytesMax: number) =>
-      beginsDeflate(bytes, 2) ? inflateAt(bytes, 2, bytesMax) : UNREADABLE,
+    begins: (bytes: Uint8Array) => beginsDeflate(bytes, 2),
+    read: (bytes: Uint8Array, bytesMax: number) => inflateAt(bytes, 2, bytesMax),
   })),
 ];
 
@@ -64,18 +73,27 @@ const CONTROL = /[\0-\x08\x0e-\x1f\x80-\xff]/;
 const UNREADABLE: Outcome = { kind: "unreadable" };
 
 /** Everything in the text that can be expanded, to `bytesMax` bytes together. */
-export function expand({ bytes, text }: ByteText, bytesMax: number, meter: Meter): Expansion {
+export function expand(
+  { bytes, text }: ByteText,
+  { bytesMax, tries }: ExpandBudget,
+  meter: Meter,
+): Expansion {
   meter.add(text.length);
-  if (!CONTROL.test(text)) return { texts: [], sealed: false, bomb: false };
+  if (!CONTROL.test(text)) return { texts: [], sealed: false, bomb: false, cut: false };
   const texts: string[] = [];
   let sealed = SEALED.some((magic) => text.includes(magic));
   let bomb = false;
   let left = bytesMax;
-  for (const { magic, weak, read } of FORMATS) {
-    let tries = 0;
+  for (const { magic, weak, begins, read } of FORMATS) {
     for (let at = text.indexOf(magic); at !== -1; at = text.indexOf(magic, at)) {
-      tries += 1;
-      const outcome = tries > TRIES_MAX ? UNREADABLE : read(bytes.subarray(at), left);
+      const rest = bytes.subarray(at);
+      if (begins?.(rest) === false) {
+        at += magic.length;
+        continue;
+      }
+      if (tries.left === 0) return { texts, sealed, bomb, cut: true };
+      tries.left -= 1;
+      const outcome = read(rest, left);
       bomb ||= outcome.kind === "bomb";
       sealed ||= outcome.kind === "unreadable" && !weak;
       if (outcome.kind === "read" && outcome.text !== "") {
@@ -84,10 +102,9 @@ export function expand({ bytes, text }: ByteText, bytesMax: number, meter: Meter
         meter.add(outcome.text.length);
       }
       at += outcome.kind === "read" ? Math.max(outcome.consumed, 1) : magic.length;
-      if (tries > TRIES_MAX) break;
     }
   }
-  return { texts, sealed, bomb };
+  return { texts, sealed, bomb, cut: false };
 }
 
 /**
@@ -99,14 +116,14 @@ export function undoCodings(text: string, codings: string, bytesMax: number): Ex
   let current = text;
   for (const coding of codings.toLowerCase().split(",").toReversed()) {
     const read = CODINGS.get(coding.trim());
-    if (read === undefined) return { texts: [], sealed: true, bomb: false };
+    if (read === undefined) return { texts: [], sealed: true, bomb: false, cut: false };
     const outcome = read(ofUnits(current).bytes, bytesMax);
     if (outcome.kind !== "read") {
-      return { texts: [], sealed: true, bomb: outcome.kind === "bomb" };
+      return { texts: [], sealed: true, bomb: outcome.kind === "bomb", cut: false };
     }
     current = outcome.text;
   }
-  return { texts: [current], sealed: false, bomb: false };
+  return { texts: [current], sealed: false, bomb: false, cut: false };
 }
 
 const CODINGS: ReadonlyMap<string, Format["read"]> = new Map<string, Format["read"]>([

@@ -243,6 +243,14 @@ describe("structured rules", () => {
     expect(leaves(rules(path(text, "redact")), { body })).toBe(expected);
   });
 
+  test("several may be about one field, each for its hosts", () => {
+    const [mild, hard] = [field("pin", "report"), field("pin", "block")];
+    const both = rules({ ...mild, hosts: ["*.good.test"] }, { ...hard, hosts: ["*.bad.test"] });
+    const to = (url: string): string => leaves(both, { body: "pin=1", url });
+    expect(to("https://a.good.test/")).toBe("pin=1");
+    expect(to("https://a.bad.test/")).toBe("DLP_BLOCKED orchestrator.dlp.rules[1]");
+  });
+
   test("find fields of forms in bodies, queries and multipart", () => {
     const pin = rules(field("pin", "redact"));
     expect(leaves(pin, { body: "a=1&pin=1234&b=2" })).toBe(`a=1&pin=${REDACTED}&b=2`);

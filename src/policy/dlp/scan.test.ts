@@ -1,3 +1,4 @@
+import { deflateSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ofBytes } from "./byte-text.ts";
@@ -184,6 +185,22 @@ describe("scanContent through encodings", () => {
       { detector: "dlp.opaque", kind: "opaque", confidence: "medium", part: "body", count: 1 },
     ]);
     expect(names(Buffer.from(gzip).toString("base64"))).toEqual(["dlp.opaque"]);
+  });
+
+  test("scanContent reads compressed data behind many false beginnings, or says that it did not", () => {
+    const zlib = deflateSync(Buffer.from(GITHUB));
+    const shallow = Buffer.from("x\x9c".repeat(1000), "latin1");
+    expect(names(Buffer.concat([shallow, zlib]))).toContain("dlp.github-token");
+    const deep = Buffer.from("x\x9c\x03".repeat(1000), "latin1");
+    const cut = { detector: "dlp.opaque", kind: "opaque", confidence: "high" };
+    expect(scanContent([{ name: "body", content: Buffer.concat([deep, zlib]) }])).toMatchObject([
+      cut,
+    ]);
+    // The tries are of the whole content, not of each piece of it.
+    const run = Buffer.from("x\x9c\x03".repeat(100), "latin1").toString("base64");
+    expect(names(Array.from({ length: 20 }, (_, at) => `${run}${at}`).join(" "))).toEqual([
+      "dlp.opaque",
+    ]);
   });
 
   test("scanContent calls the part after the 1024th opaque instead of clean", () => {

@@ -68,10 +68,11 @@ function findFields(
   from: number,
   rules: readonly DlpRule[],
 ): readonly StructuredMatch[] {
-  const named = new Map<string, DlpRule>();
+  // Several may be about one field, each for other hosts.
+  const named = new Map<string, DlpRule[]>();
   for (const rule of rules) {
-    if (rule.about.kind === "field" && !named.has(rule.about.name))
-      named.set(rule.about.name, rule);
+    if (rule.about.kind !== "field") continue;
+    named.set(rule.about.name, [...(named.get(rule.about.name) ?? []), rule]);
   }
   if (named.size === 0) return [];
   const found: StructuredMatch[] = [];
@@ -81,16 +82,17 @@ function findFields(
     const pair = text.slice(at, to);
     const equals = pair.indexOf("=");
     if (equals !== -1 && equals + 1 < pair.length) {
-      const rule = named.get(decodeName(pair.slice(0, Math.min(equals, NAME_MAX))));
-      if (rule !== undefined) {
-        const span = { from: at + equals + 1, to };
-        if (hasValue(text, span)) found.push({ rule, span, as: "form" });
+      const about = named.get(decodeName(pair.slice(0, Math.min(equals, NAME_MAX)))) ?? [];
+      const span = { from: at + equals + 1, to };
+      if (about.length > 0 && hasValue(text, span)) {
+        found.push(...about.map((rule) => ({ rule, span, as: "form" }) as const));
       }
     }
     at = to + 1;
   }
-  for (const [name, rule] of named) {
-    if (hasMultipartField(text, name)) found.push({ rule, span: null, as: "form" });
+  for (const [name, about] of named) {
+    if (!hasMultipartField(text, name)) continue;
+    found.push(...about.map((rule) => ({ rule, span: null, as: "form" }) as const));
   }
   return found;
 }

@@ -28,6 +28,9 @@ const BUDGET_FACTOR = 32;
 const BUDGET_FLOOR = 1 << 20;
 /** No content may cost more than this, 64 MiB of views; larger contents are not scanned at all. */
 const BUDGET_CEILING = 64 << 20;
+/** Beginnings of compressed data that are tried: as many as random bytes have by chance, and as many more. */
+const TRIES_FLOOR = 512;
+const TRIES_BYTES = 8192;
 
 export interface Views {
   /** Shallow views first. Not empty unless the input is too large. */
@@ -88,6 +91,7 @@ class Making {
   /** Made and not yet decoded. */
   #next: Layered[];
   #left: number;
+  readonly #tries: { left: number };
   #bomb = false;
   #sealed = false;
   #random = false;
@@ -100,6 +104,7 @@ class Making {
     this.#views = [view];
     this.#next = [{ view, isWhole: true }];
     this.#left = Math.min(text.length * BUDGET_FACTOR + BUDGET_FLOOR, BUDGET_CEILING) - text.length;
+    this.#tries = { left: TRIES_FLOOR + Math.ceil(text.length / TRIES_BYTES) };
   }
 
   /** Bytes that further views may have. */
@@ -117,10 +122,11 @@ class Making {
     };
   }
 
-  add({ texts, sealed, bomb }: Expansion): void {
+  add({ texts, sealed, bomb, cut }: Expansion): void {
     this.#sealed ||= sealed;
     this.#bomb ||= bomb;
     for (const text of texts) this.#take(text, true);
+    if (cut) this.complete = false;
   }
 
   /** Decode every view of the last layer. */
@@ -134,7 +140,7 @@ class Making {
   }
 
   #decode({ view, isWhole }: Layered): void {
-    const expansion = expand(view, this.#left, this.#meter);
+    const expansion = expand(view, { bytesMax: this.#left, tries: this.#tries }, this.#meter);
     this.add(expansion);
     if (isWhole && expansion.texts.length === 0) {
       this.#random ||= hasRandomWindow(view.bytes, this.#meter);
