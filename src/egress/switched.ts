@@ -24,6 +24,7 @@ import {
 import { upgradeUpstream } from "./reach.ts";
 import { answerFields } from "./reply-fields.ts";
 import { relay } from "./tunnel.ts";
+import type { Failure } from "./types.ts";
 
 export async function serveUpgrade(
   room: Room,
@@ -87,7 +88,13 @@ async function speak(room: Room, request: ServedUpgrade, granted: Granted): Prom
   ]);
   const { target } = asked;
   const fields = wireFields(room, granted, null);
-  const switched = await upgradeUpstream(room, { target, rule, fields }, signal);
+  const switched = await upgradeUpstream(room, { target, rule, fields }, signal).catch(
+    (cause: unknown) => {
+      // The signal throws through; that the wait was ended is this request's end, not the proxy's.
+      if (signal.aborted) return interrupted(room, request);
+      throw cause;
+    },
+  );
   if (!switched.ok) {
     const { code, message: reason } = switched.error;
     answer(request.stream, "502 Bad Gateway", {
@@ -115,6 +122,12 @@ async function speak(room: Room, request: ServedUpgrade, granted: Granted): Prom
     room.stop.signal,
   );
   return { ...outcome, status: 101 };
+}
+
+function interrupted({ stop, limits }: Room, { gone }: ServedUpgrade): Result<never, Failure> {
+  const late = gone.aborted ? "the program went away" : `no answer within ${limits.dialMs} ms`;
+  const message = stop.signal.aborted ? "closed by the host" : late;
+  return err({ code: "NETWORK_ERROR", message });
 }
 
 function byteLimits({ requestBytesMax, responseBytesMax }: EgressRule): {

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { connect as connectTls } from "node:tls";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Proxy, ProxyEvent, ProxyOptions } from "../../src/egress/index.ts";
 import type { EgressRule } from "../../src/policy/index.ts";
 import { certificateFor } from "./egress-certificate.ts";
@@ -21,6 +21,7 @@ import {
   ruleOf,
   serveHttp,
   serveHttps,
+  serveRaw,
   stopServers,
   toLoopback,
 } from "./egress-world.ts";
@@ -373,6 +374,27 @@ describe("WebSocket", () => {
     await once(server, "listening");
     return (server.address() as AddressInfo).port;
   }
+
+  test.each([
+    ["a host that does not answer", false],
+    ["a program that goes away meanwhile", true],
+  ])("is recorded to its end with %s, and the proxy serves on", async (_, leaves) => {
+    const asked = Promise.withResolvers<void>();
+    const silent = await serveRaw((socket) => void socket.once("data", () => asked.resolve()));
+    const port = await serveHttp((_request, response) => void response.end("on"));
+    await start([ruleOf("a.test", silent, { websocket: true }), ruleOf("b.test", port)], {
+      limits: { dialMs: 300 },
+    });
+    const socket = client.dial();
+    socket.write(ask(silent, "websocket"));
+    await asked.promise;
+    if (leaves) socket.destroy();
+    else await everythingOf(socket);
+    const end = /^closed GET .* NETWORK_ERROR: (?:no answer within 300 ms|the program went away)$/;
+    await vi.waitFor(() => expect(said().at(-1)).toMatch(end), { timeout: 20_000 });
+    const reply = await client.exchange(get(`http://b.test:${port}/`, `b.test:${port}`));
+    expect(reply).toContain("on");
+  });
 
   test("passes where a rule has :websocket, is counted, and is cut at the rule's bytes", async () => {
     const port = await echoPort();
