@@ -65,7 +65,10 @@ function windowOf({ days, from, until, zone }: ValidityWindowConfig): ValidityWi
 
 function momentOf(text: string | null): number | null {
   if (text === null || !MOMENT.test(text)) return null;
-  const ms = Date.parse(text);
+  // The 30th of February would be read as the 2nd of March.
+  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
+  const isDay = !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text.slice(0, 10));
+  const ms = isDay ? Date.parse(text) : Number.NaN;
   return Number.isNaN(ms) ? null : ms;
 }
 
