@@ -173,6 +173,14 @@ describe("judgeApproval", () => {
     expect(judge([said("ann", { expiresMs: 2_500 })]).kind).toBe("pending");
   });
 
+  test("a denial holds for ever: what stands for always is none once somebody said no", () => {
+    const always = said("ann", { scope: "always", expiresMs: 90_000 });
+    const no = said("bob", { decision: "deny", expiresMs: 9_000 });
+    const judged = { request: REQUEST, approvers: APPROVERS, nowMs: 10_000, standing: true };
+    expect(judgeApproval({ ...judged, statements: [always] }).kind).toBe("granted");
+    expect(judgeApproval({ ...judged, statements: [always, no] }).kind).toBe("denied");
+  });
+
   test("a signature for another purpose is none", () => {
     const { signature: _, ...fields } = said("ann");
     for (const purpose of ["envelope", "policy"] as const) {

@@ -75,7 +75,7 @@ export interface ApprovalStatement {
   readonly approver: string;
   readonly reason: string;
   readonly issuedMs: number;
-  /** Milliseconds since the Unix epoch: after it the statement says nothing. */
+  /** Milliseconds since the Unix epoch: after it a yes says nothing. */
   readonly expiresMs: number;
   /** 64 bytes in base64. */
   readonly signature: string;
@@ -145,7 +145,9 @@ export function flawOf(
   if (approver === undefined) return "the config names no such approver";
   if (isProposer(approver, request.proposer)) return "whoever started the run cannot approve it";
   if (statement.request !== requestDigest(request)) return "it is about another request";
-  if (statement.issuedMs > nowMs || nowMs >= statement.expiresMs) return "it is not valid now";
+  // A no does not end: what stands for always ends with it.
+  const isOver = statement.decision === "approve" && nowMs >= statement.expiresMs;
+  if (statement.issuedMs > nowMs || isOver) return "it is not valid now";
   const { signature, ...fields } = statement;
   const { key } = approver;
   if (!isSignedFor("approval", fields, { key, signature })) return "the signature does not verify";

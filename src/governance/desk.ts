@@ -44,6 +44,8 @@ export interface ApprovalDesk {
   open(wish: ApprovalWish): Promise<ApprovalAnswer>;
   /** Until it is granted, denied, out of time, or the run ends. */
   wait(request: ApprovalRequest): Promise<ApprovalAnswer>;
+  /** What was granted for a whole run was not taken back. */
+  stands(request: ApprovalRequest): Promise<boolean>;
 }
 
 export interface LiveDesk {
@@ -59,13 +61,23 @@ export interface LiveDesk {
 const POLL_MS = 200;
 
 export function liveDesk(room: LiveDesk): ApprovalDesk {
+  /** Ids of what calls of this run wait for: each request is one call's. */
+  const asked = new Set<string>();
   return {
-    open: (wish) => openCase(room, wish),
+    open: (wish) => openCase(room, wish, asked),
     wait: (request) => waitFor(room, request),
+    async stands(request) {
+      const found = await room.store.find(idOf(request));
+      return found !== null && !found.revoked;
+    },
   };
 }
 
-async function openCase(room: LiveDesk, wish: ApprovalWish): Promise<ApprovalAnswer> {
+async function openCase(
+  room: LiveDesk,
+  wish: ApprovalWish,
+  asked: Set<string>,
+): Promise<ApprovalAnswer> {
   const nowMs = room.nowMs();
   const known = await room.store.list();
   const standing = known.find((each) => isStanding(each, wish, { ...room, now: nowMs }));
@@ -73,8 +85,12 @@ async function openCase(room: LiveDesk, wish: ApprovalWish): Promise<ApprovalAns
     const { request, statements } = standing;
     return { request, statements, nowMs, standing: true, unusable: null };
   }
-  const left = known.find((each) => isLeftOpen(each, wish, room.proposer, nowMs));
-  const { request } = left ?? (await room.store.open(newRequest(room, wish, nowMs)));
+  const left = known.find(
+    (each) => !asked.has(each.id) && isLeftOpen(each, wish, room.proposer, nowMs),
+  );
+  const request = left?.request ?? newRequest(room, wish, nowMs);
+  asked.add(idOf(request));
+  if (left === undefined) await room.store.open(request);
   return { request, statements: [], nowMs, standing: false, unusable: null };
 }
 
@@ -147,7 +163,8 @@ async function waitFor(room: LiveDesk, request: ApprovalRequest): Promise<Approv
     const judged = judgeApproval({ ...answer, approvers });
     if (judged.kind === "denied") return { ...answer, unusable: null };
     if (judged.kind === "granted") {
-      const isOurs = await store.use(found.id, room.run);
+      // This run used it before when it was killed between that and its record.
+      const isOurs = (await store.use(found.id, room.run)) || found.usedBy === room.run;
       return { ...answer, unusable: isOurs ? null : "another run used it" };
     }
     await sleep(POLL_MS, signal).catch(() => undefined);

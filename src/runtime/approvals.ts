@@ -11,9 +11,11 @@ import { type ChainWriter, digestOf } from "../chain/index.ts";
 import { ERROR_CODES } from "../foundation/error-codes.ts";
 import type { JsonObject, JsonValue } from "../foundation/json.ts";
 import {
+  APPROVAL_SCOPES,
   type ApprovalAction,
   type ApprovalAnswer,
   type ApprovalDesk,
+  type ApprovalScope,
   type ApprovalWish,
   callRequirement,
   idOf,
@@ -62,7 +64,7 @@ interface Wish extends ApprovalWish {
 export function createApprovals(room: ApprovalRoom): Approvals {
   const { policies } = room.prepared.config.governance;
   /** What this run was granted for all of it. */
-  const granted: Granted[] = [];
+  const granted: Granted = [];
   return {
     async admitPlan() {
       const { approvals, rules } = approvalsOfPlan(room.prepared);
@@ -87,10 +89,7 @@ export function createApprovals(room: ApprovalRoom): Approvals {
   };
 }
 
-interface Granted {
-  readonly action: ApprovalAction;
-  readonly approvals: number;
-}
+type Granted = ApprovalAnswer["request"][];
 
 /** How many must agree before this program begins. */
 export function approvalsOfPlan(prepared: PreparedRun): Requirement {
@@ -143,15 +142,16 @@ function actionOf(prepared: PreparedRun, call: AdmittedCall | null): ApprovalAct
   };
 }
 
-async function ask(room: ApprovalRoom, wish: Wish, granted: Granted[]): Promise<Refusal | null> {
+async function ask(room: ApprovalRoom, wish: Wish, granted: Granted): Promise<Refusal | null> {
   const { action, approvals } = wish;
   const named = room.prepared.config.governance.approvers.length;
   if (named < approvals) return unanswerable(wish, named);
-  const isGranted = granted.some(
+  const covering = granted.find(
     (each) => each.approvals >= approvals && isCovered(action, each.action),
   );
-  if (isGranted) {
-    room.chain.append({ type: "ApprovalGranted", data: { ...dataOf(wish), scope: "run" } });
+  if (covering !== undefined && (await room.desk.stands(covering))) {
+    const data = { ...dataOf(wish), scope: "run" };
+    room.chain.append({ type: "ApprovalGranted", data, facts: { stands: true } });
     return null;
   }
   const opened = await room.desk.open(wish);
@@ -187,7 +187,7 @@ function settle(
   room: ApprovalRoom,
   wish: Wish,
   answer: ApprovalAnswer,
-  granted: Granted[],
+  granted: Granted,
 ): Refusal | null {
   const { request, standing, unusable } = answer;
   const { approvers } = room.prepared.config.governance;
@@ -197,7 +197,8 @@ function settle(
   const facts: JsonObject = { ...(asJson(answer) as JsonObject) };
   if (judged.kind === "granted" && unusable === null) {
     const scope = standing ? "always" : scopeOf(room.run, answer, judged.by);
-    if (scope !== "once") granted.push({ action: request.action, approvals: request.approvals });
+    // What is for always is looked up again each time: it expires.
+    if (scope === "run") granted.push(request);
     const data = { ...dataOf(wish), scope, by: [...judged.by] };
     room.chain.append({ type: "ApprovalGranted", data, facts });
     tell(room, wish, answer, { state: "granted", why: judged.by.join(", ") });
@@ -233,13 +234,13 @@ function scopeOf(
   run: string,
   { request, statements }: ApprovalAnswer,
   by: readonly string[],
-): "once" | "run" {
+): ApprovalScope {
   if (request.run !== run) return "once";
   const digest = requestDigest(request);
   const scopes = statements
     .filter((each) => by.includes(each.approver) && each.request === digest)
     .map(({ scope }) => scope);
-  return scopes.includes("once") ? "once" : "run";
+  return APPROVAL_SCOPES.find((scope) => scopes.includes(scope)) ?? "once";
 }
 
 function tell(

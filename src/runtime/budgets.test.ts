@@ -1,13 +1,15 @@
 /** Attacks G56 at the gate: what calls cost is what the host saw, at most once, whatever the program says. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Capability, createRegistry } from "../capability/index.ts";
+import { builtinProviders, type Capability, createRegistry } from "../capability/index.ts";
 import type { ChainRecord, ChainWriter, RecordInput } from "../chain/index.ts";
 import type { JsonObject } from "../foundation/json.ts";
 import { ok } from "../foundation/result.ts";
 import { type Ledger, NOTHING_SPENT, plus, type Spending } from "../governance/index.ts";
+import { parseTarget } from "../policy/index.ts";
+import { keyword, MapValue } from "../rtfs/index.ts";
 import { type BudgetEvent, createBudgets } from "./budgets.ts";
 import { createGate, type Gate } from "./gate.ts";
-import type { Executed } from "./gate-guard.ts";
+import type { AdmittedCall, Executed } from "./gate-guard.ts";
 import { prepareRun } from "./prepare.ts";
 
 const MODEL: Capability = {
@@ -61,8 +63,27 @@ const ledger: Ledger = {
   },
 };
 
-function gateWith(governance: string): Gate {
-  const prepared = prepareRun({
+function posting(number: number, body: string, retries: number): AdmittedCall {
+  const target = parseTarget("https://api.test/");
+  const capability = createRegistry(builtinProviders()).find("ccos.network.http-fetch");
+  if (!target.ok || capability === undefined) throw new Error("no such call");
+  const resource = { kind: "http", method: "POST", target: target.value } as const;
+  const request = { capability: capability.manifest.id, resource };
+  const args = [
+    MapValue.of([
+      [keyword("url"), "https://api.test/"],
+      [keyword("method"), "POST"],
+      [keyword("body"), body],
+    ]),
+  ];
+  const retry = { max: retries, backoffMs: [0], retryOn: new Set(["status-503"] as const) };
+  const terms = { idempotency: null, retry };
+  const rule = "r";
+  return { number, step: null, capability, request, rule, question: null, args, digest: "", terms };
+}
+
+function preparedWith(governance: string) {
+  return prepareRun({
     configFile: "a.rtfs",
     configSource: `(agent.config :agent-id "a" :capabilities {:allow ["test.*"]} :governance ${governance})`,
     planFile: null,
@@ -72,12 +93,16 @@ function gateWith(governance: string): Gate {
     staged: [],
     production: false,
   });
-  const { guard } = createBudgets({
-    prepared,
-    chain,
-    ledger,
-    observe: (each) => events.push(each),
-  });
+}
+
+function budgetsWith(governance: string) {
+  const prepared = preparedWith(governance);
+  return createBudgets({ prepared, chain, ledger, observe: (each) => events.push(each) });
+}
+
+function gateWith(governance: string): Gate {
+  const prepared = preparedWith(governance);
+  const { guard } = budgetsWith(governance);
   return createGate({
     policy: prepared.policy,
     registry: REGISTRY,
@@ -151,6 +176,30 @@ describe("createBudgets", () => {
     expect(typesOf().filter((type) => type === "BudgetWarning").length).toBe(2);
     const first = typesOf().indexOf("BudgetWarning");
     expect(typesOf().slice(first, first + 2)).toEqual(["BudgetWarning", "CallIntended"]);
+  });
+
+  test("a call that may be tried again reserves each attempt, and is charged those that were made", async () => {
+    const { guard } = budgetsWith("{:policies {:p {:budgets {:egress_bytes 1000}}}}");
+    const said: (string | null)[] = [];
+    for (const attempts of [1, 2, 1]) {
+      const tried = posting(said.length, "x".repeat(300), 1);
+      const refusal = await guard.admit(tried);
+      said.push(refusal?.code ?? null);
+      if (refusal === null)
+        guard.settle?.(tried, { ok: true, value: null, facts: { attempts, requestBytes: 300 } });
+    }
+    expect(said).toEqual([null, null, "BUDGET_EXCEEDED"]);
+  });
+
+  test("warns of no mark below one that it warned of: a replay, which knows less, comes to the same records", async () => {
+    facts = { tokens: 5 };
+    agent = { ...NOTHING_SPENT, tokens: 500 };
+    const gate = gateWith("{:budgets {:token_budget 1800}}");
+    await codes(gate, 1);
+    // As a replay has it: no record of a budget follows, so nothing is known of what was spent.
+    agent = NOTHING_SPENT;
+    await codes(gate, 1);
+    expect(events.map(({ percent }) => percent)).toEqual([80]);
   });
 
   test("holds a model without a meter to no budget of money: it refuses it", async () => {

@@ -63,7 +63,7 @@ export function createBudgets(room: BudgetRoom): Budgets {
       return { policy, account: new Account(path, limitsOf(policy.budgets)) };
     })
     .filter(({ account }) => account.limits.size > 0);
-  const warned = new Set<string>();
+  const warned = new Map<string, number>();
   const reservations = new Map<number, Reservation>();
   let kept: Promise<void> = Promise.resolve();
 
@@ -160,17 +160,19 @@ function unmetered(call: AdmittedCall, limits: readonly BudgetLimits[]): Refusal
 }
 
 /** What a call takes at most. Sizes are those of the arguments, which hold all that leaves or is written. */
-function mostOf({ capability, request, args }: AdmittedCall): Spending {
+function mostOf(call: AdmittedCall): Spending {
+  const { capability, request, args } = call;
   const { meter } = capability.manifest;
+  const attempts = attemptsMax(call);
   const { resource } = request;
   const leaves = resource?.kind === "http" ? (capability.outgoing?.(args) ?? []) : [];
   const writes = resource?.kind === "file" && resource.operation === "write" ? args : [];
   return {
     calls: 1,
     wallMs: 0,
-    costMicroUsd: meter?.costMicroUsdMax ?? 0,
-    tokens: meter?.tokensMax ?? 0,
-    egressBytes: sum(leaves.map(({ content }) => Buffer.byteLength(content))),
+    costMicroUsd: attempts * (meter?.costMicroUsdMax ?? 0),
+    tokens: attempts * (meter?.tokensMax ?? 0),
+    egressBytes: attempts * sum(leaves.map(({ content }) => Buffer.byteLength(content))),
     storageBytes: sum(writes.map((each) => textBytes(toWire(each)))),
   };
 }
@@ -186,15 +188,28 @@ function sum(sizes: readonly number[]): number {
   return sizes.reduce((all, each) => all + each, 0);
 }
 
-/** What it took, by the facts of its outcome; where they say nothing, what was reserved. */
-function actualOf({ request }: AdmittedCall, { facts }: Executed, most: Spending): Spending {
-  const isWrite = request.resource?.kind === "file" && request.resource.operation === "write";
+function attemptsMax({ terms }: AdmittedCall): number {
+  return 1 + (terms?.retry?.max ?? 0);
+}
+
+/** What it took, by the facts of its outcome; where they say nothing, what was reserved. They are of the last attempt. */
+function actualOf(call: AdmittedCall, { facts }: Executed, most: Spending): Spending {
+  const { resource } = call.request;
+  const isWrite = resource?.kind === "file" && resource.operation === "write";
+  const max = attemptsMax(call);
+  const attempts = Math.min(max, amountIn(facts, "attempts") ?? max);
+  /** Attempts before the last cost the most. */
+  const taken = (whole: number, last: number): number => (attempts - 1) * (whole / max) + last;
+  const one = most.egressBytes / max;
   return {
     ...most,
-    costMicroUsd: amountIn(facts, "costMicroUsd") ?? most.costMicroUsd,
-    tokens: amountIn(facts, "tokens") ?? most.tokens,
+    costMicroUsd: taken(
+      most.costMicroUsd,
+      amountIn(facts, "costMicroUsd") ?? most.costMicroUsd / max,
+    ),
+    tokens: taken(most.tokens, amountIn(facts, "tokens") ?? most.tokens / max),
     // The head of a request leaves too, and no fact has its size: never less than the body.
-    egressBytes: Math.max(most.egressBytes, amountIn(facts, "requestBytes") ?? 0),
+    egressBytes: attempts * Math.max(one, amountIn(facts, "requestBytes") ?? 0),
     storageBytes: isWrite ? (amountIn(facts, "bytes") ?? most.storageBytes) : 0,
   };
 }
@@ -238,16 +253,15 @@ interface Warned {
   readonly agent: Spending;
 }
 
-/** Once for each mark in a run. */
+/** Once for each mark in a run, and of none below one that was told: a replay knows no more of the pot than records say. */
 function warn(
   room: BudgetRoom,
-  warned: Set<string>,
+  warned: Map<string, number>,
   { path, kind, percent, limit, agent }: Warned,
 ): void {
   const budget = `${path}.${BUDGETS[kind]}`;
-  const mark = `${budget} ${percent}`;
-  if (warned.has(mark)) return;
-  warned.add(mark);
+  if (percent <= (warned.get(budget) ?? 0)) return;
+  warned.set(budget, percent);
   const data = { budget, limit, percent };
   room.chain.append({ type: "BudgetWarning", data, facts: { agent: { ...agent } } });
   room.observe({ kind: "budget", state: "warning", budget, percent, limit });

@@ -290,6 +290,20 @@ describe("createGate", () => {
     expect(trace.slice(-3)).toEqual(["append CallCompleted", "settled true", "commit"]);
   });
 
+  test("pass records the intent in the breath of the last guard: a stop that another call meets comes before or after both", async () => {
+    let asked = 0;
+    const stop: GateGuard = {
+      admit() {
+        if (++asked === 1) return null;
+        trace.push("stopped");
+        return refusal;
+      },
+    };
+    const gate = gateWith({ guards: [{ admit: () => null }, stop] });
+    await Promise.all([1, 2].map(() => gate.pass(call("ccos.io.write-file", "/workspace/a", "x"))));
+    expect(trace.indexOf("append CallIntended")).toBeLessThan(trace.indexOf("stopped"));
+  });
+
   test("pass ends the run when a guard throws: nothing is recorded, nothing executed", async () => {
     const guards: GateGuard[] = [{ admit: () => Promise.reject(new TypeError("broken")) }];
     await expect(

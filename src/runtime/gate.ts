@@ -183,12 +183,13 @@ async function passGate(
     const judged = judge(room, call);
     if ("refusal" in judged) return refuse(room, counts, judged);
     const { admitted } = judged;
-    const guarded = await askGuards(room.guards ?? [], admitted);
+    const guarded = await askGuards(room.guards ?? [], admitted, () =>
+      intend(room, counts, judged),
+    );
     if (guarded !== null) {
       const { capability: id, resource } = admitted.request;
       return refuse(room, counts, { call, id, resource, refusal: guarded });
     }
-    intend(room, counts, judged);
     if (hasOutsideEffect(admitted.capability)) await room.chain.commit();
 
     const executed = await room.execute(admitted);
@@ -250,17 +251,21 @@ function judge(room: GateRoom, call: NumberedCall): Judged | Refused {
     : { admitted: { ...admitted, terms: terms.value }, facts };
 }
 
+/** @param pass - Done in the same breath as the last guard's yes: no stop that another call meets comes between. */
 async function askGuards(
   guards: readonly GateGuard[],
   call: AdmittedCall,
+  pass: () => void,
 ): Promise<Refusal | null> {
   const { question, rule } = call;
   if (question !== null && !guards.some(({ answersQuestions }) => answersQuestions))
     return unanswered(rule, question);
   for (const guard of guards) {
-    const refusal = await guard.admit(call);
+    const asked = guard.admit(call);
+    const refusal = asked instanceof Promise ? await asked : asked;
     if (refusal !== null) return refusal;
   }
+  pass();
   return null;
 }
 

@@ -90,6 +90,7 @@ export function recordedOutside(upcoming: () => ChainRecord | undefined): Outsid
     desk: {
       open: () => Promise.resolve(recordedAnswer(upcoming())),
       wait: () => Promise.resolve(recordedAnswer(upcoming())),
+      stands: () => Promise.resolve(upcoming()?.body.facts["stands"] === true),
     },
     ledger: {
       // Where no record of a budget follows, no mark was reached: then less than it was reaches none either.

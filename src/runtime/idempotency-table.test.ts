@@ -34,7 +34,7 @@ async function rows(sql: string): Promise<void> {
 describe("IdempotencyTable", () => {
   test("gives the first result to whoever asks again, also after it was closed", async () => {
     expect(table.begin(claim)).toEqual(MINE);
-    table.finish(claim.id, { status: 201, body: "ä" });
+    table.finish(claim.id, { json: { status: 201, body: "ä" } });
     table.close();
     table = await open();
     expect(table.begin({ ...claim, run: "run-2" })).toEqual({
@@ -46,7 +46,7 @@ describe("IdempotencyTable", () => {
 
   test("keeps no result in the open, and none over 64 KiB", async () => {
     table.begin(claim);
-    table.finish(claim.id, "a result of note");
+    table.finish(claim.id, { json: "a result of note" });
     table.close();
     for (const name of ["effects.db", "effects.db-wal"].map((each) =>
       join(home, "idempotency", each),
@@ -55,7 +55,7 @@ describe("IdempotencyTable", () => {
     table = await open();
     const large = { ...claim, id: "b".repeat(64) };
     table.begin(large);
-    table.finish(large.id, "x".repeat(64 * 1024));
+    table.finish(large.id, { json: "x".repeat(64 * 1024) });
     expect(table.begin(large)).toEqual({ kind: "done", run: "run-1", value: null });
   });
 
@@ -84,7 +84,7 @@ describe("IdempotencyTable", () => {
 
   test("forgets after a week, and refuses when it is full", async () => {
     table.begin(claim);
-    table.finish(claim.id, 1);
+    table.finish(claim.id, { json: 1 });
     nowMs += 7 * 24 * 60 * 60 * 1000;
     expect(table.begin(claim).kind).toBe("done");
     nowMs += 1;
@@ -98,7 +98,7 @@ describe("IdempotencyTable", () => {
   test("has a value null, not a wrong one, under another key or another row's", async () => {
     for (const id of ["1".repeat(64), "2".repeat(64)]) {
       table.begin({ ...claim, id });
-      table.finish(id, `of ${id[0]}`);
+      table.finish(id, { json: `of ${id[0]}` });
     }
     await rows(
       `UPDATE effect SET result = (SELECT result FROM effect WHERE id = '${"1".repeat(64)}') WHERE id = '${"2".repeat(64)}'`,
@@ -122,7 +122,7 @@ describe("IdempotencyTable", () => {
       const table = await openIdempotencyTable(${JSON.stringify(home)}, Date.now);
       const mine = [];
       for (let n = 0; n < 50; n++)
-        if (table.begin({ id: String(n), capability: "c", input: "i", run: "r" }).kind === "mine") { mine.push(n); table.finish(String(n), n); }
+        if (table.begin({ id: String(n), capability: "c", input: "i", run: "r" }).kind === "mine") { mine.push(n); table.finish(String(n), { json: n }); }
       console.log(JSON.stringify(mine));
       table.close();`;
     const run = promisify(execFile);

@@ -40,11 +40,17 @@ export interface Claim {
   readonly run: string;
 }
 
+/** What an effect gave, and the hosts on its way as its record has them. */
+export interface KeptResult {
+  readonly json: JsonValue;
+  readonly hops?: JsonValue;
+}
+
 export type Begun =
   /** It is the caller's to make. `isDoubtful`: somebody began it and died; `run` is whose. */
   | { readonly kind: "mine"; readonly isDoubtful: boolean; readonly run: string }
   /** It was made. The value is null when it was not kept, or its key is erased. */
-  | { readonly kind: "done"; readonly run: string; readonly value: { json: JsonValue } | null }
+  | { readonly kind: "done"; readonly run: string; readonly value: KeptResult | null }
   /** Another process makes it now. */
   | { readonly kind: "busy" }
   | { readonly kind: "conflict"; readonly run: string }
@@ -136,10 +142,10 @@ export class IdempotencyTable {
   }
 
   /** Undefined: the effect was not taken, and may be made again. Durable when it returns. */
-  finish(id: string, value: JsonValue | undefined): void {
+  finish(id: string, value: KeptResult | undefined): void {
     this.#inTransaction(() => {
       const state = value === undefined ? "failed" : "done";
-      const digest = value === undefined ? null : digestOf(value);
+      const digest = value === undefined ? null : digestOf(value.json);
       const result = value === undefined ? null : this.#seal(id, value);
       this.#database
         .prepare(
@@ -203,7 +209,7 @@ export class IdempotencyTable {
     return Math.trunc(this.#nowMs());
   }
 
-  #seal(id: string, value: JsonValue): Uint8Array | null {
+  #seal(id: string, value: KeptResult): Uint8Array | null {
     const plain = Buffer.from(JSON.stringify(value));
     if (plain.length > RESULT_BYTES_MAX) return null;
     const nonce = randomBytes(NONCE_BYTES);
@@ -211,7 +217,7 @@ export class IdempotencyTable {
     return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
   }
 
-  #open(id: string, sealed: Uint8Array | null): { json: JsonValue } | null {
+  #open(id: string, sealed: Uint8Array | null): KeptResult | null {
     if (sealed === null || sealed.length < NONCE_BYTES + TAG_BYTES) return null;
     const options = { authTagLength: TAG_BYTES };
     const nonce = sealed.subarray(0, NONCE_BYTES);
@@ -221,7 +227,8 @@ export class IdempotencyTable {
     const plain = decipher.update(sealed.subarray(NONCE_BYTES, sealed.length - TAG_BYTES));
     try {
       const text = Buffer.concat([plain, decipher.final()]).toString("utf8");
-      return { json: JSON.parse(text) as JsonValue };
+      // What is there is what this key sealed.
+      return JSON.parse(text) as KeptResult;
     } catch {
       // Another key: the results were erased.
       return null;

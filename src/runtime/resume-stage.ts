@@ -109,6 +109,7 @@ function outsideOf(cursor: RecordedChain, live: Outside): Outside {
     desk: {
       open: (...asked) => now().desk.open(...asked),
       wait: (...asked) => now().desk.wait(...asked),
+      stands: (...asked) => now().desk.stands(...asked),
     },
     ledger: {
       reserve: (...asked) => {

@@ -11,7 +11,7 @@ import { createHmac } from "node:crypto";
 import { type ChainWriter, digestOf } from "../chain/index.ts";
 import { canonicalJson } from "../foundation/canonical-json.ts";
 import type { ErrorCode } from "../foundation/error-codes.ts";
-import type { JsonObject, JsonValue } from "../foundation/json.ts";
+import type { JsonObject } from "../foundation/json.ts";
 import { unreachable } from "../foundation/result.ts";
 import { sleep } from "../host/index.ts";
 import type { KnownSecret } from "../policy/index.ts";
@@ -19,7 +19,7 @@ import { toWire } from "../rtfs/index.ts";
 import type { Idempotency, Transient } from "./call-terms.ts";
 import { bytesOf } from "./gate.ts";
 import type { AdmittedCall, Executed } from "./gate-guard.ts";
-import { effectId, type IdempotencyTable } from "./idempotency-table.ts";
+import { effectId, type IdempotencyTable, type KeptResult } from "./idempotency-table.ts";
 import { repeatable } from "./repeatable.ts";
 
 export interface TermedRoom {
@@ -70,7 +70,7 @@ export function termedExecution(room: TermedRoom): TermedExecution {
       if (attempt > 1 && isNetwork(call)) beyond.network++;
       const executed = await make();
       const delayMs = retryDelay(room, { call, attempt, executed });
-      if (delayMs === null || delayMs >= time.msLeft()) return executed;
+      if (delayMs === null || delayMs >= time.msLeft()) return counted(call, executed, attempt);
       const facts = { attempt, delayMs, failure: transientOf(executed) };
       room.chain.append({ type: "CallRetried", data: { call: call.number }, facts });
       await room.chain.commit();
@@ -146,7 +146,7 @@ async function claim(
               "IDEMPOTENCY_UNAVAILABLE",
               `the effect was made by ${begun.run}; its result was not kept`,
             )
-          : answered(begun.value.json, begun.run);
+          : answered(begun.value, begun.run);
       case "conflict":
         return failed(
           "IDEMPOTENCY_CONFLICT",
@@ -164,8 +164,16 @@ async function claim(
   }
 }
 
-function answered(value: JsonValue, by: string): Claimed {
-  return { kind: "answered", executed: { ok: true, value, facts: { madeBy: by } } };
+/** The hosts on its way stay with it: the labels of who is answered come from them. */
+function answered({ json: value, hops }: KeptResult, by: string): Claimed {
+  const facts = hops === undefined ? { madeBy: by } : { madeBy: by, hops };
+  return { kind: "answered", executed: { ok: true, value, facts } };
+}
+
+/** How often it was made, where it may be made more than once: budgets are charged for each. */
+function counted(call: AdmittedCall, executed: Executed, attempts: number): Executed {
+  if ((call.terms?.retry ?? null) === null) return executed;
+  return { ...executed, facts: { ...executed.facts, attempts } };
 }
 
 function failed(code: ErrorCode, message: string): Claimed {
@@ -196,11 +204,15 @@ async function kept(
     table.leave(id);
     throw cause;
   }
-  if (executed.ok && isSuccess(executed.facts)) table.finish(id, executed.value);
+  if (executed.ok && isSuccess(executed.facts)) table.finish(id, resultOf(executed));
   else if (executed.ok) table.finish(id, undefined);
   // It may have been taken: the same key asks again.
   else table.leave(id);
   return executed;
+}
+
+function resultOf({ value: json, facts: { hops } }: Extract<Executed, { ok: true }>): KeptResult {
+  return hops === undefined ? { json } : { json, hops };
 }
 
 /** Answers that say no are no results to give to who asks again. */

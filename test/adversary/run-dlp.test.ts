@@ -134,6 +134,18 @@ describe("a run with labels", () => {
     expect(replay).toContain("IDENTICAL");
   });
 
+  test("ends as denied where its plan does not catch the refusal", async () => {
+    const { records, replay } = await run(
+      labels,
+      `(call :ccos.io.write-file "/workspace/patients" "x")
+       (call :ccos.io.read-file "/workspace/patients")
+       (call :ccos.network.http-fetch "BASE/after")`,
+    );
+    const end = records.find(({ body }) => body.type === "RunFailed");
+    expect(end?.body.data).toMatchObject({ code: "LABEL_DENIED" });
+    expect(replay).toContain("IDENTICAL");
+  });
+
   test("sends nothing more once a reply spoke to it", async () => {
     await run(labels, `${get("/spoken")} ${get("/after")}`);
     expect(received.map(({ url }) => url)).toEqual(["/spoken"]);
