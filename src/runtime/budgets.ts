@@ -48,6 +48,8 @@ export interface Budgets {
   readonly guard: GateGuard;
   /** Null: the agent has something left. */
   admitStart(): Promise<Refusal | null>;
+  /** A call that may have taken place is made once more: the agent's pot is charged for both. */
+  chargeAgain(call: AdmittedCall): Promise<void>;
   /** What was spent is kept when this resolves. */
   close(): Promise<void>;
 }
@@ -114,6 +116,9 @@ export function createBudgets(room: BudgetRoom): Budgets {
         // Whoever waits for it next has the failure.
         kept.catch(() => undefined);
       },
+    },
+    async chargeAgain(call) {
+      if (agentLimits.size > 0) await room.ledger.settle(NOTHING_SPENT, mostOf(call));
     },
     async close() {
       await kept;

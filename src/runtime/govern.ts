@@ -23,7 +23,7 @@ import {
 } from "../governance/index.ts";
 import { currentUser } from "../host/index.ts";
 import { type ApprovalEvent, createApprovals } from "./approvals.ts";
-import { type BudgetEvent, createBudgets } from "./budgets.ts";
+import { type BudgetEvent, type Budgets, createBudgets } from "./budgets.ts";
 import type { Stage } from "./conduct.ts";
 import type { GateGuard } from "./gate-guard.ts";
 import type { PreparedRun } from "./prepare.ts";
@@ -48,6 +48,7 @@ export interface GovernRoom {
 export interface Governed {
   readonly guards: readonly GateGuard[];
   readonly admitStart: NonNullable<Stage["admitStart"]>;
+  readonly chargeAgain: Budgets["chargeAgain"];
   /** What was spent is kept when this resolves. */
   close(): Promise<void>;
 }
@@ -59,6 +60,7 @@ export function govern(room: GovernRoom): Governed {
     // The pots come last: what they hold for a call is given back by its outcome alone.
     guards: [approvals.guard, budgets.guard],
     admitStart: async () => (await budgets.admitStart()) ?? (await approvals.admitPlan()),
+    chargeAgain: (call) => budgets.chargeAgain(call),
     close: () => budgets.close(),
   };
 }

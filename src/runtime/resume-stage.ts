@@ -16,7 +16,13 @@ import type { SecretFinding } from "../policy/index.ts";
 import { NOTHING_SPENT } from "../governance/index.ts";
 import { bytesOf } from "./gate.ts";
 import type { AdmittedCall, Executed, GateGuard } from "./gate-guard.ts";
-import { govern, type GovernanceEvent, type Outside, recordedOutside } from "./govern.ts";
+import {
+  govern,
+  type Governed,
+  type GovernanceEvent,
+  type Outside,
+  recordedOutside,
+} from "./govern.ts";
 import type { LiveStage } from "./live.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { Divergence, isOutsideEnd, RecordedChain, recordedAnswer } from "./recorded-chain.ts";
@@ -49,7 +55,6 @@ export function resumeStage(
   const cursor = new RecordedChain(resumption.recorded);
   const chain = new ResumedChain(cursor, live, resumption);
   const isLive = (): boolean => cursor.upcoming() === undefined;
-  const { execute, before } = effectsAgain(live, past, { cursor, chain, resumption });
   const { room } = live;
   const governed = govern({
     prepared: resumption.prepared,
@@ -60,6 +65,8 @@ export function resumeStage(
       if (isLive()) resumption.notice(event);
     },
   });
+  const { chargeAgain } = governed;
+  const { execute, before } = effectsAgain(live, past, { cursor, chain, resumption, chargeAgain });
   /** What is answered from the record has no effect to stop. */
   const haltWhenLive: GateGuard = { admit: () => (isLive() ? live.halt.admit() : null) };
   return {
@@ -126,13 +133,14 @@ interface Recorded {
   readonly cursor: RecordedChain;
   readonly chain: ResumedChain;
   readonly resumption: Resumption;
+  readonly chargeAgain: Governed["chargeAgain"];
 }
 
 /** Effects: what was intended before answers from the record, the one in doubt is settled, the rest is live. */
 function effectsAgain(
   live: LiveStage,
   past: PayloadStore,
-  { cursor, chain, resumption: { run, recorded } }: Recorded,
+  { cursor, chain, chargeAgain, resumption: { run, recorded } }: Recorded,
 ): Pick<LiveStage["room"], "execute"> & {
   /** What was counted of effects that are not made again. */
   readonly before: { network: number; sentBytes: number; receivedBytes: number };
@@ -161,6 +169,7 @@ function effectsAgain(
     const halted = live.halt.admit();
     if (halted !== null) return answered(call, { ...halted, ok: false, message: halted.reason });
     const isKnownUndone = how === "assumed-not-done";
+    if (!isKnownUndone) await chargeAgain(call);
     return await live.room.execute({ ...call, isKnownUndone });
   };
   return { execute, before };

@@ -4,7 +4,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Finished, type Sandbox, sandbox } from "../e2e/ccos.ts";
@@ -163,8 +163,8 @@ describe("an effect with a key", () => {
     await expectSound();
   });
 
-  test("that was cut in the middle is asked for again under the same key", async () => {
-    writePlan(keyed('"a"', '"x"'));
+  test("that was cut in the middle is asked for again under the same key, and charged again", async () => {
+    writePlan(keyed('"a"', '"x"'), ":governance {:budgets {:max_calls 10}}");
     const never = Promise.withResolvers<void>();
     whenTaken = () => never.promise;
     const running = startCcos(box, ["run", "agent.rtfs"]);
@@ -175,6 +175,8 @@ describe("an effect with a key", () => {
     const resumed = await box.run(["resume", "last"]);
     expect(resumed, resumed.stderr).toMatchObject({ status: 0, stdout: '"answer 2"\n' });
     expect(new Set(taken.map(({ headers }) => headers["idempotency-key"])).size).toBe(1);
+    const spent = readFileSync(join(box.home, "budgets", "agent.keyed", "spent.json"), "utf8");
+    expect(JSON.parse(spent)).toMatchObject({ calls: 2 });
     await expectSound();
   });
 
