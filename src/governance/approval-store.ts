@@ -39,7 +39,7 @@ export interface ApprovalCase {
 export interface ApprovalStore {
   /** Keep a new request; durable when it resolves. @throws {CcosError} `IO_ERROR`. */
   open(request: ApprovalRequest): Promise<ApprovalCase>;
-  /** @returns Null when there is none of this name, or what is there is not what its name says. */
+  /** @returns Null when there is none of this name, what is there is not what its name says, or an answer cannot be read. */
   find(id: string): Promise<ApprovalCase | null>;
   /** Oldest first. */
   list(): Promise<readonly ApprovalCase[]>;
@@ -95,13 +95,16 @@ async function readCase(directory: string, id: string): Promise<ApprovalCase | n
   if (request === null || idOf(request) !== id) return null;
   const names = await listDirectory(directory);
   const answers = names.filter((name) => /^by-[0-9a-f]{16}\.json$/.test(name)).sort();
-  const said = await Promise.all(answers.map((name) => readJson(join(directory, name))));
+  const read = await Promise.all(answers.map((name) => readJson(join(directory, name))));
+  const statements = read.map(statementOf).filter((each) => each !== null);
+  // What cannot be read may have been a no.
+  if (statements.length < answers.length) return null;
   const used = names.includes("used.json") ? await readJson(join(directory, "used.json")) : null;
   const usedBy = isJsonObject(used) && typeof used["run"] === "string" ? used["run"] : "somebody";
   return {
     id,
     request,
-    statements: said.map(statementOf).filter((each) => each !== null),
+    statements,
     // A marker that cannot be read was written by somebody all the same.
     usedBy: used === null ? null : usedBy,
     revoked: names.includes("revoked.json"),

@@ -1,6 +1,6 @@
 /** Attacks G53 at the desk: one request is one call's, however many ask and whoever dies between. */
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -79,6 +79,13 @@ describe("liveDesk", () => {
     expect((await deskOf("run-1").wait(opened.request)).unusable).toBeNull();
     expect((await deskOf("run-1").wait(opened.request)).unusable).toBeNull();
     expect((await deskOf("run-2").wait(opened.request)).unusable).toBe("another run used it");
+  });
+
+  test("takes a request with an answer that cannot be read for none: it may have been a no", async () => {
+    const { request } = await deskOf("run-1").open(WISH);
+    await approve({ request } as ApprovalAnswer);
+    writeFileSync(join(home, "approvals", idOf(request), "by-0123456789abcdef.json"), "{");
+    expect((await deskOf("run-1").wait(request)).unusable).toBe("the request is gone");
   });
 
   test("says that a request stands until it is revoked", async () => {
