@@ -28,6 +28,8 @@ export interface RecordGist {
 /** More records than a run with the default limit on calls can write; keeps the memory of a replay bounded. */
 const RECORDS_MAX = 500_000;
 
+const DECISIONS: ReadonlySet<string> = new Set(["CallIntended", "CallDenied", "CallFailed"]);
+
 /** @returns Null when there are more than 500 000. @throws {CcosError} as `readRecords`. */
 export async function loadRecords(run: RunDirectory): Promise<readonly ChainRecord[] | null> {
   const records: ChainRecord[] = [];
@@ -60,6 +62,15 @@ export class RecordedChain implements ChainWriter {
   }
 
   /** @throws {Divergence | OutsideEnd} */
+  /** The record of the next call's decision, behind what is recorded while it is waited for; undefined: none stands. */
+  upcomingDecision(): ChainRecord | undefined {
+    for (let at = this.#next; at < this.#recorded.length; at++) {
+      const record = this.#recorded[at]!;
+      if (DECISIONS.has(record.body.type)) return record;
+    }
+    return undefined;
+  }
+
   append(input: Parameters<ChainWriter["append"]>[0]): ChainRecord {
     const expected = this.upcoming();
     const gist = { type: input.type, data: input.data };

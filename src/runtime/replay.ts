@@ -151,7 +151,9 @@ function recordedStage(
     observed: () => observedOf(factsNow()),
     room: {
       execute: (call) => answerOf(run, cursor, payloads, call),
-      matchSecrets: () => (fact("knownSecrets") ?? []) as unknown as readonly SecretFinding[],
+      matchSecrets: () =>
+        (cursor.upcomingDecision()?.body.facts["knownSecrets"] ??
+          []) as unknown as readonly SecretFinding[],
       placeholders: placeholdersOf(run.id, prepared.config),
       keepResult: () => undefined,
       guards,

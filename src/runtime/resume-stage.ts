@@ -88,7 +88,7 @@ export function resumeStage(
       execute,
       guards: [...governed.guards, haltWhenLive],
       matchSecrets: (parts) => {
-        const recorded = cursor.upcoming();
+        const recorded = cursor.upcomingDecision();
         if (recorded === undefined) return room.matchSecrets(parts);
         return (recorded.body.facts["knownSecrets"] ?? []) as unknown as readonly SecretFinding[];
       },
